@@ -1,0 +1,55 @@
+// Files and directories. All calls block: loops use them only at start or on their worker thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace slc {
+
+// The whole file; refuses more than `limit` bytes.
+Result<std::string> ReadFile(const std::string& path, std::size_t limit = 16U << 20);
+// The same relative to an open directory, never through a symbolic link in the last part.
+Result<std::string> ReadFileAt(int directory, const std::string& name,
+                               std::size_t limit = 16U << 20);
+
+// Replaces `name` in `directory` so that after a crash or power loss it holds either the old content
+// or the new: temporary file, fsync, rename, fsync of the directory. With `keep_previous` the old file
+// remains as NAME.prev. Mode 0600. A failed fsync is never retried (the kernel may have dropped the
+// dirty pages and report success the second time): the temporary file is thrown away.
+Status ReplaceFileAt(int directory, const std::string& name, std::string_view content,
+                     bool keep_previous);
+
+// Writes all of `data`; a short write is continued.
+Status WriteAll(int fd, std::string_view data);
+
+// mkdir -p with mode 0700 for what is missing.
+Status MakeDirectories(const std::string& path);
+
+// Opens (and with `create` makes, 0700) a directory. Refuses a symbolic link as its last part and a
+// directory that is owned by somebody else than us or root, or writable by others: a place where
+// strangers can plant names.
+Result<UniqueFd> OpenPrivateDirectory(const std::string& path, bool create);
+Result<UniqueFd> OpenPrivateDirectoryAt(int parent, const std::string& name, bool create);
+
+// Names in a directory without "." and "..", sorted.
+Result<std::vector<std::string>> ListDirectory(int directory);
+
+// Removes a directory tree below `parent`; a name that does not exist is success.
+Status RemoveTreeAt(int parent, const std::string& name);
+
+// An exclusive lock of an open file description (F_OFD_SETLK), held as long as the UniqueFd lives and
+// gone with the process, however it ends. The file keeps `content` for people and for `slc` to read.
+// kConflict: somebody else holds it; the message carries the file's content.
+Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content);
+
+// "/proc/self/fd/N/name": reaches a unix socket below `directory` however long its real path is
+// (sun_path holds 108 bytes).
+std::string PathThroughFd(int directory, const std::string& name);
+
+}  // namespace slc

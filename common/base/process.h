@@ -1,0 +1,82 @@
+// Processes of this machine. A pid alone names nobody: it is reused within minutes on a busy machine.
+// A process is pid + start time + boot; signals go only through a pidfd that was checked against that.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace slc {
+
+struct ProcessIdentity {
+  pid_t pid = 0;
+  std::uint64_t start_time = 0;  // clock ticks since boot, field 22 of /proc/PID/stat
+
+  bool operator==(const ProcessIdentity&) const = default;
+};
+
+// The identity of a living (or not yet reaped) process; nothing if there is none.
+std::optional<ProcessIdentity> IdentifyProcess(pid_t pid);
+ProcessIdentity IdentifySelf();
+
+// The kernel's random id of this boot; facts under the run directory are void when it differs.
+std::string BootId();
+
+// A pidfd of exactly this process: opened first, then the start time is compared, so a stranger who
+// got the pid is never taken for it. Empty if it is gone.
+UniqueFd OpenProcess(const ProcessIdentity& identity);
+
+// Sends through the pidfd. False if the process is gone.
+bool SignalProcess(const UniqueFd& pidfd, int signal);
+
+// True once the process has ended (pidfd readable). Waits up to `timeout_ms`.
+bool HasEnded(const UniqueFd& pidfd, int timeout_ms);
+
+// Wait status of an ended child, reaping it; nothing if it is not our child or has not ended.
+std::optional<int> Reap(const UniqueFd& pidfd);
+
+// Every process has its supervisor's cookie in its environment from exec on; children inherit it.
+inline constexpr const char* kCookieVariable = "SLC_COOKIE";
+
+// All processes (except the caller) whose environment at exec held SLC_COOKIE=`cookie`; a cookie that
+// ends in '.' stands for all that begin with it (INSTANCE.WORKER: one worker's processes, INSTANCE. all
+// of the instance). Reads /proc: some milliseconds per hundred processes.
+std::vector<ProcessIdentity> FindByCookie(const std::string& cookie);
+
+// Kills what carries `cookie`, again and again until nothing is found: members may fork meanwhile.
+// Processes in `except` are spared. Returns how many were signalled.
+int KillByCookie(const std::string& cookie, const std::vector<pid_t>& except);
+
+struct ProcessUsage {
+  std::uint64_t cpu_ticks = 0;  // user + system, clock ticks (sysconf(_SC_CLK_TCK))
+  std::uint64_t resident = 0;   // bytes
+  char state = '?';             // R, S, D, Z, T, ...
+  pid_t parent = 0;
+};
+std::optional<ProcessUsage> ReadUsage(pid_t pid);
+
+// CPUs this process may use: the scheduler's affinity, bounded by the cgroup's CPU quota (v2 or v1,
+// rounded up); at least 1.
+unsigned UsableCpus();
+
+// The pid that listens on TCP `port` and its command line, as far as /proc lets us see; nothing if
+// nobody or not visible to this user.
+struct PortHolder {
+  pid_t pid = 0;
+  std::string command;
+};
+std::optional<PortHolder> FindPortHolder(std::uint16_t port);
+
+// Absolute path of a program: as is when it holds a '/', else looked up in `search_path` (PATH syntax).
+Result<std::string> FindProgram(const std::string& name, const std::string& search_path);
+
+// Directory of the running binary. Siblings and ../lib/slc are looked up relative to it.
+std::string OwnDirectory();
+
+}  // namespace slc

@@ -1,0 +1,134 @@
+// Facts about one instance: what its master knows and would have to be told to a successor. The master
+// writes them into its snapshot (a memfd that slcd holds too), so that slcd can show them at any time
+// without asking and a new master can take over from them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/process.h"
+#include "common/base/time.h"
+#include "common/model/service.h"
+
+namespace slc {
+
+enum class WorkerState {
+  kStarting,  // spawned, not yet ready
+  kReady,     // serves
+  kDraining,  // gets no new connections, finishes what it has
+  kStopping,  // was sent its stop signal
+  kKilling,   // was sent SIGKILL
+};
+const char* Name(WorkerState state);
+std::optional<WorkerState> WorkerStateFromName(const std::string& name);
+
+// What the master was last told to make true.
+struct FleetWish {
+  bool run = false;
+  bool soft_stop = false;
+  std::uint32_t size = 0;
+  Generation generation = 0;
+  RollMode mode = RollMode::kRestart;
+  std::uint32_t parallel = 1;
+  std::uint64_t order = 0;
+
+  bool operator==(const FleetWish&) const = default;
+};
+
+struct FleetWorker {
+  WorkerId id = 0;
+  SlotNumber slot = 0;
+  Generation generation = 0;
+  WorkerState state = WorkerState::kStarting;
+  Millis spawned_at = 0;
+  Millis ready_at = 0;          // 0: never was
+  Millis deadline = 0;          // when the state is escalated; 0: none
+  bool disconnected = false;    // its channel has ended
+
+  bool operator==(const FleetWorker&) const = default;
+};
+
+struct FleetSlot {
+  Generation generation = 0;    // of the config its next worker is spawned with
+  std::uint32_t failures = 0;   // in a row, see RestartDelay
+  Millis retry_at = 0;          // no spawn before; 0: at once
+  bool finished = false;        // ended and, by --restart, is not to be started again
+  std::uint32_t restarts = 0;   // unasked ends so far
+  std::string last_exit;        // for people, e.g. "exit code 1 after 0.3 s"
+
+  bool operator==(const FleetSlot&) const = default;
+};
+
+// Why an order could not be carried out.
+struct FleetFailure {
+  std::uint64_t order = 0;
+  Generation generation = 0;
+  WorkerId worker = 0;
+  SlotNumber slot = 0;
+  std::string reason;
+
+  bool operator==(const FleetFailure&) const = default;
+};
+
+struct FleetState {
+  FleetWish wish;
+  std::map<SlotNumber, FleetSlot> slots;
+  std::map<WorkerId, FleetWorker> workers;
+  WorkerId last_worker = 0;
+  Generation good = 0;  // the newest generation that came up; new slots start with it after a failed roll
+  std::optional<FleetFailure> failure;
+
+  bool operator==(const FleetState&) const = default;
+};
+
+// What the master knows of a worker's process beyond the fleet's view.
+struct WorkerFacts {
+  ProcessIdentity process;
+  Millis started_wall = 0;
+  std::vector<std::string> keys;     // listeners it holds open through us
+  std::vector<std::string> own_listeners;  // "address:port" it bound itself (reported by the agent)
+  std::string agent_version;         // empty: no agent has spoken
+
+  bool operator==(const WorkerFacts&) const = default;
+};
+
+enum class ListenerKind { kTcp, kUnix, kUdp, kInherited };
+
+struct ListenerFacts {
+  std::string key;            // opaque to Node, unique per instance
+  ListenerKind kind = ListenerKind::kTcp;
+  std::string address;        // numeric, or a path; empty: any
+  int port = 0;               // as asked for (0: any)
+  int bound_port = 0;         // as bound
+  int family = 4;             // 4 or 6, as bound
+  int flags = 0;              // UV_TCP_IPV6ONLY, UV_UDP_* as the worker asked
+  int backlog = 511;
+  std::string data;           // JSON the first worker gave (TLS ticket keys), handed to all others
+
+  bool operator==(const ListenerFacts&) const = default;
+};
+
+struct InstanceState {
+  ServiceId service = 0;
+  Epoch epoch = 0;
+  std::string boot_id;
+  ProcessIdentity master;
+  Millis master_started_wall = 0;
+  Millis written_at = 0;      // BOOTTIME
+  std::uint64_t message_seq = 0;  // of the newest NODE_CLUSTER message sent
+  FleetState fleet;
+  std::map<WorkerId, WorkerFacts> workers;
+  std::vector<ListenerFacts> listeners;
+  std::uint64_t log_lines_dropped = 0;
+
+  bool operator==(const InstanceState&) const = default;
+};
+
+// "0.0.0.0:3001", "[::1]:80", "/path"
+std::string DescribeListener(const ListenerFacts& listener);
+
+}  // namespace slc

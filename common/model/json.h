@@ -1,0 +1,37 @@
+// The nouns as JSON. Decoding is strict about types and ranges (see JsonFields).
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/model/generation.h"
+#include "common/model/instance.h"
+#include "common/model/service.h"
+#include "common/model/view.h"
+
+namespace slc {
+
+nlohmann::json ToJson(const ServiceSpec& spec);
+Status FromJson(const nlohmann::json& value, ServiceSpec& spec);
+
+nlohmann::json ToJson(const Wish& wish);
+Status FromJson(const nlohmann::json& value, Wish& wish);
+
+nlohmann::json ToJson(const GenerationConfig& config);
+Status FromJson(const nlohmann::json& value, GenerationConfig& config);
+
+nlohmann::json ToJson(const FleetWish& wish);
+Status FromJson(const nlohmann::json& value, FleetWish& wish);
+
+nlohmann::json ToJson(const ProcessView& view);
+nlohmann::json ToJson(const ServiceView& view);
+nlohmann::json ToJson(const DaemonInfo& info);
+Status FromJson(const nlohmann::json& value, ServiceView& view);
+Status FromJson(const nlohmann::json& value, DaemonInfo& info);
+
+// InstanceState is written often and by a process that must stay small: it is built by appending text.
+std::string EncodeInstanceState(const InstanceState& state);
+Result<InstanceState> DecodeInstanceState(const std::string& text);
+
+}  // namespace slc

@@ -1,0 +1,215 @@
+#include "common/model/json_fields.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace slc {
+
+using nlohmann::json;
+
+JsonFields::JsonFields(const json& object, std::string place)
+    : object_(object), place_(std::move(place)) {
+  if (!object.is_object()) error_ = Error{ErrorCode::kInvalid, place_ + ": expected an object"};
+}
+
+void JsonFields::Fail(const std::string& key, const std::string& expectation) {
+  if (!error_) {
+    error_ = Error{ErrorCode::kInvalid, place_ + "." + key + ": expected " + expectation};
+  }
+}
+
+Status JsonFields::status() const {
+  if (error_) return *error_;
+  return Ok();
+}
+
+const json* JsonFields::Find(const char* key) {
+  if (error_) return nullptr;
+  const auto found = object_.find(key);
+  if (found == object_.end() || found->is_null()) return nullptr;
+  return &*found;
+}
+
+void JsonFields::Require(const char* key) {
+  if (!error_ && !object_.contains(key)) Fail(key, "a value");
+}
+
+void JsonFields::Read(const char* key, bool& target) {
+  const json* value = Find(key);
+  if (value == nullptr) return;
+  if (!value->is_boolean()) return Fail(key, "true or false");
+  target = value->get<bool>();
+}
+
+std::int64_t JsonFields::ReadNumber(const char* key, std::int64_t low, std::int64_t high,
+                                    bool& present) {
+  present = false;
+  const json* value = Find(key);
+  if (value == nullptr) return 0;
+  const bool fits =
+      value->is_number_integer() &&
+      !(value->is_number_unsigned() &&
+        value->get<std::uint64_t>() >
+            static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+  if (!fits || value->get<std::int64_t>() < low || value->get<std::int64_t>() > high) {
+    Fail(key, "a number from " + std::to_string(low) + " to " + std::to_string(high));
+    return 0;
+  }
+  present = true;
+  return value->get<std::int64_t>();
+}
+
+void JsonFields::Read(const char* key, int& target) {
+  bool present = false;
+  const std::int64_t number = ReadNumber(key, std::numeric_limits<int>::min(),
+                                         std::numeric_limits<int>::max(), present);
+  if (present) target = static_cast<int>(number);
+}
+
+void JsonFields::Read(const char* key, unsigned& target) {
+  bool present = false;
+  const std::int64_t number =
+      ReadNumber(key, 0, std::numeric_limits<unsigned>::max(), present);
+  if (present) target = static_cast<unsigned>(number);
+}
+
+void JsonFields::Read(const char* key, std::int64_t& target) {
+  bool present = false;
+  const std::int64_t number = ReadNumber(key, std::numeric_limits<std::int64_t>::min(),
+                                         std::numeric_limits<std::int64_t>::max(), present);
+  if (present) target = number;
+}
+
+void JsonFields::Read(const char* key, std::uint64_t& target) {
+  const json* value = Find(key);
+  if (value == nullptr) return;
+  if (!value->is_number_unsigned()) return Fail(key, "a number from 0");
+  target = value->get<std::uint64_t>();
+}
+
+void JsonFields::ReadIndex(const char* key, std::size_t& target) {
+  std::uint64_t number = target;
+  Read(key, number);
+  target = static_cast<std::size_t>(number);
+}
+
+void JsonFields::Read(const char* key, std::string& target) {
+  const json* value = Find(key);
+  if (value == nullptr) return;
+  if (!value->is_string()) return Fail(key, "a text");
+  target = value->get<std::string>();
+}
+
+void JsonFields::Read(const char* key, std::vector<std::string>& target) {
+  ReadArray(key, [&, first = true](const json& element) mutable -> Status {
+    if (first) target.clear();
+    first = false;
+    if (!element.is_string()) return Error{ErrorCode::kInvalid, "expected texts"};
+    target.push_back(element.get<std::string>());
+    return Ok();
+  });
+}
+
+void JsonFields::Read(const char* key, std::vector<std::uint32_t>& target) {
+  ReadArray(key, [&, first = true](const json& element) mutable -> Status {
+    if (first) target.clear();
+    first = false;
+    if (!element.is_number_unsigned() ||
+        element.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max()) {
+      return Error{ErrorCode::kInvalid, "expected numbers"};
+    }
+    target.push_back(element.get<std::uint32_t>());
+    return Ok();
+  });
+}
+
+void JsonFields::Read(const char* key, std::map<std::string, std::string>& target) {
+  const json* value = Find(key);
+  if (value == nullptr) return;
+  if (!value->is_object()) return Fail(key, "an object of texts");
+  target.clear();
+  for (const auto& [name, element] : value->items()) {
+    if (!element.is_string()) return Fail(key, "an object of texts");
+    target[name] = element.get<std::string>();
+  }
+}
+
+void JsonFields::Read(const char* key, std::optional<std::uint16_t>& target) {
+  bool present = false;
+  const std::int64_t number = ReadNumber(key, 0, 65535, present);
+  if (present) target = static_cast<std::uint16_t>(number);
+}
+
+void JsonFields::Read(const char* key, std::optional<int>& target) {
+  bool present = false;
+  const std::int64_t number = ReadNumber(key, std::numeric_limits<int>::min(),
+                                         std::numeric_limits<int>::max(), present);
+  if (present) target = static_cast<int>(number);
+}
+
+void JsonFields::ReadName(const char* key, const std::function<bool(const std::string&)>& parse) {
+  const json* value = Find(key);
+  if (value == nullptr) return;
+  if (!value->is_string() || !parse(value->get<std::string>())) Fail(key, "a known word");
+}
+
+void JsonFields::ReadObject(const char* key, const std::function<Status(const json&)>& read) {
+  const json* value = Find(key);
+  if (value == nullptr) return;
+  if (Status done = read(*value); !done) error_ = done.error().During(place_ + "." + key);
+}
+
+void JsonFields::ReadArray(const char* key, const std::function<Status(const json&)>& read) {
+  const json* value = Find(key);
+  if (value == nullptr) return;
+  if (!value->is_array()) return Fail(key, "a list");
+  for (const json& element : *value) {
+    if (Status done = read(element); !done) {
+      error_ = done.error().During(place_ + "." + key);
+      return;
+    }
+  }
+}
+
+Result<json> ParseJson(const std::string& text) {
+  constexpr int kMostDepth = 64;
+  bool too_deep = false;
+  // The parser recurses for nobody, but what is built from hostile depth is destroyed recursively.
+  const auto limit = [&](int depth, json::parse_event_t, json&) {
+    if (depth > kMostDepth) too_deep = true;
+    return !too_deep;
+  };
+  json value = json::parse(text, limit, /*allow_exceptions=*/false);
+  if (too_deep) return Error{ErrorCode::kInvalid, "nested deeper than 64"};
+  if (value.is_discarded()) return Error{ErrorCode::kInvalid, "this is not JSON"};
+  return value;
+}
+
+std::string DumpJson(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string DumpJsonPretty(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+void AppendJsonString(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20) {
+      out += "\\u00";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+}  // namespace slc

@@ -1,0 +1,278 @@
+#include <nlohmann/json.hpp>
+
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+
+namespace slc {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kListenerKinds[] = {"tcp", "unix", "udp", "inherited"};
+
+// Appends {"key":value,...}. The order of members is fixed, nothing is allocated but the text itself.
+class ObjectWriter {
+ public:
+  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
+  ~ObjectWriter() { out_ += '}'; }
+  ObjectWriter(const ObjectWriter&) = delete;
+  ObjectWriter& operator=(const ObjectWriter&) = delete;
+
+  std::string& Key(const char* key) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    out_ += '"';
+    out_ += key;
+    out_ += "\":";
+    return out_;
+  }
+  void Number(const char* key, std::int64_t value) { Key(key) += std::to_string(value); }
+  void Flag(const char* key, bool value) { Key(key) += value ? "true" : "false"; }
+  void Text(const char* key, std::string_view value) { AppendJsonString(Key(key), value); }
+  void Texts(const char* key, const std::vector<std::string>& values) {
+    Key(key) += '[';
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i > 0) out_ += ',';
+      AppendJsonString(out_, values[i]);
+    }
+    out_ += ']';
+  }
+
+ private:
+  std::string& out_;
+  bool first_ = true;
+};
+
+void WriteProcess(ObjectWriter& object, const ProcessIdentity& process) {
+  object.Number("pid", process.pid);
+  object.Number("start_time", static_cast<std::int64_t>(process.start_time));
+}
+
+void WriteFleet(std::string& out, const FleetState& fleet) {
+  ObjectWriter object(out);
+  {
+    ObjectWriter wish(object.Key("wish"));
+    wish.Flag("run", fleet.wish.run);
+    wish.Flag("soft_stop", fleet.wish.soft_stop);
+    wish.Number("size", fleet.wish.size);
+    wish.Number("generation", fleet.wish.generation);
+    wish.Text("mode", fleet.wish.mode == RollMode::kRolling ? "rolling" : "restart");
+    wish.Number("parallel", fleet.wish.parallel);
+    wish.Number("order", static_cast<std::int64_t>(fleet.wish.order));
+  }
+  object.Number("last_worker", fleet.last_worker);
+  object.Number("good", fleet.good);
+  if (fleet.failure) {
+    ObjectWriter failure(object.Key("failure"));
+    failure.Number("order", static_cast<std::int64_t>(fleet.failure->order));
+    failure.Number("generation", fleet.failure->generation);
+    failure.Number("worker", fleet.failure->worker);
+    failure.Number("slot", fleet.failure->slot);
+    failure.Text("reason", fleet.failure->reason);
+  }
+  object.Key("slots") += '[';
+  bool first = true;
+  for (const auto& [number, slot] : fleet.slots) {
+    if (!first) out += ',';
+    first = false;
+    ObjectWriter entry(out);
+    entry.Number("slot", number);
+    entry.Number("generation", slot.generation);
+    entry.Number("failures", slot.failures);
+    entry.Number("retry_at", slot.retry_at);
+    entry.Flag("finished", slot.finished);
+    entry.Number("restarts", slot.restarts);
+    entry.Text("last_exit", slot.last_exit);
+  }
+  out += ']';
+  object.Key("workers") += '[';
+  first = true;
+  for (const auto& [id, worker] : fleet.workers) {
+    if (!first) out += ',';
+    first = false;
+    ObjectWriter entry(out);
+    entry.Number("id", id);
+    entry.Number("slot", worker.slot);
+    entry.Number("generation", worker.generation);
+    entry.Text("state", Name(worker.state));
+    entry.Number("spawned_at", worker.spawned_at);
+    entry.Number("ready_at", worker.ready_at);
+    entry.Number("deadline", worker.deadline);
+    entry.Flag("disconnected", worker.disconnected);
+  }
+  out += ']';
+}
+
+Status ReadProcess(JsonFields& fields, ProcessIdentity& process) {
+  fields.Read("pid", process.pid);
+  fields.Read("start_time", process.start_time);
+  return fields.status();
+}
+
+Status ReadFleet(const json& value, FleetState& fleet) {
+  JsonFields fields(value, "fleet");
+  fields.ReadObject("wish", [&](const json& wish) { return FromJson(wish, fleet.wish); });
+  fields.Read("last_worker", fleet.last_worker);
+  fields.Read("good", fleet.good);
+  fields.ReadObject("failure", [&](const json& element) {
+    FleetFailure failure;
+    JsonFields entry(element, "failure");
+    entry.Read("order", failure.order);
+    entry.Read("generation", failure.generation);
+    entry.Read("worker", failure.worker);
+    entry.Read("slot", failure.slot);
+    entry.Read("reason", failure.reason);
+    fleet.failure = failure;
+    return entry.status();
+  });
+  fields.ReadArray("slots", [&](const json& element) {
+    FleetSlot slot;
+    SlotNumber number = 0;
+    JsonFields entry(element, "slot");
+    entry.Read("slot", number);
+    entry.Read("generation", slot.generation);
+    entry.Read("failures", slot.failures);
+    entry.Read("retry_at", slot.retry_at);
+    entry.Read("finished", slot.finished);
+    entry.Read("restarts", slot.restarts);
+    entry.Read("last_exit", slot.last_exit);
+    fleet.slots[number] = slot;
+    return entry.status();
+  });
+  fields.ReadArray("workers", [&](const json& element) {
+    FleetWorker worker;
+    JsonFields entry(element, "worker");
+    entry.Read("id", worker.id);
+    entry.Read("slot", worker.slot);
+    entry.Read("generation", worker.generation);
+    entry.ReadName("state", [&](const std::string& name) {
+      const auto state = WorkerStateFromName(name);
+      if (state) worker.state = *state;
+      return state.has_value();
+    });
+    entry.Read("spawned_at", worker.spawned_at);
+    entry.Read("ready_at", worker.ready_at);
+    entry.Read("deadline", worker.deadline);
+    entry.Read("disconnected", worker.disconnected);
+    fleet.workers[worker.id] = worker;
+    return entry.status();
+  });
+  return fields.status();
+}
+
+Status ReadListener(const json& value, ListenerFacts& listener) {
+  JsonFields fields(value, "listener");
+  fields.Read("key", listener.key);
+  fields.ReadName("kind", [&](const std::string& name) {
+    for (std::size_t i = 0; i < std::size(kListenerKinds); ++i) {
+      if (name == kListenerKinds[i]) {
+        listener.kind = static_cast<ListenerKind>(i);
+        return true;
+      }
+    }
+    return false;
+  });
+  fields.Read("address", listener.address);
+  fields.Read("port", listener.port);
+  fields.Read("bound_port", listener.bound_port);
+  fields.Read("family", listener.family);
+  fields.Read("flags", listener.flags);
+  fields.Read("backlog", listener.backlog);
+  fields.Read("data", listener.data);
+  return fields.status();
+}
+
+}  // namespace
+
+std::string EncodeInstanceState(const InstanceState& state) {
+  std::string out;
+  out.reserve(512 + state.fleet.workers.size() * 320);
+  {
+    ObjectWriter object(out);
+    object.Number("service", state.service);
+    object.Number("epoch", static_cast<std::int64_t>(state.epoch));
+    object.Text("boot_id", state.boot_id);
+    {
+      ObjectWriter master(object.Key("master"));
+      WriteProcess(master, state.master);
+      master.Number("started", state.master_started_wall);
+    }
+    object.Number("written_at", state.written_at);
+    object.Number("message_seq", static_cast<std::int64_t>(state.message_seq));
+    object.Number("log_lines_dropped", static_cast<std::int64_t>(state.log_lines_dropped));
+    WriteFleet(object.Key("fleet"), state.fleet);
+    object.Key("workers") += '[';
+    bool first = true;
+    for (const auto& [id, worker] : state.workers) {
+      if (!first) out += ',';
+      first = false;
+      ObjectWriter entry(out);
+      entry.Number("id", id);
+      WriteProcess(entry, worker.process);
+      entry.Number("started", worker.started_wall);
+      entry.Texts("keys", worker.keys);
+      entry.Texts("own_listeners", worker.own_listeners);
+      entry.Text("agent_version", worker.agent_version);
+    }
+    out += ']';
+    object.Key("listeners") += '[';
+    first = true;
+    for (const ListenerFacts& listener : state.listeners) {
+      if (!first) out += ',';
+      first = false;
+      ObjectWriter entry(out);
+      entry.Text("key", listener.key);
+      entry.Text("kind", kListenerKinds[static_cast<int>(listener.kind)]);
+      entry.Text("address", listener.address);
+      entry.Number("port", listener.port);
+      entry.Number("bound_port", listener.bound_port);
+      entry.Number("family", listener.family);
+      entry.Number("flags", listener.flags);
+      entry.Number("backlog", listener.backlog);
+      entry.Text("data", listener.data);
+    }
+    out += ']';
+  }
+  return out;
+}
+
+Result<InstanceState> DecodeInstanceState(const std::string& text) {
+  auto parsed = ParseJson(text);
+  if (!parsed) return parsed.error().During("instance state");
+  InstanceState state;
+  JsonFields fields(*parsed, "instance");
+  fields.Read("service", state.service);
+  fields.Read("epoch", state.epoch);
+  fields.Read("boot_id", state.boot_id);
+  fields.ReadObject("master", [&](const json& value) {
+    JsonFields master(value, "master");
+    master.Read("started", state.master_started_wall);
+    return ReadProcess(master, state.master);
+  });
+  fields.Read("written_at", state.written_at);
+  fields.Read("message_seq", state.message_seq);
+  fields.Read("log_lines_dropped", state.log_lines_dropped);
+  fields.ReadObject("fleet", [&](const json& value) { return ReadFleet(value, state.fleet); });
+  fields.ReadArray("workers", [&](const json& value) {
+    WorkerFacts worker;
+    WorkerId id = 0;
+    JsonFields entry(value, "worker");
+    entry.Read("id", id);
+    entry.Read("started", worker.started_wall);
+    entry.Read("keys", worker.keys);
+    entry.Read("own_listeners", worker.own_listeners);
+    entry.Read("agent_version", worker.agent_version);
+    Status done = ReadProcess(entry, worker.process);
+    state.workers[id] = worker;
+    return done;
+  });
+  fields.ReadArray("listeners", [&](const json& value) {
+    state.listeners.emplace_back();
+    return ReadListener(value, state.listeners.back());
+  });
+  if (Status done = fields.status(); !done) return done.error();
+  return state;
+}
+
+}  // namespace slc

@@ -1,0 +1,234 @@
+#include <nlohmann/json.hpp>
+
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+
+namespace slc {
+
+using nlohmann::json;
+
+json ToJson(const ServiceSpec& spec) {
+  json value{
+      {"name", spec.name},
+      {"directory", spec.directory},
+      {"script", spec.script},
+      {"script_reason", spec.script_reason},
+      {"arguments", spec.arguments},
+      {"interpreter", spec.interpreter},
+      {"node_arguments", spec.node_arguments},
+      {"node", spec.node},
+      {"cwd", spec.cwd},
+      {"caller_environment", spec.caller_environment},
+      {"script_environment", spec.script_environment},
+      {"environment", spec.environment},
+      {"ready", Name(spec.readiness)},
+      {"ready_timeout_ms", spec.ready_timeout},
+      {"drain_timeout_ms", spec.drain_timeout},
+      {"drain_linger_ms", spec.drain_linger},
+      {"stop_signal", spec.stop_signal},
+      {"stop_timeout_ms", spec.stop_timeout},
+      {"restart", Name(spec.restart)},
+      {"min_uptime_ms", spec.min_uptime},
+      {"agent", spec.agent},
+      {"run_as", spec.run_as},
+      {"log_format", Name(spec.log_format)},
+      {"log_file_bytes", spec.log_file_bytes},
+      {"log_files", spec.log_files},
+  };
+  if (spec.port) value["port"] = *spec.port;
+  return value;
+}
+
+Status FromJson(const json& value, ServiceSpec& spec) {
+  JsonFields fields(value, "spec");
+  fields.Require("name");
+  fields.Read("name", spec.name);
+  fields.Read("directory", spec.directory);
+  fields.Read("script", spec.script);
+  fields.Read("script_reason", spec.script_reason);
+  fields.Read("arguments", spec.arguments);
+  fields.Read("interpreter", spec.interpreter);
+  fields.Read("node_arguments", spec.node_arguments);
+  fields.Read("node", spec.node);
+  fields.Read("cwd", spec.cwd);
+  fields.Read("caller_environment", spec.caller_environment);
+  fields.Read("script_environment", spec.script_environment);
+  fields.Read("environment", spec.environment);
+  fields.Read("port", spec.port);
+  fields.ReadName("ready", [&](const std::string& name) {
+    const auto found = ReadinessFromName(name);
+    if (found) spec.readiness = *found;
+    return found.has_value();
+  });
+  fields.Read("ready_timeout_ms", spec.ready_timeout);
+  fields.Read("drain_timeout_ms", spec.drain_timeout);
+  fields.Read("drain_linger_ms", spec.drain_linger);
+  fields.Read("stop_signal", spec.stop_signal);
+  fields.Read("stop_timeout_ms", spec.stop_timeout);
+  fields.ReadName("restart", [&](const std::string& name) {
+    const auto found = RestartPolicyFromName(name);
+    if (found) spec.restart = *found;
+    return found.has_value();
+  });
+  fields.Read("min_uptime_ms", spec.min_uptime);
+  fields.Read("agent", spec.agent);
+  fields.Read("run_as", spec.run_as);
+  fields.ReadName("log_format", [&](const std::string& name) {
+    const auto found = LogFormatFromName(name);
+    if (found) spec.log_format = *found;
+    return found.has_value();
+  });
+  fields.Read("log_file_bytes", spec.log_file_bytes);
+  fields.Read("log_files", spec.log_files);
+  return fields.status();
+}
+
+namespace {
+
+const char* ModeName(RollMode mode) { return mode == RollMode::kRolling ? "rolling" : "restart"; }
+
+void ReadMode(JsonFields& fields, RollMode& mode) {
+  fields.ReadName("mode", [&](const std::string& name) {
+    mode = name == "rolling" ? RollMode::kRolling : RollMode::kRestart;
+    return name == "rolling" || name == "restart";
+  });
+}
+
+}  // namespace
+
+json ToJson(const Wish& wish) {
+  return json{
+      {"id", wish.id},
+      {"spec", ToJson(wish.spec)},
+      {"size", FormatSize(wish.size)},
+      {"run", wish.run},
+      {"soft_stop", wish.soft_stop},
+      {"generation", wish.generation},
+      {"mode", ModeName(wish.mode)},
+      {"parallel", wish.parallel},
+      {"order", wish.order},
+      {"last_request", wish.last_request},
+  };
+}
+
+Status FromJson(const json& value, Wish& wish) {
+  JsonFields fields(value, "wish");
+  fields.Require("id");
+  fields.Require("spec");
+  fields.Read("id", wish.id);
+  fields.ReadObject("spec", [&](const json& spec) { return FromJson(spec, wish.spec); });
+  fields.ReadName("size", [&](const std::string& text) {
+    const auto size = ParseSize(text);
+    if (size) wish.size = *size;
+    return size.ok();
+  });
+  fields.Read("run", wish.run);
+  fields.Read("soft_stop", wish.soft_stop);
+  fields.Read("generation", wish.generation);
+  ReadMode(fields, wish.mode);
+  fields.Read("parallel", wish.parallel);
+  fields.Read("order", wish.order);
+  fields.Read("last_request", wish.last_request);
+  return fields.status();
+}
+
+json ToJson(const GenerationConfig& config) {
+  return json{
+      {"generation", config.generation},
+      {"service", config.service},
+      {"program", config.program},
+      {"arguments", config.arguments},
+      {"agent_position", config.agent_position},
+      {"environment", config.environment},
+      {"working_directory", config.working_directory},
+      {"node", config.node},
+      {"inspect_port", config.inspect_port},
+      {"has_run_as", config.has_run_as},
+      {"uid", config.uid},
+      {"gid", config.gid},
+      {"groups", config.groups},
+      {"ready", Name(config.readiness)},
+      {"ready_timeout_ms", config.policy.ready_timeout},
+      {"drain_timeout_ms", config.policy.drain_timeout},
+      {"stop_timeout_ms", config.policy.stop_timeout},
+      {"min_uptime_ms", config.policy.min_uptime},
+      {"restart", Name(config.policy.restart)},
+      {"drain_linger_ms", config.drain_linger},
+      {"stop_signal", config.stop_signal},
+      {"log_format", Name(config.log_format)},
+      {"log_file_bytes", config.log_file_bytes},
+      {"log_files", config.log_files},
+  };
+}
+
+Status FromJson(const json& value, GenerationConfig& config) {
+  JsonFields fields(value, "generation");
+  fields.Require("generation");
+  fields.Require("program");
+  fields.Read("generation", config.generation);
+  fields.Read("service", config.service);
+  fields.Read("program", config.program);
+  fields.Read("arguments", config.arguments);
+  fields.ReadIndex("agent_position", config.agent_position);
+  fields.Read("environment", config.environment);
+  fields.Read("working_directory", config.working_directory);
+  fields.Read("node", config.node);
+  fields.Read("inspect_port", config.inspect_port);
+  fields.Read("has_run_as", config.has_run_as);
+  fields.Read("uid", config.uid);
+  fields.Read("gid", config.gid);
+  fields.Read("groups", config.groups);
+  fields.ReadName("ready", [&](const std::string& name) {
+    const auto found = ReadinessFromName(name);
+    if (found) config.readiness = *found;
+    return found.has_value();
+  });
+  fields.Read("ready_timeout_ms", config.policy.ready_timeout);
+  fields.Read("drain_timeout_ms", config.policy.drain_timeout);
+  fields.Read("stop_timeout_ms", config.policy.stop_timeout);
+  fields.Read("min_uptime_ms", config.policy.min_uptime);
+  fields.ReadName("restart", [&](const std::string& name) {
+    const auto found = RestartPolicyFromName(name);
+    if (found) config.policy.restart = *found;
+    return found.has_value();
+  });
+  fields.Read("drain_linger_ms", config.drain_linger);
+  fields.Read("stop_signal", config.stop_signal);
+  fields.ReadName("log_format", [&](const std::string& name) {
+    const auto found = LogFormatFromName(name);
+    if (found) config.log_format = *found;
+    return found.has_value();
+  });
+  fields.Read("log_file_bytes", config.log_file_bytes);
+  fields.Read("log_files", config.log_files);
+  if (config.agent_position > config.arguments.size()) {
+    fields.Fail("agent_position", "a place within the arguments");
+  }
+  return fields.status();
+}
+
+json ToJson(const FleetWish& wish) {
+  return json{
+      {"run", wish.run},
+      {"soft_stop", wish.soft_stop},
+      {"size", wish.size},
+      {"generation", wish.generation},
+      {"mode", ModeName(wish.mode)},
+      {"parallel", wish.parallel},
+      {"order", wish.order},
+  };
+}
+
+Status FromJson(const json& value, FleetWish& wish) {
+  JsonFields fields(value, "fleet_wish");
+  fields.Read("run", wish.run);
+  fields.Read("soft_stop", wish.soft_stop);
+  fields.Read("size", wish.size);
+  fields.Read("generation", wish.generation);
+  ReadMode(fields, wish.mode);
+  fields.Read("parallel", wish.parallel);
+  fields.Read("order", wish.order);
+  return fields.status();
+}
+
+}  // namespace slc

@@ -1,0 +1,190 @@
+#include "common/model/service.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "common/base/text.h"
+
+namespace slc {
+namespace {
+
+bool IsNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
+
+template <typename T>
+void NoteChange(std::vector<std::string>& notes, const std::string& what, const T& before,
+                const T& after) {
+  if (before == after) return;
+  if constexpr (std::is_same_v<T, std::string>) {
+    notes.push_back(what + " " + (before.empty() ? "(none)" : before) + " -> " +
+                    (after.empty() ? "(none)" : after));
+  } else {
+    notes.push_back(what + " " + std::to_string(before) + " -> " + std::to_string(after));
+  }
+}
+
+void NoteVariables(std::vector<std::string>& notes, const Environment& before,
+                   const Environment& after) {
+  for (const auto& [name, value] : after) {
+    const auto old = before.find(name);
+    if (old == before.end()) {
+      notes.push_back("env " + name + " added");
+    } else if (old->second != value) {
+      notes.push_back("env " + name + " changed");
+    }
+  }
+  for (const auto& [name, value] : before) {
+    if (after.count(name) == 0) notes.push_back("env " + name + " removed");
+  }
+}
+
+}  // namespace
+
+const char* Name(Readiness value) {
+  switch (value) {
+    case Readiness::kListening:
+      return "listening";
+    case Readiness::kMessage:
+      return "message";
+    case Readiness::kAlive:
+      return "alive";
+  }
+  return "listening";
+}
+
+const char* Name(RestartPolicy value) {
+  switch (value) {
+    case RestartPolicy::kAlways:
+      return "always";
+    case RestartPolicy::kOnFailure:
+      return "on-failure";
+    case RestartPolicy::kNever:
+      return "never";
+  }
+  return "always";
+}
+
+const char* Name(LogFormat value) {
+  switch (value) {
+    case LogFormat::kText:
+      return "text";
+    case LogFormat::kJson:
+      return "json";
+    case LogFormat::kRaw:
+      return "raw";
+  }
+  return "text";
+}
+
+std::optional<Readiness> ReadinessFromName(const std::string& name) {
+  for (const Readiness value : {Readiness::kListening, Readiness::kMessage, Readiness::kAlive}) {
+    if (name == Name(value)) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<RestartPolicy> RestartPolicyFromName(const std::string& name) {
+  for (const RestartPolicy value :
+       {RestartPolicy::kAlways, RestartPolicy::kOnFailure, RestartPolicy::kNever}) {
+    if (name == Name(value)) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<LogFormat> LogFormatFromName(const std::string& name) {
+  for (const LogFormat value : {LogFormat::kText, LogFormat::kJson, LogFormat::kRaw}) {
+    if (name == Name(value)) return value;
+  }
+  return std::nullopt;
+}
+
+Result<std::uint32_t> ParseSize(const std::string& text) {
+  if (text == "cpu" || text == "CPU" || text == "cpus") return kSizeCpu;
+  const auto number = ParseInteger(text, 0, kMostWorkers);
+  if (!number) {
+    return Error{ErrorCode::kInvalid, "size must be 'cpu' or a number from 0 to " +
+                                          std::to_string(kMostWorkers) + ", not '" +
+                                          Printable(text) + "'"};
+  }
+  return static_cast<std::uint32_t>(*number);
+}
+
+std::string FormatSize(std::uint32_t size) {
+  return size == kSizeCpu ? "cpu" : std::to_string(size);
+}
+
+Status CheckServiceName(const std::string& name) {
+  const bool length = !name.empty() && name.size() <= 64;
+  const bool characters = std::all_of(name.begin(), name.end(), IsNameCharacter);
+  const bool only_digits =
+      std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (length && characters && !only_digits && name[0] != '.' && name[0] != '-') return Ok();
+  return Error{ErrorCode::kInvalid,
+               "'" + Printable(name.substr(0, 80)) +
+                   "' is no name for a service: use 1 to 64 of A-Z a-z 0-9 . _ -, not only digits, "
+                   "not starting with '.' or '-'"};
+}
+
+std::string ToServiceName(const std::string& name) {
+  std::string result;
+  for (const char c : name) {
+    if (IsNameCharacter(c)) {
+      result += c;
+    } else if (!result.empty() && result.back() != '-') {
+      result += '-';
+    }
+  }
+  const std::size_t first = result.find_first_not_of(".-");
+  if (first == std::string::npos) return {};
+  result = result.substr(first, 64);
+  while (!result.empty() && result.back() == '-') result.pop_back();
+  if (std::all_of(result.begin(), result.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    result = "app-" + result;
+  }
+  return result;
+}
+
+std::vector<std::string> DescribeChanges(const ServiceSpec& before, const ServiceSpec& after) {
+  std::vector<std::string> notes;
+  const auto port = [](const ServiceSpec& spec) {
+    return spec.port ? std::to_string(*spec.port) : std::string("(default)");
+  };
+  NoteChange(notes, "folder", before.directory, after.directory);
+  NoteChange(notes, "script", before.script, after.script);
+  NoteChange(notes, "arguments", Join(before.arguments, " "), Join(after.arguments, " "));
+  NoteChange(notes, "interpreter", before.interpreter, after.interpreter);
+  NoteChange(notes, "node arguments", Join(before.node_arguments, " "),
+             Join(after.node_arguments, " "));
+  NoteChange(notes, "node", before.node, after.node);
+  NoteChange(notes, "cwd", before.cwd, after.cwd);
+  NoteChange(notes, "port", port(before), port(after));
+  NoteChange(notes, "ready", std::string(Name(before.readiness)),
+             std::string(Name(after.readiness)));
+  NoteChange(notes, "ready-timeout", before.ready_timeout, after.ready_timeout);
+  NoteChange(notes, "drain-timeout", before.drain_timeout, after.drain_timeout);
+  NoteChange(notes, "drain-linger", before.drain_linger, after.drain_linger);
+  NoteChange(notes, "stop-signal", before.stop_signal, after.stop_signal);
+  NoteChange(notes, "stop-timeout", before.stop_timeout, after.stop_timeout);
+  NoteChange(notes, "restart", std::string(Name(before.restart)), std::string(Name(after.restart)));
+  NoteChange(notes, "min-uptime", before.min_uptime, after.min_uptime);
+  NoteChange(notes, "agent", std::string(before.agent ? "on" : "off"),
+             std::string(after.agent ? "on" : "off"));
+  NoteChange(notes, "run-as", before.run_as, after.run_as);
+  NoteChange(notes, "log-format", std::string(Name(before.log_format)),
+             std::string(Name(after.log_format)));
+  NoteVariables(notes, before.script_environment, after.script_environment);
+  NoteVariables(notes, before.environment, after.environment);
+  NoteVariables(notes, before.caller_environment, after.caller_environment);
+  return notes;
+}
+
+std::optional<std::uint16_t> EffectivePort(const Wish& wish) {
+  if (wish.spec.port) return wish.spec.port;
+  const std::uint32_t port = kBasePort + wish.id;
+  if (port > 65535) return std::nullopt;
+  return static_cast<std::uint16_t>(port);
+}
+
+}  // namespace slc

@@ -1,0 +1,107 @@
+// The wish: what the operator wants of a service. Plain values; slcd keeps them durably.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/environment.h"
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/time.h"
+
+namespace slc {
+
+// How a worker tells that it serves.
+enum class Readiness {
+  kListening,  // Node: it listens on what its predecessor listened on; others: alive for one second
+  kMessage,    // process.send('ready')
+  kAlive,      // alive for one second
+};
+enum class RestartPolicy { kAlways, kOnFailure, kNever };
+enum class LogFormat { kText, kJson, kRaw };
+
+// The names used on the command line and in JSON: "listening", "on-failure", "text", ...
+const char* Name(Readiness value);
+const char* Name(RestartPolicy value);
+const char* Name(LogFormat value);
+std::optional<Readiness> ReadinessFromName(const std::string& name);
+std::optional<RestartPolicy> RestartPolicyFromName(const std::string& name);
+std::optional<LogFormat> LogFormatFromName(const std::string& name);
+
+inline constexpr std::uint32_t kMostWorkers = 1024;
+inline constexpr std::uint32_t kSizeCpu = 0xffffffff;  // "cpu": as many as there are CPUs
+
+// "cpu" or 0..1024. kInvalid with a message that names the limits.
+Result<std::uint32_t> ParseSize(const std::string& text);
+std::string FormatSize(std::uint32_t size);
+
+// [A-Za-z0-9._-]{1,64}, not only digits, not starting with '.' or '-'.
+Status CheckServiceName(const std::string& name);
+// A package or folder name made into a service name: "@acme/api" becomes "acme-api". Empty if nothing
+// usable is left.
+std::string ToServiceName(const std::string& name);
+
+struct ServiceSpec {
+  std::string name;
+  std::string directory;  // absolute; symbolic links are resolved anew for each generation. Empty: a
+                          // service that was only created and has no app yet
+  std::string script;     // relative to `directory` or absolute; what runs
+  std::string script_reason;  // why this file was chosen, for people
+  std::vector<std::string> arguments;
+  std::string interpreter;  // "" : Node for .js .mjs .cjs .ts, else the file itself is executed
+  std::vector<std::string> node_arguments;  // for Node or the interpreter, before the script
+  std::string node;       // path of the node binary; empty: looked up in PATH
+  std::string cwd;        // working directory of workers; empty: `directory`
+  Environment caller_environment;  // PATH, HOME, LANG, NODE_ENV ... at `slc start`
+  Environment script_environment;  // K=V in front of the command in scripts.start
+  Environment environment;         // --env, env-set
+  std::optional<std::uint16_t> port;
+  Readiness readiness = Readiness::kListening;
+  Millis ready_timeout = 30000;
+  Millis drain_timeout = 10000;
+  Millis drain_linger = 500;
+  std::string stop_signal = "SIGTERM";
+  Millis stop_timeout = 5000;
+  RestartPolicy restart = RestartPolicy::kAlways;
+  Millis min_uptime = 10000;
+  bool agent = true;
+  std::string run_as;  // USER[:GROUP]; empty: the daemon's own user
+  LogFormat log_format = LogFormat::kText;
+  std::uint64_t log_file_bytes = 10U << 20;
+  std::uint32_t log_files = 10;
+
+  bool operator==(const ServiceSpec&) const = default;
+};
+
+// How a running instance gets from one generation to the next.
+enum class RollMode {
+  kRestart,  // all at once: stop everything, start everything
+  kRolling,  // slot by slot, the successor ready before the predecessor drains
+};
+
+struct Wish {
+  ServiceId id = 0;
+  ServiceSpec spec;
+  std::uint32_t size = kSizeCpu;
+  bool run = false;
+  bool soft_stop = false;         // how to get to run == false
+  Generation generation = 0;      // raised by each restart and soft restart; 0: never started
+  RollMode mode = RollMode::kRestart;
+  std::uint32_t parallel = 1;     // slots replaced at a time in a roll
+  std::uint64_t order = 0;        // raised by every change; orders to a master carry it
+  std::string last_request;       // id of the client request that made this wish: a repeat is answered
+                                  // without a second effect
+};
+
+// Differences that a person should hear about, e.g. {"port 3001 -> 4000", "env FOO added"}. Values of
+// environment variables are not shown.
+std::vector<std::string> DescribeChanges(const ServiceSpec& before, const ServiceSpec& after);
+
+// PORT default: base 3000 + service id.
+inline constexpr std::uint32_t kBasePort = 3000;
+// The port the service's workers are told in PORT; nothing if 3000 + id leaves the range of ports.
+std::optional<std::uint16_t> EffectivePort(const Wish& wish);
+
+}  // namespace slc

@@ -1,0 +1,73 @@
+// What clients are shown: answers of slcd. Their JSON form is what `slc ... --json` prints and is part of
+// the interface: fields are added, never renamed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/environment.h"
+#include "common/base/ids.h"
+#include "common/base/time.h"
+
+namespace slc {
+
+struct ProcessView {
+  int pid = 0;
+  WorkerId worker = 0;      // 0: the master
+  SlotNumber slot = 0;
+  Generation generation = 0;
+  std::string state;        // starting, ready, draining, stopping, killing; the master: ready, adopting
+  std::vector<std::string> listening;  // "0.0.0.0:3001"; only of workers that serve
+  Millis started_wall = 0;
+  Millis uptime = 0;
+  std::uint32_t restarts = 0;
+  std::string reason;       // e.g. the slot's last unexpected end
+};
+
+// A slot without a process.
+struct SlotView {
+  SlotNumber slot = 0;
+  std::string state;        // backoff, finished, waiting
+  Millis retry_in = 0;
+  std::uint32_t restarts = 0;
+  std::string reason;
+};
+
+struct ServiceView {
+  ServiceId id = 0;
+  std::string name;
+  std::string state;        // running, starting, rolling, stopping, stopped, backoff, failed, adopting,
+                            // finished, new, quarantined
+  std::string reason;       // why it is not simply running; empty otherwise
+  std::string directory;
+  std::string script;
+  bool wanted = false;      // the operator wants it to run
+  std::string size;         // as wished: "cpu" or a number
+  std::uint32_t cluster_size = 0;  // workers wanted right now; 0 when stopped
+  Generation generation = 0;
+  std::optional<int> port;  // PORT of its workers
+  Environment environment;  // what --env and env-set recorded
+  std::string agent_version;
+  std::string log_directory;
+  std::string run_as;
+  Millis facts_age = 0;     // how old the facts are; > 0 only when the master is silent
+  std::vector<ProcessView> processes;  // the master first, then workers by id
+  std::vector<SlotView> idle_slots;
+};
+
+struct DaemonInfo {
+  std::string version;
+  int pid = 0;
+  std::uint32_t protocol = 0;
+  Epoch epoch = 0;
+  std::string home;
+  std::string socket;
+  Millis started_wall = 0;
+  Millis uptime = 0;
+  unsigned cpus = 0;
+  std::uint32_t services = 0;
+};
+
+}  // namespace slc

@@ -1,0 +1,48 @@
+// DiskThread: runs blocking work (write, fsync, rename, reading an app's folder) in order on one thread,
+// so that a disk that hangs never stops the loop.
+//
+// Jobs run one after another; `then` runs in the loop. Destroying it waits for the jobs that were handed
+// in; their `then` is not called any more.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "common/uv/async.h"
+#include "common/uv/loop.h"
+
+namespace slc::uv {
+
+class DiskThread {
+ public:
+  explicit DiskThread(Loop& loop);
+  ~DiskThread();
+  DiskThread(const DiskThread&) = delete;
+  DiskThread& operator=(const DiskThread&) = delete;
+
+  void Run(std::function<void()> job, std::function<void()> then);
+  // Jobs handed in whose `then` has not run.
+  std::size_t pending() const { return pending_; }
+
+ private:
+  struct Task {
+    std::function<void()> job;
+    std::function<void()> then;
+  };
+  void Work();
+  void Collect();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Task> waiting_;
+  std::deque<Task> finished_;
+  bool ending_ = false;
+  std::size_t pending_ = 0;
+  Async wake_;
+  std::thread thread_;
+};
+
+}  // namespace slc::uv

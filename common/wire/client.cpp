@@ -1,0 +1,88 @@
+#include "common/wire/client.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "common/base/files.h"
+
+namespace slc {
+
+Result<ControlClient> ControlClient::Connect(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const auto refused = [&](const std::string& what, int reason) {
+    Error error = SystemError(what, reason);
+    error.code = ErrorCode::kUnreachable;
+    if (reason == EACCES || reason == EPERM) error.code = ErrorCode::kPermission;
+    return error;
+  };
+  UniqueFd folder(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return refused("open " + directory, errno);
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return SystemError("make a socket", errno);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string reach = PathThroughFd(folder.get(), name);
+  if (reach.size() >= sizeof(address.sun_path)) {
+    return Error{ErrorCode::kUsage, "the name of the socket " + path + " is too long"};
+  }
+  std::memcpy(address.sun_path, reach.c_str(), reach.size() + 1);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return refused("connect to " + path, errno);
+  }
+  return ControlClient(std::move(socket));
+}
+
+Status ControlClient::Send(const Request& request) {
+  std::string frame = EncodeFrame(EncodeRequest(request));
+  std::string_view rest = frame;
+  while (!rest.empty()) {
+    const ssize_t put = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      Error error = SystemError("send the request to slcd", errno);
+      error.code = ErrorCode::kUnreachable;
+      return error;
+    }
+    rest.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return Ok();
+}
+
+Result<std::optional<ServerMessage>> ControlClient::Receive(Millis timeout) {
+  const Millis deadline = timeout < 0 ? -1 : BootNow() + timeout;
+  std::array<char, 65536> buffer;
+  while (true) {
+    auto frame = reader_.Next();
+    if (!frame) return frame.error();
+    if (*frame) {
+      auto message = DecodeServerMessage(**frame);
+      if (!message) return message.error();
+      return std::optional<ServerMessage>(std::move(*message));
+    }
+    const Millis left = deadline < 0 ? -1 : std::max<Millis>(0, deadline - BootNow());
+    pollfd entry{socket_.get(), POLLIN, 0};
+    const int ready = ::poll(&entry, 1, static_cast<int>(left));
+    if (ready == 0) return std::optional<ServerMessage>();
+    if (ready < 0) {
+      // A signal (Ctrl-C) gives the caller a turn to look at it.
+      if (errno == EINTR) return std::optional<ServerMessage>();
+      return SystemError("wait for slcd", errno);
+    }
+    const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return Error{ErrorCode::kUnreachable, "slcd hung up before it answered"};
+    reader_.Append({buffer.data(), static_cast<std::size_t>(got)});
+  }
+}
+
+}  // namespace slc

@@ -1,0 +1,33 @@
+// ControlClient: the client's side of the control protocol, blocking. Used by slc, one per command.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "common/base/unique_fd.h"
+#include "common/wire/frame.h"
+#include "common/wire/messages.h"
+
+namespace slc {
+
+class ControlClient {
+ public:
+  // `path` may be longer than a socket address holds: its directory is opened first. kUnreachable when
+  // nobody listens there; kPermission when the system refuses.
+  static Result<ControlClient> Connect(const std::string& path);
+
+  Status Send(const Request& request);
+  // The next message; nothing when `timeout` (ms, < 0: none) passed first. kUnreachable when the
+  // daemon went away.
+  Result<std::optional<ServerMessage>> Receive(Millis timeout);
+  int fd() const { return socket_.get(); }
+
+ private:
+  explicit ControlClient(UniqueFd socket) : socket_(std::move(socket)) {}
+  UniqueFd socket_;
+  FrameReader reader_;
+};
+
+}  // namespace slc

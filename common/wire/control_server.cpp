@@ -1,0 +1,174 @@
+#include "common/wire/control_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "common/base/files.h"
+#include "common/base/log.h"
+
+namespace slc {
+
+struct ControlServer::Session {
+  Session(uv::Loop& loop, UniqueFd fd, Peer who, uv::Poll::Callback callback)
+      : socket(std::move(fd)), peer(who), poll(loop, socket.get(), std::move(callback)) {}
+  UniqueFd socket;
+  Peer peer;
+  FrameReader reader;
+  std::string output;
+  uv::Poll poll;
+};
+
+Result<UniqueFd> ListenOnUnixSocket(int directory, const std::string& name, int type,
+                                    int backlog) {
+  UniqueFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return SystemError("make a socket", errno);
+  if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) {
+    return SystemError("remove stale socket " + name, errno);
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = PathThroughFd(directory, name);
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  // No moment in which the file has a wider mode than 0600.
+  const mode_t before = ::umask(0177);
+  const int bound =
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  const int reason = errno;
+  ::umask(before);
+  if (bound != 0) return SystemError("bind socket " + name, reason);
+  if (::listen(socket.get(), backlog) != 0) return SystemError("listen on " + name, errno);
+  return socket;
+}
+
+Result<Peer> PeerOf(int socket) {
+  ucred credentials{};
+  socklen_t length = sizeof(credentials);
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
+    return SystemError("identify the peer", errno);
+  }
+  return Peer{credentials.uid, credentials.pid};
+}
+
+ControlServer::ControlServer(uv::Loop& loop, UniqueFd listener, Events events)
+    : loop_(loop),
+      listener_(std::move(listener)),
+      events_(std::move(events)),
+      accept_again_(loop, [this] { poll_.Watch(true, false); }),
+      poll_(loop, listener_.get(), [this](uv::Poll::Ready) { Accept(); }) {
+  poll_.Watch(true, false);
+}
+
+ControlServer::~ControlServer() = default;
+
+void ControlServer::StopAccepting() {
+  accept_again_.Stop();
+  poll_.Watch(false, false);
+}
+
+void ControlServer::Accept() {
+  constexpr std::size_t kMostClients = 256;
+  constexpr Millis kRetryWhenExhausted = 50;
+  while (true) {
+    UniqueFd socket(
+        ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno != EAGAIN) {
+        // Out of descriptors or memory: the socket stays readable, so looking again at once would spin.
+        poll_.Watch(false, false);
+        accept_again_.StartIn(kRetryWhenExhausted);
+      }
+      return;
+    }
+    auto peer = PeerOf(socket.get());
+    if (!peer) continue;
+    if (peer->uid != ::geteuid() && peer->uid != 0) {
+      log::Warn("refused a client of uid " + std::to_string(peer->uid) + " (pid " +
+                std::to_string(peer->pid) + ")");
+      continue;
+    }
+    if (sessions_.size() >= kMostClients) {
+      log::Warn("refused a client: " + std::to_string(kMostClients) + " are connected already");
+      continue;
+    }
+    const ClientId client = ++last_;
+    auto session =
+        std::make_unique<Session>(loop_, std::move(socket), *peer,
+                                  [this, client](uv::Poll::Ready ready) { OnReady(client, ready); });
+    if (!session->poll.ok()) continue;
+    session->poll.Watch(true, false);
+    sessions_[client] = std::move(session);
+  }
+}
+
+void ControlServer::OnReady(ClientId client, uv::Poll::Ready ready) {
+  const auto found = sessions_.find(client);
+  if (found == sessions_.end()) return;
+  if (ready.writable && !Flush(*found->second)) return Drop(client);
+  if (ready.readable) Read(client);
+}
+
+void ControlServer::Read(ClientId client) {
+  std::array<char, 65536> buffer;
+  const auto found = sessions_.find(client);
+  const ssize_t got = ::recv(found->second->socket.get(), buffer.data(), buffer.size(), 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return Drop(client);
+  found->second->reader.Append({buffer.data(), static_cast<std::size_t>(got)});
+  while (true) {
+    // A handler may drop the session: look it up each time.
+    const auto session = sessions_.find(client);
+    if (session == sessions_.end()) return;
+    auto frame = session->second->reader.Next();
+    if (!frame) {
+      log::Warn("dropped a client: " + frame.error().message);
+      return Drop(client);
+    }
+    if (!*frame) return;
+    events_.on_frame(client, **frame);
+  }
+}
+
+void ControlServer::Send(ClientId client, const std::string& payload) {
+  const auto found = sessions_.find(client);
+  if (found == sessions_.end()) return;
+  Session& session = *found->second;
+  session.output += EncodeFrame(payload);
+  if (session.output.size() > 2 * kMostFrameBytes || !Flush(session)) {
+    // Not dropped here: the caller may be in the middle of this client's request. The shutdown makes the
+    // poll report the end.
+    ::shutdown(session.socket.get(), SHUT_RDWR);
+  }
+}
+
+bool ControlServer::Flush(Session& session) {
+  while (!session.output.empty()) {
+    const ssize_t put =
+        ::send(session.socket.get(), session.output.data(), session.output.size(), MSG_NOSIGNAL);
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) break;
+      return false;
+    }
+    session.output.erase(0, static_cast<std::size_t>(put));
+  }
+  session.poll.Watch(true, !session.output.empty());
+  return true;
+}
+
+Peer ControlServer::peer(ClientId client) const {
+  const auto found = sessions_.find(client);
+  return found == sessions_.end() ? Peer{} : found->second->peer;
+}
+
+void ControlServer::Drop(ClientId client) {
+  if (sessions_.erase(client) > 0 && events_.on_gone) events_.on_gone(client);
+}
+
+}  // namespace slc

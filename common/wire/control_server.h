@@ -1,0 +1,70 @@
+// ControlServer: slcd's unix socket for clients. Accepts, checks who is there, cuts frames, queues
+// answers. What the frames mean is the business of its owner.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/uv/loop.h"
+#include "common/uv/poll.h"
+#include "common/uv/timer.h"
+#include "common/wire/frame.h"
+
+namespace slc {
+
+using ClientId = std::uint64_t;
+
+// Listens on directory/name; a stale socket file is replaced, so the caller must hold the lock that
+// makes it the only daemon. Mode 0600.
+Result<UniqueFd> ListenOnUnixSocket(int directory, const std::string& name, int type, int backlog);
+
+// Uid and pid of the peer of a unix socket.
+struct Peer {
+  unsigned uid = 0;
+  int pid = 0;
+};
+Result<Peer> PeerOf(int socket);
+
+class ControlServer {
+ public:
+  struct Events {
+    std::function<void(ClientId client, const std::string& payload)> on_frame;
+    std::function<void(ClientId client)> on_gone;
+  };
+  // Owns `listener` (a listening stream socket).
+  ControlServer(uv::Loop& loop, UniqueFd listener, Events events);
+  ~ControlServer();
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+  // Queues one frame. Unknown clients (they have left) are passed over. A client that does not read is
+  // dropped when more than kMostFrameBytes wait for it.
+  void Send(ClientId client, const std::string& payload);
+  Peer peer(ClientId client) const;
+  std::size_t clients() const { return sessions_.size(); }
+  // No new clients; those there stay.
+  void StopAccepting();
+
+ private:
+  struct Session;
+  void Accept();
+  void OnReady(ClientId client, uv::Poll::Ready ready);
+  void Read(ClientId client);
+  bool Flush(Session& session);
+  void Drop(ClientId client);
+
+  uv::Loop& loop_;
+  UniqueFd listener_;
+  Events events_;
+  std::map<ClientId, std::unique_ptr<Session>> sessions_;
+  ClientId last_ = 0;
+  uv::Timer accept_again_;
+  uv::Poll poll_;
+};
+
+}  // namespace slc

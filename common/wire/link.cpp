@@ -1,0 +1,195 @@
+#include "common/wire/link.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+
+namespace slc::link {
+namespace {
+
+using nlohmann::json;
+
+json Body(const Hello& p) {
+  return json{{"protocol", p.protocol},   {"oldest", p.oldest},
+              {"epoch", p.epoch},         {"pid", p.daemon.pid},
+              {"start", p.daemon.start_time}, {"revive", p.revive}};
+}
+json Body(const MasterHello& p) {
+  return json{{"protocol", p.protocol}, {"epoch", p.epoch},
+              {"pid", p.master.pid},    {"start", p.master.start_time},
+              {"boot_id", p.boot_id},   {"in_charge", p.in_charge}};
+}
+json Body(const Setup& p) {
+  return json{{"service", p.service}, {"name", p.name},
+              {"epoch", p.epoch},     {"cookie", p.cookie},
+              {"log_directory", p.log_directory},
+              {"daemon_program", p.daemon_program}, {"home", p.home}};
+}
+json Body(const Order& p) { return json{{"wish", ToJson(p.wish)}, {"configs", p.configs}}; }
+json Body(const AdoptFds& p) { return json{{"names", p.names}}; }
+json Body(const AdoptEnd&) { return json::object(); }
+json Body(const ExitStatus& p) {
+  return json{{"pid", p.process.pid}, {"start", p.process.start_time}, {"status", p.status}};
+}
+json Body(const Ping& p) { return json{{"number", p.number}}; }
+json Body(const Leaving& p) { return json{{"revive", p.revive}}; }
+json Body(const Store& p) { return json{{"epoch", p.epoch}, {"names", p.names}}; }
+json Body(const Drop& p) { return json{{"names", p.names}}; }
+json Body(const StoredAll&) { return json::object(); }
+json Body(const Facts& p) {
+  json value{{"order", p.order},
+             {"phase", p.phase},
+             {"ready", p.ready},
+             {"workers", p.workers},
+             {"log_tail", p.log_tail}};
+  if (p.failure) {
+    value["failure"] = json{{"order", p.failure->order},
+                            {"generation", p.failure->generation},
+                            {"worker", p.failure->worker},
+                            {"slot", p.failure->slot},
+                            {"reason", p.failure->reason}};
+  }
+  return value;
+}
+json Body(const Notice& p) {
+  return json{{"kind", p.progress.kind},   {"worker", p.progress.worker},
+              {"slot", p.progress.slot},   {"pid", p.progress.pid},
+              {"generation", p.progress.generation}, {"millis", p.progress.millis},
+              {"text", p.progress.text},   {"listening", p.progress.listening}};
+}
+json Body(const InCharge& p) {
+  return json{{"epoch", p.epoch}, {"kept", p.kept}, {"replaced", p.replaced}};
+}
+json Body(const Pong& p) { return json{{"number", p.number}}; }
+
+void Fill(JsonFields& f, Hello& p) {
+  f.Require("epoch");
+  f.Read("protocol", p.protocol);
+  f.Read("oldest", p.oldest);
+  f.Read("epoch", p.epoch);
+  f.Read("pid", p.daemon.pid);
+  f.Read("start", p.daemon.start_time);
+  f.Read("revive", p.revive);
+}
+void Fill(JsonFields& f, MasterHello& p) {
+  f.Read("protocol", p.protocol);
+  f.Read("epoch", p.epoch);
+  f.Read("pid", p.master.pid);
+  f.Read("start", p.master.start_time);
+  f.Read("boot_id", p.boot_id);
+  f.Read("in_charge", p.in_charge);
+}
+void Fill(JsonFields& f, Setup& p) {
+  f.Require("service");
+  f.Read("service", p.service);
+  f.Read("name", p.name);
+  f.Read("epoch", p.epoch);
+  f.Read("cookie", p.cookie);
+  f.Read("log_directory", p.log_directory);
+  f.Read("daemon_program", p.daemon_program);
+  f.Read("home", p.home);
+}
+void Fill(JsonFields& f, Order& p) {
+  f.Require("wish");
+  f.ReadObject("wish", [&](const json& wish) { return FromJson(wish, p.wish); });
+  f.Read("configs", p.configs);
+}
+void Fill(JsonFields& f, AdoptFds& p) { f.Read("names", p.names); }
+void Fill(JsonFields&, AdoptEnd&) {}
+void Fill(JsonFields& f, ExitStatus& p) {
+  f.Read("pid", p.process.pid);
+  f.Read("start", p.process.start_time);
+  f.Read("status", p.status);
+}
+void Fill(JsonFields& f, Ping& p) { f.Read("number", p.number); }
+void Fill(JsonFields& f, Leaving& p) { f.Read("revive", p.revive); }
+void Fill(JsonFields& f, Store& p) {
+  f.Read("epoch", p.epoch);
+  f.Read("names", p.names);
+}
+void Fill(JsonFields& f, Drop& p) { f.Read("names", p.names); }
+void Fill(JsonFields&, StoredAll&) {}
+void Fill(JsonFields& f, Facts& p) {
+  f.Read("order", p.order);
+  f.Read("phase", p.phase);
+  f.Read("ready", p.ready);
+  f.Read("workers", p.workers);
+  f.Read("log_tail", p.log_tail);
+  f.ReadObject("failure", [&](const json& value) {
+    FleetFailure failure;
+    JsonFields parts(value, "failure");
+    parts.Read("order", failure.order);
+    parts.Read("generation", failure.generation);
+    parts.Read("worker", failure.worker);
+    parts.Read("slot", failure.slot);
+    parts.Read("reason", failure.reason);
+    p.failure = failure;
+    return parts.status();
+  });
+}
+void Fill(JsonFields& f, Notice& p) {
+  f.Read("kind", p.progress.kind);
+  f.Read("worker", p.progress.worker);
+  f.Read("slot", p.progress.slot);
+  f.Read("pid", p.progress.pid);
+  f.Read("generation", p.progress.generation);
+  f.Read("millis", p.progress.millis);
+  f.Read("text", p.progress.text);
+  f.Read("listening", p.progress.listening);
+}
+void Fill(JsonFields& f, InCharge& p) {
+  f.Read("epoch", p.epoch);
+  f.Read("kept", p.kept);
+  f.Read("replaced", p.replaced);
+}
+void Fill(JsonFields& f, Pong& p) { f.Read("number", p.number); }
+
+// The wire's name of each packet, in the order of Packet.
+constexpr const char* kKinds[] = {"hello",  "master_hello", "setup", "order", "adopt_fds", "adopt_end",
+                                  "exit",   "ping",         "leaving", "store", "drop", "stored_all",
+                                  "facts",  "notice",       "in_charge", "pong"};
+static_assert(std::size(kKinds) == std::variant_size_v<Packet>);
+
+template <std::size_t I = 0>
+bool DecodeBody(const std::string& kind, JsonFields& fields, Packet& packet) {
+  if constexpr (I < std::variant_size_v<Packet>) {
+    if (kind != kKinds[I]) return DecodeBody<I + 1>(kind, fields, packet);
+    Fill(fields, packet.emplace<I>());
+    return true;
+  } else {
+    return false;
+  }
+}
+
+}  // namespace
+
+std::string Encode(const Packet& packet) {
+  json value = std::visit([](const auto& body) { return Body(body); }, packet);
+  value["is"] = kKinds[packet.index()];
+  return DumpJson(value);
+}
+
+Result<Packet> Decode(const std::string& text) {
+  auto parsed = ParseJson(text);
+  if (!parsed) return parsed.error().During("packet");
+  Packet packet;
+  std::string kind;
+  JsonFields fields(*parsed, "packet");
+  fields.Require("is");
+  fields.Read("is", kind);
+  if (Status good = fields.status(); !good) return good.error();
+  if (!DecodeBody(kind, fields, packet)) {
+    return Error{ErrorCode::kProtocol, "unknown packet '" + kind + "'"};
+  }
+  if (Status good = fields.status(); !good) return good.error();
+  return packet;
+}
+
+std::string ConfigName(Generation generation) { return "config/" + std::to_string(generation); }
+std::string ListenerName(const std::string& key) { return "listen/" + key; }
+std::string WorkerFdName(WorkerId worker, const char* part) {
+  return "worker/" + std::to_string(worker) + "/" + part;
+}
+
+}  // namespace slc::link

@@ -1,0 +1,119 @@
+// The link between slcd and a master: JSON packets, some with descriptors, over a SOCK_SEQPACKET unix
+// socket. A packet arrives whole or not at all, so a sender that dies never leaves half a message, and
+// what it sent before is still read.
+//
+// Order of things (design, "Store, adopt, take over"):
+//   slcd -> master  Hello          first packet on every link; the newest link with the highest epoch rules
+//   master -> slcd  MasterHello    then every descriptor as Store packets, then StoredAll
+//   slcd -> master  Adopt, AdoptFds ..., AdoptEnd     only to a master that takes over, after Hello
+//   slcd -> master  Order          the wanted state; idempotent. A new generation's config comes as a memfd
+//   master -> slcd  Facts          whenever the summary changed; Notice for single happenings
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/process.h"
+#include "common/base/result.h"
+#include "common/model/instance.h"
+#include "common/wire/messages.h"
+
+namespace slc::link {
+
+inline constexpr std::uint32_t kProtocol = 1;
+inline constexpr std::uint32_t kOldest = 1;
+// Longest packet; descriptors' names fit by kMaxFdsPerMessage.
+inline constexpr std::size_t kMostPacketBytes = 128U << 10;
+
+struct Hello {
+  std::uint32_t protocol = kProtocol;
+  std::uint32_t oldest = kOldest;
+  Epoch epoch = 0;        // of the daemon; a master that has seen a higher one hangs up
+  ProcessIdentity daemon;
+  bool revive = true;     // a master that loses this daemon without Leaving may start a new one
+};
+struct MasterHello {
+  std::uint32_t protocol = kProtocol;
+  Epoch epoch = 0;        // of the master
+  ProcessIdentity master;
+  std::string boot_id;
+  bool in_charge = false;  // false: freshly started, waits for Adopt or Order
+};
+// What a master needs that is not in a generation's config.
+struct Setup {
+  ServiceId service = 0;
+  std::string name;
+  Epoch epoch = 0;
+  std::string cookie;      // workers get SLC_COOKIE=<cookie>.<worker id>
+  std::string log_directory;
+  std::string daemon_program;  // to revive slcd
+  std::string home;            // SLC_HOME of the daemon
+};
+struct Order {
+  FleetWish wish;
+  std::vector<Generation> configs;  // of the memfds that come with this packet, in order
+};
+// The wish with which a successor takes over comes as an ordinary Order after AdoptEnd.
+struct AdoptFds {
+  std::vector<std::string> names;   // one per descriptor of this packet
+};
+struct AdoptEnd {};
+struct ExitStatus {                 // an adopted worker that slcd has reaped
+  ProcessIdentity process;
+  int status = 0;
+};
+struct Ping {
+  std::uint64_t number = 0;
+};
+struct Leaving {
+  bool revive = false;
+};
+
+// Descriptors the daemon keeps for the master, by name; a name is stored once.
+struct Store {
+  Epoch epoch = 0;
+  std::vector<std::string> names;
+};
+struct Drop {
+  std::vector<std::string> names;
+};
+struct StoredAll {};
+struct Facts {
+  std::uint64_t order = 0;        // newest order obeyed
+  std::string phase;              // see InstancePhase
+  std::uint32_t ready = 0;        // workers that serve
+  std::uint32_t workers = 0;      // workers alive
+  std::optional<FleetFailure> failure;
+  std::vector<std::string> log_tail;  // of the failed worker
+};
+struct Notice {
+  Progress progress;
+};
+struct InCharge {
+  Epoch epoch = 0;
+  std::uint32_t kept = 0;         // workers carried over
+  std::uint32_t replaced = 0;     // workers that could not be and are started anew
+};
+struct Pong {
+  std::uint64_t number = 0;
+};
+
+using Packet = std::variant<Hello, MasterHello, Setup, Order, AdoptFds, AdoptEnd, ExitStatus, Ping,
+                            Leaving, Store, Drop, StoredAll, Facts, Notice, InCharge, Pong>;
+
+std::string Encode(const Packet& packet);
+Result<Packet> Decode(const std::string& text);
+
+// Names under which descriptors are kept.
+//   "state" the snapshot memfd        "config/GEN" a generation's config memfd
+//   "listen/KEY" a listening socket   "worker/ID/channel|stdout|stderr"
+std::string ConfigName(Generation generation);
+std::string ListenerName(const std::string& key);
+std::string WorkerFdName(WorkerId worker, const char* part);
+inline constexpr const char* kStateName = "state";
+
+}  // namespace slc::link

@@ -1,0 +1,267 @@
+#include "common/wire/messages.h"
+
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+
+namespace slc {
+namespace {
+
+using nlohmann::json;
+
+// One struct per request: its verb on the wire, and both directions of its mapping.
+json BodyToJson(const StartService& body) {
+  json value{{"spec", ToJson(body.spec)}, {"replace", body.replace}, {"given", body.given}};
+  if (body.size) value["size"] = FormatSize(*body.size);
+  return value;
+}
+json BodyToJson(const CreateService& body) {
+  return json{{"name", body.name}, {"size", FormatSize(body.size)}};
+}
+json BodyToJson(const ListServices&) { return json::object(); }
+json BodyToJson(const GetStatus& body) { return json{{"service", body.service}}; }
+json BodyToJson(const GetInfo&) { return json::object(); }
+json BodyToJson(const RunService& body) { return json{{"service", body.service}}; }
+json BodyToJson(const StopService& body) {
+  return json{{"service", body.service}, {"soft", body.soft}};
+}
+json BodyToJson(const RestartService& body) {
+  return json{{"service", body.service},
+              {"rolling", body.mode == RollMode::kRolling},
+              {"parallel", body.parallel}};
+}
+json BodyToJson(const SetSize& body) {
+  return json{{"service", body.service}, {"size", FormatSize(body.size)}};
+}
+json BodyToJson(const SetEnvironment& body) {
+  return json{{"service", body.service},
+              {"set", body.set},
+              {"unset", body.unset},
+              {"restart", body.restart}};
+}
+json BodyToJson(const RemoveService& body) { return json{{"service", body.service}}; }
+json BodyToJson(const Shutdown&) { return json::object(); }
+
+void ReadSize(JsonFields& fields, std::uint32_t& size) {
+  fields.ReadName("size", [&](const std::string& text) {
+    const auto parsed = ParseSize(text);
+    if (parsed) size = *parsed;
+    return parsed.ok();
+  });
+}
+
+void Fill(JsonFields& fields, StartService& body) {
+  fields.Require("spec");
+  fields.ReadObject("spec", [&](const json& spec) { return FromJson(spec, body.spec); });
+  fields.ReadName("size", [&](const std::string& text) {
+    const auto parsed = ParseSize(text);
+    if (parsed) body.size = *parsed;
+    return parsed.ok();
+  });
+  fields.Read("replace", body.replace);
+  fields.Read("given", body.given);
+}
+void Fill(JsonFields& fields, CreateService& body) {
+  fields.Require("name");
+  fields.Read("name", body.name);
+  ReadSize(fields, body.size);
+}
+void Fill(JsonFields&, ListServices&) {}
+void Fill(JsonFields& fields, GetStatus& body) { fields.Read("service", body.service); }
+void Fill(JsonFields&, GetInfo&) {}
+void Fill(JsonFields& fields, RunService& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+}
+void Fill(JsonFields& fields, StopService& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+  fields.Read("soft", body.soft);
+}
+void Fill(JsonFields& fields, RestartService& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+  bool rolling = false;
+  fields.Read("rolling", rolling);
+  body.mode = rolling ? RollMode::kRolling : RollMode::kRestart;
+  fields.Read("parallel", body.parallel);
+  if (body.parallel < 1 || body.parallel > kMostWorkers) {
+    fields.Fail("parallel", "a number from 1 to 1024");
+  }
+}
+void Fill(JsonFields& fields, SetSize& body) {
+  fields.Require("service");
+  fields.Require("size");
+  fields.Read("service", body.service);
+  ReadSize(fields, body.size);
+}
+void Fill(JsonFields& fields, SetEnvironment& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+  fields.Read("set", body.set);
+  fields.Read("unset", body.unset);
+  fields.Read("restart", body.restart);
+}
+void Fill(JsonFields& fields, RemoveService& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+}
+void Fill(JsonFields&, Shutdown&) {}
+
+// The wire's verb of each request type, in the order of RequestBody.
+constexpr const char* kVerbs[] = {"slc-start", "create",  "list",     "status",  "info",   "start",
+                                  "stop",      "restart", "set-size", "env-set", "remove", "shutdown"};
+static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
+
+template <std::size_t I = 0>
+bool DecodeBody(const std::string& verb, JsonFields& fields, RequestBody& body) {
+  if constexpr (I < std::variant_size_v<RequestBody>) {
+    if (verb != kVerbs[I]) return DecodeBody<I + 1>(verb, fields, body);
+    Fill(fields, body.emplace<I>());
+    return true;
+  } else {
+    return false;
+  }
+}
+
+json ProgressToJson(const Progress& progress) {
+  return json{{"kind", progress.kind},         {"worker", progress.worker},
+              {"slot", progress.slot},         {"pid", progress.pid},
+              {"generation", progress.generation}, {"millis", progress.millis},
+              {"text", progress.text},         {"listening", progress.listening}};
+}
+
+json ReplyToJson(const Reply& reply) {
+  json value{{"ok", !reply.error.has_value()}};
+  if (reply.error) {
+    value["error"] = json{{"code", ErrorCodeName(reply.error->code)},
+                          {"message", reply.error->message}};
+  }
+  if (!reply.log_tail.empty()) value["log_tail"] = reply.log_tail;
+  if (!reply.notes.empty()) value["notes"] = reply.notes;
+  if (const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data)) {
+    json list = json::array();
+    for (const ServiceView& view : *services) list.push_back(ToJson(view));
+    value["services"] = std::move(list);
+  } else if (const auto* info = std::get_if<DaemonInfo>(&reply.data)) {
+    value["info"] = ToJson(*info);
+  }
+  return value;
+}
+
+Status ReadReply(const json& value, Reply& reply) {
+  JsonFields fields(value, "reply");
+  fields.ReadObject("error", [&](const json& error) {
+    JsonFields parts(error, "error");
+    std::string code;
+    Error read;
+    parts.Read("code", code);
+    parts.Read("message", read.message);
+    read.code = ErrorCodeFromName(code);
+    reply.error = read;
+    return parts.status();
+  });
+  fields.Read("log_tail", reply.log_tail);
+  fields.Read("notes", reply.notes);
+  if (value.is_object() && value.contains("services")) {
+    auto& services = reply.data.emplace<std::vector<ServiceView>>();
+    fields.ReadArray("services", [&](const json& element) {
+      services.emplace_back();
+      return FromJson(element, services.back());
+    });
+  }
+  fields.ReadObject("info", [&](const json& element) {
+    return FromJson(element, reply.data.emplace<DaemonInfo>());
+  });
+  return fields.status();
+}
+
+Status ReadProgress(const json& value, Progress& progress) {
+  JsonFields fields(value, "progress");
+  fields.Read("kind", progress.kind);
+  fields.Read("worker", progress.worker);
+  fields.Read("slot", progress.slot);
+  fields.Read("pid", progress.pid);
+  fields.Read("generation", progress.generation);
+  fields.Read("millis", progress.millis);
+  fields.Read("text", progress.text);
+  fields.Read("listening", progress.listening);
+  return fields.status();
+}
+
+}  // namespace
+
+std::string EncodeRequest(const Request& request) {
+  json value = std::visit([](const auto& body) { return BodyToJson(body); }, request.body);
+  return DumpJson(json{{"v", kProtocolVersion},
+                       {"id", request.id},
+                       {"wait", request.wait},
+                       {"verb", kVerbs[request.body.index()]},
+                       {"args", std::move(value)}});
+}
+
+Result<Request> DecodeRequest(const std::string& text) {
+  auto parsed = ParseJson(text);
+  if (!parsed) return parsed.error().During("request");
+  Request request;
+  std::string verb;
+  std::uint32_t version = 0;
+  JsonFields fields(*parsed, "request");
+  fields.Require("v");
+  fields.Require("verb");
+  fields.Read("v", version);
+  fields.Read("id", request.id);
+  fields.Read("wait", request.wait);
+  fields.Read("verb", verb);
+  if (Status good = fields.status(); !good) return good.error();
+  if (version < kOldestProtocol || version > kProtocolVersion) {
+    return Error{ErrorCode::kProtocol,
+                 "this slcd speaks protocol " + std::to_string(kProtocolVersion) +
+                     ", the client " + std::to_string(version) + "; use the slc of the same version"};
+  }
+  static const json kNoArguments = json::object();
+  const auto found = parsed->find("args");
+  JsonFields arguments(found != parsed->end() ? *found : kNoArguments, verb);
+  if (!DecodeBody(verb, arguments, request.body)) {
+    return Error{ErrorCode::kUsage, "unknown verb '" + verb + "'"};
+  }
+  if (Status good = arguments.status(); !good) return good.error();
+  return request;
+}
+
+std::string EncodeServerMessage(const ServerMessage& message) {
+  json value{{"id", message.id}};
+  if (const auto* progress = std::get_if<Progress>(&message.body)) {
+    value["progress"] = ProgressToJson(*progress);
+  } else {
+    value["reply"] = ReplyToJson(std::get<Reply>(message.body));
+  }
+  return DumpJson(value);
+}
+
+Result<ServerMessage> DecodeServerMessage(const std::string& text) {
+  auto parsed = ParseJson(text);
+  if (!parsed) return parsed.error().During("answer");
+  ServerMessage message;
+  JsonFields fields(*parsed, "answer");
+  fields.Read("id", message.id);
+  if (parsed->is_object() && parsed->contains("progress")) {
+    fields.ReadObject("progress", [&](const json& value) {
+      return ReadProgress(value, message.body.emplace<Progress>());
+    });
+  } else {
+    fields.Require("reply");
+    fields.ReadObject("reply", [&](const json& value) {
+      return ReadReply(value, message.body.emplace<Reply>());
+    });
+  }
+  if (Status good = fields.status(); !good) return good.error();
+  return message;
+}
+
+const char* VerbOf(const RequestBody& body) { return kVerbs[body.index()]; }
+
+}  // namespace slc

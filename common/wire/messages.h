@@ -1,0 +1,113 @@
+// The control protocol between clients (slc, later the gateway) and slcd.
+//
+// A client sends one Request per frame; slcd answers with any number of Progress messages and then one
+// Reply, all with the request's id. A request that changes something is answered when the change is
+// durable and, unless `wait` is false, has happened.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/environment.h"
+#include "common/base/result.h"
+#include "common/model/service.h"
+#include "common/model/view.h"
+
+namespace slc {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kOldestProtocol = 1;
+
+// `service` is always a name or an id as the user typed it.
+struct StartService {     // `slc start`: create or update, then run
+  ServiceSpec spec;
+  std::optional<std::uint32_t> size;  // absent: as it is, or the number of CPUs for a new one
+  bool replace = false;   // take over the name from another folder
+  std::vector<std::string> given;  // names of the options the user gave: others of a known service stay
+};
+struct CreateService {    // `slc ctl create`: a name, no app yet
+  std::string name;
+  std::uint32_t size = kSizeCpu;
+};
+struct ListServices {};
+struct GetStatus {
+  std::string service;    // empty: all
+};
+struct GetInfo {};
+struct RunService {       // `slc ctl start`
+  std::string service;
+};
+struct StopService {
+  std::string service;
+  bool soft = false;
+};
+struct RestartService {
+  std::string service;
+  RollMode mode = RollMode::kRestart;
+  std::uint32_t parallel = 1;
+};
+struct SetSize {
+  std::string service;
+  std::uint32_t size = 0;
+};
+struct SetEnvironment {
+  std::string service;
+  Environment set;
+  std::vector<std::string> unset;
+  bool restart = true;
+};
+struct RemoveService {
+  std::string service;
+};
+struct Shutdown {};
+
+using RequestBody =
+    std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
+                 StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown>;
+
+struct Request {
+  std::string id;     // see NewRequestId; a repeat of one that changed something has no second effect
+  bool wait = true;
+  RequestBody body;
+};
+
+// Something happened on the way. `kind` is stable; the other fields are set where they make sense.
+//   note            text
+//   worker_started  worker, slot, pid
+//   worker_ready    worker, slot, pid, millis (since its spawn), listening
+//   worker_draining, worker_exited  worker, slot, text (how it ended)
+struct Progress {
+  std::string kind;
+  WorkerId worker = 0;
+  SlotNumber slot = 0;
+  int pid = 0;
+  Generation generation = 0;
+  Millis millis = 0;
+  std::string text;
+  std::vector<std::string> listening;
+};
+
+struct Reply {
+  std::optional<Error> error;
+  std::vector<std::string> log_tail;   // with an error: the last lines the worker printed
+  std::vector<std::string> notes;      // what else a person should know, one sentence each
+  std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo> data;
+};
+
+struct ServerMessage {
+  std::string id;
+  std::variant<Progress, Reply> body;
+};
+
+std::string EncodeRequest(const Request& request);
+Result<Request> DecodeRequest(const std::string& text);
+std::string EncodeServerMessage(const ServerMessage& message);
+Result<ServerMessage> DecodeServerMessage(const std::string& text);
+
+// The verb of a request as it is shown in logs: "start", "soft-restart", ...
+const char* VerbOf(const RequestBody& body);
+
+}  // namespace slc

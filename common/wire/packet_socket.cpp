@@ -1,0 +1,119 @@
+#include "common/wire/packet_socket.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "common/base/fd_passing.h"
+#include "common/base/log.h"
+
+namespace slc {
+
+PacketSocket::PacketSocket(uv::Loop& loop, UniqueFd socket, Events events)
+    : socket_(std::move(socket)),
+      events_(std::move(events)),
+      poll_(loop, socket_.get(), [this](uv::Poll::Ready ready) { OnReady(ready); }) {
+  UpdateWatch();
+}
+
+PacketSocket::~PacketSocket() {
+  if (destroyed_ != nullptr) *destroyed_ = true;
+}
+
+bool PacketSocket::Send(const link::Packet& packet, const std::vector<int>& fds) {
+  if (closed_) return false;
+  std::string payload = link::Encode(packet);
+  if (queue_.empty()) {
+    if (SendWithFds(socket_.get(), payload, fds.data(), fds.size()) >= 0) return true;
+    if (!IsNoRoom(errno)) return false;  // the poll will report the end
+  }
+  Waiting waiting{std::move(payload), {}};
+  for (const int fd : fds) {
+    UniqueFd duplicate(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    if (!duplicate) return false;
+    waiting.fds.push_back(std::move(duplicate));
+  }
+  queue_.push_back(std::move(waiting));
+  UpdateWatch();
+  return true;
+}
+
+void PacketSocket::UpdateWatch() { poll_.Watch(!closed_, !closed_ && !queue_.empty()); }
+
+void PacketSocket::OnReady(uv::Poll::Ready ready) {
+  bool destroyed = false;
+  destroyed_ = &destroyed;
+  if (ready.writable) Flush();
+  // A bound per turn, so that a chatty peer cannot keep the loop for itself.
+  constexpr int kPacketsPerTurn = 64;
+  for (int i = 0; ready.readable && i < kPacketsPerTurn; ++i) {
+    if (!ReadOne(&destroyed)) break;
+  }
+  if (!destroyed) destroyed_ = nullptr;
+}
+
+bool PacketSocket::ReadToEnd() {
+  bool destroyed = false;
+  bool* outer = destroyed_;
+  destroyed_ = &destroyed;
+  while (ReadOne(&destroyed)) {
+  }
+  if (destroyed) {
+    if (outer != nullptr) *outer = true;
+    return true;
+  }
+  destroyed_ = outer;
+  return closed_;
+}
+
+bool PacketSocket::ReadOne(bool* destroyed) {
+  if (closed_) return false;
+  static thread_local std::string buffer(link::kMostPacketBytes, '\0');
+  Received received = ReceiveWithFds(socket_.get(), buffer.data(), buffer.size());
+  if (received.bytes < 0) {
+    if (errno != EAGAIN) Close(std::strerror(errno), destroyed);
+    return false;
+  }
+  if (received.bytes == 0) {
+    Close("the other side has hung up", destroyed);
+    return false;
+  }
+  if (received.truncated) {
+    Close("a packet was too long or its descriptors did not fit", destroyed);
+    return false;
+  }
+  auto packet = link::Decode(buffer.substr(0, static_cast<std::size_t>(received.bytes)));
+  if (!packet) {
+    // A newer peer may say things we do not know; they are not needed to go on.
+    log::Warn("link: " + packet.error().message);
+    return true;
+  }
+  // The callback may destroy us, and with us the function being called.
+  const auto on_packet = events_.on_packet;
+  on_packet(std::move(*packet), std::move(received.fds));
+  return !*destroyed;
+}
+
+void PacketSocket::Flush() {
+  while (!queue_.empty()) {
+    const Waiting& next = queue_.front();
+    std::vector<int> fds;
+    for (const UniqueFd& fd : next.fds) fds.push_back(fd.get());
+    if (SendWithFds(socket_.get(), next.payload, fds.data(), fds.size()) < 0) break;
+    queue_.pop_front();
+  }
+  UpdateWatch();
+}
+
+void PacketSocket::Close(const std::string& reason, bool* destroyed) {
+  closed_ = true;
+  poll_.Watch(false, false);
+  if (!*destroyed && events_.on_closed) {
+    const auto on_closed = events_.on_closed;
+    on_closed(reason);
+  }
+}
+
+}  // namespace slc
