@@ -1,5 +1,7 @@
 #include "common/model/instance.h"
 
+#include <set>
+
 namespace slc {
 
 const char* Name(WorkerState state) {
@@ -25,6 +27,52 @@ std::optional<WorkerState> WorkerStateFromName(const std::string& name) {
     if (name == Name(state)) return state;
   }
   return std::nullopt;
+}
+
+// A roll is under way or done, as opposed to given up.
+bool IsRolling(const FleetState& state) {
+  return state.wish.run && state.wish.mode == RollMode::kRolling &&
+         state.wish.generation != state.failed;
+}
+
+const char* InstancePhase(const FleetState& state) {
+  const FleetWish& wish = state.wish;
+  if (!wish.run) return state.workers.empty() ? "stopped" : "stopping";
+  if (state.failure && state.failure->order == wish.order) return "failed";
+  const bool rolling = IsRolling(state);
+  bool all_serve = true;
+  bool waits = false;
+  std::uint32_t finished = 0;
+  std::set<WorkerId> counted;
+  for (SlotNumber number = 1; number <= wish.size; ++number) {
+    const auto slot = state.slots.find(number);
+    if (slot == state.slots.end()) {
+      all_serve = false;
+      continue;
+    }
+    if (slot->second.finished) {
+      ++finished;
+      continue;
+    }
+    const Generation wanted = rolling ? wish.generation : slot->second.generation;
+    bool serves = false;
+    for (const auto& [id, worker] : state.workers) {
+      if (worker.slot != number || worker.state != WorkerState::kReady || worker.generation != wanted) continue;
+      serves = true;
+      counted.insert(id);
+    }
+    all_serve = all_serve && serves;
+    waits = waits || (!serves && slot->second.failures > 0);
+  }
+  if (wish.size > 0 && finished == wish.size && state.workers.empty()) return "finished";
+  bool old_left = false;
+  for (const auto& [id, worker] : state.workers) {
+    old_left = old_left || (rolling && worker.generation != wish.generation);
+  }
+  if (old_left) return "rolling";
+  if (waits) return "backoff";
+  if (!all_serve) return rolling ? "rolling" : "starting";
+  return counted.size() == state.workers.size() ? "running" : "changing";
 }
 
 std::string DescribeListener(const ListenerFacts& listener) {

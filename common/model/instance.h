@@ -79,8 +79,10 @@ struct FleetState {
   std::map<SlotNumber, FleetSlot> slots;
   std::map<WorkerId, FleetWorker> workers;
   WorkerId last_worker = 0;
-  Generation good = 0;  // the newest generation that came up; new slots start with it after a failed roll
-  std::optional<FleetFailure> failure;
+  Generation good = 0;    // the newest generation that came up; new slots start with it after a failed roll
+  Generation failed = 0;  // a rolling generation that did not come up and is not pursued further
+  std::uint64_t reached = 0;  // newest order that was carried out in full; later failures are not its own
+  std::optional<FleetFailure> failure;  // of the newest generation asked for
 
   bool operator==(const FleetState&) const = default;
 };
@@ -92,6 +94,7 @@ struct WorkerFacts {
   std::vector<std::string> keys;     // listeners it holds open through us
   std::vector<std::string> own_listeners;  // "address:port" it bound itself (reported by the agent)
   std::string agent_version;         // empty: no agent has spoken
+  bool drain_sent = false;           // it was told to drain; a second time would cut connections
 
   bool operator==(const WorkerFacts&) const = default;
 };
@@ -127,6 +130,17 @@ struct InstanceState {
 
   bool operator==(const InstanceState&) const = default;
 };
+
+// A roll is under way or done, as opposed to given up.
+bool IsRolling(const FleetState& state);
+
+// A short word for where the instance stands; part of the control protocol.
+//   starting  some slots are still to come up        running   every slot serves what it should
+//   rolling   replacing workers                      changing  workers are leaving, all slots serve
+//   failed    the last order failed; what was, serves
+//   backoff   crashed workers wait to be restarted   stopping, stopped
+//   finished  every worker ended and, by --restart, is not started again
+const char* InstancePhase(const FleetState& state);
 
 // "0.0.0.0:3001", "[::1]:80", "/path"
 std::string DescribeListener(const ListenerFacts& listener);

@@ -63,6 +63,8 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
   }
   object.Number("last_worker", fleet.last_worker);
   object.Number("good", fleet.good);
+  object.Number("failed", fleet.failed);
+  object.Number("reached", static_cast<std::int64_t>(fleet.reached));
   if (fleet.failure) {
     ObjectWriter failure(object.Key("failure"));
     failure.Number("order", static_cast<std::int64_t>(fleet.failure->order));
@@ -115,6 +117,8 @@ Status ReadFleet(const json& value, FleetState& fleet) {
   fields.ReadObject("wish", [&](const json& wish) { return FromJson(wish, fleet.wish); });
   fields.Read("last_worker", fleet.last_worker);
   fields.Read("good", fleet.good);
+  fields.Read("failed", fleet.failed);
+  fields.Read("reached", fleet.reached);
   fields.ReadObject("failure", [&](const json& element) {
     FleetFailure failure;
     JsonFields entry(element, "failure");
@@ -214,6 +218,7 @@ std::string EncodeInstanceState(const InstanceState& state) {
       entry.Texts("keys", worker.keys);
       entry.Texts("own_listeners", worker.own_listeners);
       entry.Text("agent_version", worker.agent_version);
+      entry.Flag("drain_sent", worker.drain_sent);
     }
     out += ']';
     object.Key("listeners") += '[';
@@ -263,6 +268,7 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
     entry.Read("keys", worker.keys);
     entry.Read("own_listeners", worker.own_listeners);
     entry.Read("agent_version", worker.agent_version);
+    entry.Read("drain_sent", worker.drain_sent);
     Status done = ReadProcess(entry, worker.process);
     state.workers[id] = worker;
     return done;

@@ -107,6 +107,7 @@ json ToJson(const Wish& wish) {
       {"mode", ModeName(wish.mode)},
       {"parallel", wish.parallel},
       {"order", wish.order},
+      {"removing", wish.removing},
       {"last_request", wish.last_request},
   };
 }
@@ -128,6 +129,7 @@ Status FromJson(const json& value, Wish& wish) {
   ReadMode(fields, wish.mode);
   fields.Read("parallel", wish.parallel);
   fields.Read("order", wish.order);
+  fields.Read("removing", wish.removing);
   fields.Read("last_request", wish.last_request);
   return fields.status();
 }

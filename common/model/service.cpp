@@ -181,6 +181,11 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
 }
 
 std::optional<std::uint16_t> EffectivePort(const Wish& wish) {
+  const auto variable = wish.spec.environment.find("PORT");
+  if (variable != wish.spec.environment.end()) {
+    const auto number = ParseInteger(variable->second, 0, 65535);
+    if (number) return static_cast<std::uint16_t>(*number);
+  }
   if (wish.spec.port) return wish.spec.port;
   const std::uint32_t port = kBasePort + wish.id;
   if (port > 65535) return std::nullopt;

@@ -91,6 +91,7 @@ struct Wish {
   RollMode mode = RollMode::kRestart;
   std::uint32_t parallel = 1;     // slots replaced at a time in a roll
   std::uint64_t order = 0;        // raised by every change; orders to a master carry it
+  bool removing = false;          // to be forgotten as soon as it has stopped
   std::string last_request;       // id of the client request that made this wish: a repeat is answered
                                   // without a second effect
 };
@@ -101,7 +102,8 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
 
 // PORT default: base 3000 + service id.
 inline constexpr std::uint32_t kBasePort = 3000;
-// The port the service's workers are told in PORT; nothing if 3000 + id leaves the range of ports.
+// The port the service's workers are told in PORT: a PORT among its variables, --port, or 3000 + id;
+// nothing if that leaves the range of ports.
 std::optional<std::uint16_t> EffectivePort(const Wish& wish);
 
 }  // namespace slc

@@ -19,7 +19,7 @@ PacketSocket::PacketSocket(uv::Loop& loop, UniqueFd socket, Events events)
 }
 
 PacketSocket::~PacketSocket() {
-  if (destroyed_ != nullptr) *destroyed_ = true;
+  *alive_ = false;
 }
 
 bool PacketSocket::Send(const link::Packet& packet, const std::vector<int>& fds) {
@@ -43,45 +43,36 @@ bool PacketSocket::Send(const link::Packet& packet, const std::vector<int>& fds)
 void PacketSocket::UpdateWatch() { poll_.Watch(!closed_, !closed_ && !queue_.empty()); }
 
 void PacketSocket::OnReady(uv::Poll::Ready ready) {
-  bool destroyed = false;
-  destroyed_ = &destroyed;
+  const std::shared_ptr<bool> alive = alive_;
   if (ready.writable) Flush();
   // A bound per turn, so that a chatty peer cannot keep the loop for itself.
   constexpr int kPacketsPerTurn = 64;
   for (int i = 0; ready.readable && i < kPacketsPerTurn; ++i) {
-    if (!ReadOne(&destroyed)) break;
+    if (!ReadOne(*alive)) break;
   }
-  if (!destroyed) destroyed_ = nullptr;
 }
 
 bool PacketSocket::ReadToEnd() {
-  bool destroyed = false;
-  bool* outer = destroyed_;
-  destroyed_ = &destroyed;
-  while (ReadOne(&destroyed)) {
+  const std::shared_ptr<bool> alive = alive_;
+  while (ReadOne(*alive)) {
   }
-  if (destroyed) {
-    if (outer != nullptr) *outer = true;
-    return true;
-  }
-  destroyed_ = outer;
-  return closed_;
+  return !*alive || closed_;
 }
 
-bool PacketSocket::ReadOne(bool* destroyed) {
+bool PacketSocket::ReadOne(const bool& alive) {
   if (closed_) return false;
   static thread_local std::string buffer(link::kMostPacketBytes, '\0');
   Received received = ReceiveWithFds(socket_.get(), buffer.data(), buffer.size());
   if (received.bytes < 0) {
-    if (errno != EAGAIN) Close(std::strerror(errno), destroyed);
+    if (errno != EAGAIN) Close(std::strerror(errno), alive);
     return false;
   }
   if (received.bytes == 0) {
-    Close("the other side has hung up", destroyed);
+    Close("the other side has hung up", alive);
     return false;
   }
   if (received.truncated) {
-    Close("a packet was too long or its descriptors did not fit", destroyed);
+    Close("a packet was too long or its descriptors did not fit", alive);
     return false;
   }
   auto packet = link::Decode(buffer.substr(0, static_cast<std::size_t>(received.bytes)));
@@ -93,7 +84,7 @@ bool PacketSocket::ReadOne(bool* destroyed) {
   // The callback may destroy us, and with us the function being called.
   const auto on_packet = events_.on_packet;
   on_packet(std::move(*packet), std::move(received.fds));
-  return !*destroyed;
+  return alive;
 }
 
 void PacketSocket::Flush() {
@@ -107,10 +98,10 @@ void PacketSocket::Flush() {
   UpdateWatch();
 }
 
-void PacketSocket::Close(const std::string& reason, bool* destroyed) {
+void PacketSocket::Close(const std::string& reason, const bool& alive) {
   closed_ = true;
   poll_.Watch(false, false);
-  if (!*destroyed && events_.on_closed) {
+  if (alive && events_.on_closed) {
     const auto on_closed = events_.on_closed;
     on_closed(reason);
   }

@@ -46,16 +46,17 @@ class PacketSocket {
   };
   void OnReady(uv::Poll::Ready ready);
   // Reads one packet; false when nothing is there or the socket is closed or destroyed meanwhile.
-  bool ReadOne(bool* destroyed);
+  bool ReadOne(const bool& alive);
   void Flush();
   void UpdateWatch();
-  void Close(const std::string& reason, bool* destroyed);
+  void Close(const std::string& reason, const bool& alive);
 
   UniqueFd socket_;
   Events events_;
   std::deque<Waiting> queue_;
   bool closed_ = false;
-  bool* destroyed_ = nullptr;
+  // Becomes false when we are destroyed: a callback may do that while we are still at work.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   uv::Poll poll_;
 };
 

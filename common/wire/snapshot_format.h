@@ -1,0 +1,36 @@
+// The layout of a snapshot memfd, shared by its writer (slc-master) and its readers (slcd, a successor).
+//
+//   offset 0          half 0: header, state          header: magic u32, length u32, seq u64,
+//   offset size / 2   half 1: header, state                  crc32c u32 of the state, reserved u32
+// All in the machine's byte order: a snapshot never leaves its boot.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/result.h"
+
+namespace slc {
+
+struct SnapshotHeader {
+  std::uint32_t magic = 0;
+  std::uint32_t length = 0;
+  std::uint64_t seq = 0;
+  std::uint32_t crc = 0;
+  std::uint32_t reserved = 0;
+};
+inline constexpr std::uint32_t kSnapshotMagic = 0x736c6353;
+
+struct SnapshotContent {
+  std::uint64_t seq = 0;
+  std::string state;
+};
+// The newest valid half. kNotFound if there is none.
+Result<SnapshotContent> ReadSnapshot(int memfd);
+
+// A memfd holding `content`, close-on-exec, positioned anywhere (readers use pread).
+Result<int> MakeMemfd(const std::string& name, const std::string& content);
+// The whole content of a memfd.
+Result<std::string> ReadMemfd(int memfd);
+
+}  // namespace slc

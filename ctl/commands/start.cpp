@@ -1,0 +1,204 @@
+// slc start and slc run.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "common/base/files.h"
+#include "common/base/ids.h"
+#include "common/base/text.h"
+#include "common/base/time.h"
+#include "ctl/app_folder.h"
+#include "ctl/boot_hint.h"
+#include "ctl/commands/commands.h"
+#include "ctl/conversation.h"
+#include "ctl/json_output.h"
+#include "ctl/output.h"
+#include "ctl/start_request.h"
+
+namespace slc::ctl {
+namespace {
+
+Result<StartService> Prepare(const StartOptions& options, bool foreground) {
+  auto here = CurrentFolder();
+  if (!here) return here.error();
+  return MakeStartRequest(options, *here, OwnEnvironment(), foreground);
+}
+
+std::string Chosen(const ServiceSpec& spec) {
+  return Printable(spec.name) + ": " + Printable(spec.script) + " (" +
+         Printable(spec.script_reason) + ")\n";
+}
+
+std::string WorkerLine(WorkerId worker, int pid, const std::vector<std::string>& listening,
+                       const std::string& when) {
+  std::string line = "  worker " + std::to_string(worker) + "  pid " + std::to_string(pid);
+  if (!listening.empty()) line += "  " + Printable(Join(listening, ", "));
+  return line + "  " + when + "\n";
+}
+
+// Prints each worker once: as slcd reports it, or from the final answer if a report was lost.
+class WorkerLines {
+ public:
+  explicit WorkerLines(bool enabled) : enabled_(enabled) {}
+
+  void On(const Progress& progress) {
+    if (!enabled_) return;
+    if (progress.kind == "worker_ready" && printed_.insert(progress.worker).second) {
+      Print(WorkerLine(progress.worker, progress.pid, progress.listening,
+                       "ready after " + TookText(progress.millis)));
+    }
+  }
+  void Complete(const ServiceView& service) {
+    for (const ProcessView& process : service.processes) {
+      if (process.worker == 0 || process.state != "ready") continue;
+      if (!printed_.insert(process.worker).second) continue;
+      Print(WorkerLine(process.worker, process.pid, process.listening,
+                       "ready, up " + FormatSpan(process.uptime)));
+    }
+  }
+
+ private:
+  bool enabled_;
+  std::set<WorkerId> printed_;
+};
+
+std::string Summary(const ServiceView& service) {
+  std::set<std::string> places;
+  std::uint32_t ready = 0;
+  for (const ProcessView& process : service.processes) {
+    if (process.worker == 0 || process.state != "ready") continue;
+    ++ready;
+    places.insert(process.listening.begin(), process.listening.end());
+  }
+  std::string text = Printable(service.name) + " runs: " + std::to_string(ready) +
+                     (ready == 1 ? " worker" : " workers");
+  if (!places.empty()) {
+    text += " on " + Printable(Join({places.begin(), places.end()}, ", "));
+  }
+  return text + "\n";
+}
+
+std::string NextSteps(const std::string& name) {
+  return "  look:           slc ctl status " + name + "\n  logs:           slc logs " + name +
+         " -f\n  " + BootHint() + "\n";
+}
+
+// What a failure's own words suggest to do, where that is known.
+std::string Remedy(const Error& error, const std::vector<std::string>& log_tail,
+                   const std::string& name) {
+  const auto printed = [&](const char* text) {
+    return std::any_of(log_tail.begin(), log_tail.end(), [&](const std::string& line) {
+      return line.find(text) != std::string::npos;
+    });
+  };
+  std::string text;
+  if (printed("ERR_UNKNOWN_FILE_EXTENSION") && printed(".ts")) {
+    text += "This Node does not run TypeScript by itself: use Node 22.18 or newer (--node PATH), or\n"
+            "start the compiled script.\n";
+  } else if (printed("ERR_MODULE_NOT_FOUND") || printed("Cannot find module")) {
+    text += "A module is missing: perhaps `npm install` was not run in the app's folder.\n";
+  }
+  switch (error.code) {
+    case ErrorCode::kNotReady:
+    case ErrorCode::kTimeout:
+      break;
+    default:
+      return text;
+  }
+  return text + "More of its log: slc logs " + name + "    Try again: slc start    Give up: slc ctl stop " +
+         name + "\n";
+}
+
+void WarnAboutPort(const StartOptions& options) {
+  const char* port = std::getenv("PORT");
+  const bool given = std::any_of(options.given.begin(), options.given.end(), [](const auto& name) {
+    return name == "port" || name == "env";
+  });
+  if (port == nullptr || port[0] == '\0' || given) return;
+  Remark("slc: PORT=" + Printable(port) + " of your shell is not passed on; to set it: slc start --port " +
+         Printable(port) + "\n");
+}
+
+// A file that only slcd can read, at the descriptor it inherits.
+Result<int> SpecFile(const std::string& text) {
+  const int file = ::memfd_create("slc-run-spec", 0);
+  if (file < 0) return SystemError("make a memory file", errno);
+  if (Status written = WriteAll(file, text); !written) return written.error();
+  if (::lseek(file, 0, SEEK_SET) != 0) return SystemError("rewind the memory file", errno);
+  return file;
+}
+
+}  // namespace
+
+int Run(const StartOptions& options) {
+  auto request = Prepare(options, false);
+  if (!request) {
+    return ReportError(options.json ? request.error() : request.error().During("cannot start"),
+                       options.json);
+  }
+  const std::string name = request->spec.name;
+  if (!options.json) {
+    Print(Chosen(request->spec));
+    WarnAboutPort(options);
+  }
+  WorkerLines workers(!options.json);
+  Question question;
+  question.when_absent = WhenAbsent::kStart;
+  question.body = *request;
+  question.wait = options.wait;
+  question.doing = "starting " + name;
+  question.service = name;
+  question.quiet = options.json;
+  question.on_progress = [&](const Progress& progress) { workers.On(progress); };
+  const Answer answer = Ask(question);
+  if (answer.kind != Answer::Kind::kReply || answer.reply.error) {
+    const int code = ReportFailure(answer, "start " + name, name, options.json);
+    if (!options.json && answer.reply.error) {
+      Remark(Remedy(*answer.reply.error, answer.reply.log_tail, name));
+    }
+    return code;
+  }
+  if (options.json) {
+    Print(DoneJson(answer.reply, answer.took));
+    return kDone;
+  }
+  const ServiceView* view = OnlyService(answer.reply);
+  if (view != nullptr && options.wait) workers.Complete(*view);
+  std::string text;
+  for (const std::string& note : answer.reply.notes) text += "  " + Printable(note) + "\n";
+  if (!options.wait) {
+    text += Printable(name) + " is starting\n";
+  } else if (view != nullptr) {
+    text += Summary(*view);
+  }
+  Print(text + NextSteps(Printable(view != nullptr ? view->name : name)));
+  return kDone;
+}
+
+int Run(const RunOptions& options) {
+  auto request = Prepare(options.start, true);
+  if (!request) return ReportError(request.error().During("cannot run"), false);
+  auto program = DaemonProgram();
+  if (!program) {
+    Complain(program.error().message);
+    return kNoDaemon;
+  }
+  // Standard output belongs to the app's log.
+  Remark(Chosen(request->spec));
+  auto file = SpecFile(EncodeRequest(Request{NewRequestId(), true, *request}));
+  if (!file) return ReportError(file.error().During("cannot run " + request->spec.name), false);
+  std::string number = std::to_string(*file);
+  std::string arguments[] = {"slcd", "--run", "--run-spec", number};
+  char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(),
+                  arguments[3].data(), nullptr};
+  ::execv(program->c_str(), argv);
+  Complain("cannot execute " + *program + ": " + std::strerror(errno));
+  return kNoDaemon;
+}
+
+}  // namespace slc::ctl

@@ -1,0 +1,254 @@
+#include "ctl/connect.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <string_view>
+
+#include "common/base/files.h"
+#include "common/base/process.h"
+#include "common/base/spawn.h"
+#include "common/base/text.h"
+#include "common/base/time.h"
+
+namespace slc::ctl {
+namespace {
+
+// How long a new slcd may take until it answers.
+constexpr Millis kStartTimeout = 10000;
+// slcd's exit code when another one holds the lock of the home.
+constexpr int kAnotherOneIsThere = 100;
+constexpr const char* kOutputFile = "slcd.out";
+
+std::vector<std::string>& Arguments() {
+  static std::vector<std::string> arguments;
+  return arguments;
+}
+
+// Single-quoted for a shell where needed.
+std::string Quoted(const std::string& word) {
+  const bool plain =
+      !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("-_./=:,@%+").find(c) != std::string_view::npos;
+      });
+  if (plain) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
+// The owner of `path`, or of the nearest folder above that we may see.
+std::optional<uid_t> OwnerOf(std::string path) {
+  struct stat info {};
+  while (::stat(path.c_str(), &info) != 0) {
+    if (errno != EACCES) return std::nullopt;
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos || slash == 0) return std::nullopt;
+    path.resize(slash);
+  }
+  return info.st_uid;
+}
+
+// kPermission if the home is another user's. `to_start`: root may talk to anybody's slcd, but one that
+// root starts would be root's.
+Status CheckOwner(const HomePaths& paths, bool to_start) {
+  const auto owner = OwnerOf(paths.home);
+  const uid_t self = ::geteuid();
+  if (!owner || *owner == self || (self == 0 && !to_start)) return Ok();
+  std::string name = LookUpUser(*owner).name;
+  if (name.empty()) name = "#" + std::to_string(*owner);
+  const char* set = std::getenv("SLC_HOME");
+  const bool named = set != nullptr && set[0] != '\0';
+  return Error{ErrorCode::kPermission,
+               "the home " + paths.home + " belongs to " + name + ", not to you; as that user: " +
+                   SudoCommand(name, named ? paths.home : "", Arguments())};
+}
+
+// The last lines that were written to slcd.out from `offset` on.
+std::string LastWords(int logs, off_t offset) {
+  const UniqueFd file(::openat(logs, kOutputFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0 || info.st_size <= offset) return {};
+  constexpr off_t kMost = 4096;
+  const off_t from = std::max(offset, info.st_size - kMost);
+  std::string text(static_cast<std::size_t>(info.st_size - from), '\0');
+  const ssize_t got = ::pread(file.get(), text.data(), text.size(), from);
+  if (got <= 0) return {};
+  text.resize(static_cast<std::size_t>(got));
+  std::vector<std::string> lines;
+  for (const std::string& line : Split(text, '\n')) {
+    if (!Trim(line).empty()) lines.push_back("  " + Printable(line));
+  }
+  constexpr std::size_t kLines = 10;
+  if (lines.size() > kLines) lines.erase(lines.begin(), lines.end() - kLines);
+  return "\n" + Join(lines, "\n");
+}
+
+struct Launch {
+  Spawned process;
+  UniqueFd logs;     // the directory
+  off_t output = 0;  // length of slcd.out before
+};
+
+Result<Launch> LaunchDaemon(const HomePaths& paths) {
+  auto program = DaemonProgram();
+  if (!program) return program.error();
+  auto home = OpenPrivateDirectory(paths.home, true);
+  if (!home) return home.error();
+  auto logs = OpenPrivateDirectoryAt(home->get(), "logs", true);
+  if (!logs) return logs.error().During(paths.home);
+  const UniqueFd output(::openat(logs->get(), kOutputFile,
+                                 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!output) return SystemError("open " + paths.home + "/logs/" + kOutputFile, errno);
+  struct stat info {};
+  if (::fstat(output.get(), &info) != 0) return SystemError("stat slcd.out", errno);
+  // Only what slcd says before it has a log ends up here; still, it must not grow for ever.
+  constexpr off_t kMost = 1 << 20;
+  if (info.st_size > kMost && ::ftruncate(output.get(), 0) == 0) info.st_size = 0;
+
+  SpawnOptions options;
+  options.program = *program;
+  options.arguments = {"slcd"};
+  Environment environment = DaemonEnvironment(OwnEnvironment());
+  // A relative SLC_HOME was meant from here; slcd runs in "/".
+  if (environment.count("SLC_HOME") > 0) environment["SLC_HOME"] = paths.home;
+  options.environment = ToBlock(environment);
+  options.working_directory = "/";
+  options.descriptors = {{output.get(), 1}, {output.get(), 2}};
+  auto process = Spawn(options);
+  if (!process) return process.error();
+  return Launch{std::move(*process), std::move(*logs), info.st_size};
+}
+
+void Sleep(Millis span) { ::poll(nullptr, 0, static_cast<int>(span)); }
+
+}  // namespace
+
+void RememberArguments(std::vector<std::string> arguments) { Arguments() = std::move(arguments); }
+
+Environment DaemonEnvironment(const Environment& own) {
+  static const std::vector<std::string> kept{"PATH", "HOME", "USER",   "LOGNAME", "LANG",
+                                             "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"};
+  Environment environment;
+  for (const auto& [name, value] : own) {
+    const bool ours = StartsWith(name, "SLC_") && name != kCookieVariable && name != "SLC_SLOT";
+    // Sanitizers of a test build.
+    const bool sanitizer = EndsWith(name, "SAN_OPTIONS");
+    if (ours || sanitizer || std::find(kept.begin(), kept.end(), name) != kept.end()) {
+      environment[name] = value;
+    }
+  }
+  return environment;
+}
+
+std::string SudoCommand(const std::string& user, const std::string& slc_home,
+                        const std::vector<std::string>& arguments) {
+  std::string command = "sudo -u " + Quoted(user);
+  command += slc_home.empty() ? " -H slc" : " env SLC_HOME=" + Quoted(slc_home) + " slc";
+  for (const std::string& argument : arguments) command += " " + Quoted(argument);
+  return Printable(command);
+}
+
+Result<std::string> DaemonProgram() {
+  std::string path = OwnDirectory() + "/slcd";
+  if (::access(path.c_str(), X_OK) == 0) return path;
+  return SystemError("the daemon " + path + " that belongs to this slc cannot be run", errno);
+}
+
+Daemon::Daemon(const std::string& socket, WhenAbsent when_absent) : when_absent_(when_absent) {
+  if (!socket.empty()) {
+    own_home_ = false;
+    socket_ = socket;
+    return;
+  }
+  auto located = LocateOwnHome();
+  if (!located) {
+    no_home_ = located.error();
+    return;
+  }
+  paths_ = *located;
+  socket_ = paths_.run + "/" + kDaemonSocket;
+}
+
+std::string Daemon::place() const { return own_home_ ? paths_.home : socket_; }
+
+Result<std::optional<ControlClient>> Daemon::ConnectOnly() {
+  if (no_home_) return *no_home_;
+  auto client = ControlClient::Connect(socket_);
+  if (client) return std::optional<ControlClient>(std::move(*client));
+  if (!own_home_) return client.error().During("no slcd can be reached");
+  if (Status owner = CheckOwner(paths_, false); !owner) return owner.error();
+  if (client.error().code != ErrorCode::kUnreachable) return client.error();
+  return std::optional<ControlClient>();
+}
+
+Result<std::optional<ControlClient>> Daemon::Connect() {
+  auto there = ConnectOnly();
+  if (!there || *there || !own_home_) return there;
+  if (when_absent_ == WhenAbsent::kStartIfServices && !HomeHasServices(paths_)) return there;
+  if (Status owner = CheckOwner(paths_, true); !owner) return owner.error();
+  return Start();
+}
+
+Result<std::optional<ControlClient>> Daemon::Start() {
+  const auto failed = [](const std::string& why) {
+    return Error{ErrorCode::kUnreachable, "slcd could not be started: " + why};
+  };
+  const std::string log = paths_.home + "/logs/" + kOutputFile;
+  const Millis deadline = BootNow() + kStartTimeout;
+  bool lost_race = false;
+  while (BootNow() < deadline) {
+    auto launch = LaunchDaemon(paths_);
+    if (!launch) {
+      return launch.error().code == ErrorCode::kPermission ? launch.error()
+                                                           : failed(launch.error().message);
+    }
+    lost_race = false;
+    Millis again = deadline;
+    for (Millis pause = 5; BootNow() < again; pause = std::min<Millis>(pause * 3 / 2, 100)) {
+      // Whoever answers is the daemon of this home: ours, or that of another slc which was faster.
+      auto client = ControlClient::Connect(socket_);
+      if (client) return std::optional<ControlClient>(std::move(*client));
+      if (lost_race) {
+        Sleep(pause);
+        continue;
+      }
+      if (!HasEnded(launch->process.pidfd, static_cast<int>(pause))) continue;
+      const int status = Reap(launch->process.pidfd).value_or(0);
+      lost_race = WIFEXITED(status) && WEXITSTATUS(status) == kAnotherOneIsThere;
+      if (!lost_race) {
+        return failed(DescribeWaitStatus(status) + ", see " + log +
+                      LastWords(launch->logs.get(), launch->output));
+      }
+      // The one that holds the lock may as well be about to leave: then it is our turn again.
+      constexpr Millis kPatience = 500;
+      again = std::min(deadline, BootNow() + kPatience);
+    }
+    if (lost_race) continue;
+    return failed("it did not answer within 10 s, see " + log +
+                  LastWords(launch->logs.get(), launch->output));
+  }
+  std::string holder;
+  if (auto lock = ReadFile(paths_.run + "/" + kDaemonLock, 4096)) {
+    holder = std::string(Trim(*lock));
+    std::replace(holder.begin(), holder.end(), '\n', ' ');
+    holder = " (" + Printable(holder) + ")";
+  }
+  return Error{ErrorCode::kUnreachable, "another slcd holds the lock of " + paths_.home + holder +
+                                            " but did not answer within 10 s; see " + log};
+}
+
+}  // namespace slc::ctl

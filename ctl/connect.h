@@ -1,0 +1,63 @@
+// Connect: finds the slcd of our home, and starts it when there is none and the command may do that.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/environment.h"
+#include "common/base/home.h"
+#include "common/base/result.h"
+#include "common/wire/client.h"
+
+namespace slc::ctl {
+
+// What a command does when no slcd answers.
+enum class WhenAbsent {
+  kStart,            // start, run, create: also in an empty home
+  kStartIfServices,  // all others: an empty home has an empty answer
+};
+
+class Daemon {
+ public:
+  // `socket` as given by -C: that slcd and no other, and never start one. Empty: the one of our home.
+  Daemon(const std::string& socket, WhenAbsent when_absent);
+
+  // A connection; nothing when there is no slcd and the home is empty. kUnreachable: it could not be
+  // reached or started. kPermission: the home is somebody else's.
+  Result<std::optional<ControlClient>> Connect();
+
+  // As Connect, but never starts one: nothing when nobody answers.
+  Result<std::optional<ControlClient>> ConnectOnly();
+
+  // Where we look, for messages.
+  std::string place() const;
+
+ private:
+  Result<std::optional<ControlClient>> Start();
+
+  std::string socket_;
+  bool own_home_ = true;
+  WhenAbsent when_absent_;
+  HomePaths paths_;
+  std::optional<Error> no_home_;
+};
+
+// What slcd gets of our environment: what tells it its home and its language, and nothing else, since
+// whoever comes first would decide for all services. Never our own SLC_COOKIE: we may run inside of a
+// worker, and slcd must not be taken for one.
+Environment DaemonEnvironment(const Environment& own);
+
+// "sudo -u bob slc ctl ls": our own command as `user` would have to give it. `slc_home` is named when the
+// home is not the user's default.
+std::string SudoCommand(const std::string& user, const std::string& slc_home,
+                        const std::vector<std::string>& arguments);
+
+// The command line we were started with, for SudoCommand. Set once by main.
+void RememberArguments(std::vector<std::string> arguments);
+
+// The binary of slcd that belongs to this slc.
+Result<std::string> DaemonProgram();
+
+}  // namespace slc::ctl

@@ -1,0 +1,276 @@
+#include "ctl/conversation.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "common/base/ids.h"
+#include "common/base/text.h"
+#include "common/wire/control_server.h"
+#include "ctl/json_output.h"
+#include "ctl/output.h"
+#include "ctl/progress.h"
+
+namespace slc::ctl {
+namespace {
+
+// Looking costs slcd nothing: it answers at once, or it is in trouble.
+constexpr Millis kLookTimeout = 10000;
+// How often, and how long in all, a request is repeated when slcd dies on it.
+constexpr int kMostRetries = 3;
+constexpr Millis kRetryTime = 10000;
+constexpr Millis kProgressAfter = 1000;
+constexpr Millis kTurn = 250;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void OnInterrupt(int) { interrupted = 1; }
+
+// While it lives, Ctrl-C sets a flag instead of ending the program.
+class InterruptGuard {
+ public:
+  explicit InterruptGuard(bool active) : active_(active) {
+    if (!active_) return;
+    interrupted = 0;
+    struct sigaction action {};
+    action.sa_handler = OnInterrupt;  // no SA_RESTART: waiting calls return
+    ::sigaction(SIGINT, &action, &before_);
+  }
+  ~InterruptGuard() {
+    if (active_) ::sigaction(SIGINT, &before_, nullptr);
+  }
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  bool pressed() const { return active_ && interrupted != 0; }
+
+ private:
+  bool active_;
+  struct sigaction before_ {};
+};
+
+// How many workers the service will have: asked for on a connection of its own, and only when there is
+// a line to show it in. 0 if not known.
+std::uint32_t WorkersWanted(Daemon& daemon, const std::string& service) {
+  auto client = daemon.ConnectOnly();
+  if (!client || !*client) return 0;
+  Request request;
+  request.id = NewRequestId();
+  request.body = GetStatus{service};
+  constexpr Millis kPatience = 200;
+  if (!(*client)->Send(request)) return 0;
+  auto message = (*client)->Receive(kPatience);
+  if (!message || !*message) return 0;
+  const auto* reply = std::get_if<Reply>(&(*message)->body);
+  const ServiceView* view = reply != nullptr ? OnlyService(*reply) : nullptr;
+  return view != nullptr ? view->cluster_size : 0;
+}
+
+std::string SilentDaemon(const ControlClient& client) {
+  const auto peer = PeerOf(client.fd());
+  const std::string pid = peer && peer->pid > 0 ? std::to_string(peer->pid) : "";
+  return "slcd" + (pid.empty() ? "" : " (pid " + pid + ")") + " does not answer; if it stays so: kill -9 " +
+         (pid.empty() ? "its pid" : pid) + ", the services go on and the next command starts a new one";
+}
+
+// The state of one Ask.
+struct Talk {
+  const Question& question;
+  Daemon daemon;
+  Request request;
+  ProgressText text;
+  ProgressLine line;
+  Millis started;
+  bool asked_total = false;
+  int losses = 0;  // how often slcd went away on us
+
+  void Tick() {
+    const Millis elapsed = BootNow() - started;
+    if (!line.enabled() || elapsed < kProgressAfter) return;
+    if (!asked_total) {
+      asked_total = true;
+      if (!question.service.empty()) text.SetTotal(WorkersWanted(daemon, question.service));
+    }
+    line.Show(text.Line(elapsed));
+  }
+
+  void On(const Progress& progress) {
+    text.On(progress);
+    if (!question.on_progress) return;
+    line.Clear();
+    question.on_progress(progress);
+  }
+};
+
+enum class Outcome { kReply, kLost, kSilent, kBroken, kInterrupted };
+
+// Sends and listens on one connection.
+Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
+  const bool looks = talk.question.doing.empty();
+  const InterruptGuard guard(!looks && talk.question.wait);
+  if (Status sent = client.Send(talk.request); !sent) {
+    answer.error = sent.error();
+    return Outcome::kLost;
+  }
+  const Millis deadline = BootNow() + kLookTimeout;
+  while (true) {
+    if (guard.pressed()) return Outcome::kInterrupted;
+    auto message = client.Receive(looks ? std::max<Millis>(0, deadline - BootNow()) : kTurn);
+    if (!message) {
+      answer.error = message.error();
+      return message.error().code == ErrorCode::kUnreachable ? Outcome::kLost : Outcome::kBroken;
+    }
+    talk.Tick();
+    if (!*message) {
+      if (looks && BootNow() >= deadline) {
+        answer.error = Error{ErrorCode::kTimeout, SilentDaemon(client)};
+        return Outcome::kSilent;
+      }
+      continue;
+    }
+    if ((*message)->id != talk.request.id) continue;
+    if (const auto* progress = std::get_if<Progress>(&(*message)->body)) {
+      talk.On(*progress);
+    } else {
+      answer.reply = std::move(std::get<Reply>((*message)->body));
+      return Outcome::kReply;
+    }
+  }
+}
+
+}  // namespace
+
+Answer Ask(const Question& question) {
+  const bool changes = !question.doing.empty();
+  Talk talk{question,
+            Daemon(question.socket, question.when_absent),
+            Request{NewRequestId(), question.wait, question.body},
+            ProgressText(question.doing),
+            ProgressLine(changes && !question.quiet && IsTerminal(STDERR_FILENO)),
+            BootNow()};
+  Answer answer;
+  answer.place = talk.daemon.place();
+  const auto end = [&](Answer::Kind kind) {
+    answer.kind = kind;
+    answer.took = BootNow() - talk.started;
+    return answer;
+  };
+  const bool shutdown = std::holds_alternative<Shutdown>(question.body);
+  Millis give_up = 0;
+  while (true) {
+    const bool again = talk.losses > 0;
+    // A slcd that is gone after it was told to shut down has done so; it must not be started for that.
+    auto client = shutdown && again ? talk.daemon.ConnectOnly() : talk.daemon.Connect();
+    const bool connected = client && *client;
+    if (!connected && shutdown && again) return end(Answer::Kind::kReply);
+    if (!client) {
+      answer.error = client.error();
+      // With -C it is somebody else who starts slcd anew: give them the same time.
+      const bool patient = again && BootNow() < give_up &&
+                           answer.error.code == ErrorCode::kUnreachable && !question.socket.empty();
+      if (!patient) return end(Answer::Kind::kNoDaemon);
+      ::poll(nullptr, 0, 100);
+      continue;
+    }
+    if (!connected) return end(Answer::Kind::kNoServices);
+    switch (Converse(talk, **client, answer)) {
+      case Outcome::kReply:
+        return end(Answer::Kind::kReply);
+      case Outcome::kInterrupted:
+        return end(Answer::Kind::kDetached);
+      case Outcome::kSilent:
+      case Outcome::kBroken:
+        return end(Answer::Kind::kNoDaemon);
+      case Outcome::kLost:
+        break;
+    }
+    if (give_up == 0) give_up = BootNow() + kRetryTime;
+    if (++talk.losses > kMostRetries || BootNow() >= give_up) {
+      answer.error.message += "; tried " + std::to_string(talk.losses) + " times";
+      return end(Answer::Kind::kNoDaemon);
+    }
+  }
+}
+
+const std::vector<ServiceView>& Services(const Reply& reply) {
+  static const std::vector<ServiceView> kNone;
+  const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data);
+  return services != nullptr ? *services : kNone;
+}
+
+const ServiceView* OnlyService(const Reply& reply) {
+  const auto& services = Services(reply);
+  return services.size() == 1 ? &services.front() : nullptr;
+}
+
+int ExitCodeOf(const Answer& answer) {
+  switch (answer.kind) {
+    case Answer::Kind::kReply:
+      break;
+    case Answer::Kind::kNoServices:
+      return kFailed;
+    case Answer::Kind::kNoDaemon:
+      return answer.error.code == ErrorCode::kPermission ? kFailed : kNoDaemon;
+    case Answer::Kind::kDetached:
+      return kDetached;
+  }
+  if (!answer.reply.error) return kDone;
+  return answer.reply.error->code == ErrorCode::kUsage ? kWrongUsage : kFailed;
+}
+
+std::string LogTailText(const std::vector<std::string>& lines) {
+  constexpr std::size_t kMost = 20;
+  std::string text;
+  const std::size_t first = lines.size() > kMost ? lines.size() - kMost : 0;
+  for (std::size_t i = first; i < lines.size(); ++i) text += "  | " + Printable(lines[i]) + "\n";
+  return text;
+}
+
+int ReportFailure(const Answer& answer, const std::string& what, const std::string& service,
+                  bool json) {
+  Error error = answer.error;
+  switch (answer.kind) {
+    case Answer::Kind::kReply:
+      error = answer.reply.error.value_or(Error{});
+      break;
+    case Answer::Kind::kNoServices:
+      error = Error{ErrorCode::kNotFound, "there is no service '" + Printable(service) +
+                                              "'; no services exist in " + answer.place};
+      break;
+    case Answer::Kind::kNoDaemon:
+      break;
+    case Answer::Kind::kDetached:
+      error = Error{ErrorCode::kCancelled,
+                    "detached; slcd goes on to " + what + ", look with: slc ctl status" +
+                        (service.empty() ? "" : " " + service)};
+      break;
+  }
+  if (json) {
+    Print(ErrorJson(error, answer.reply.log_tail, answer.reply.notes));
+    return ExitCodeOf(answer);
+  }
+  if (answer.kind == Answer::Kind::kDetached) {
+    Complain(Printable(error.message));
+    return ExitCodeOf(answer);
+  }
+  // The lines of slcd.out are a block of their own, made printable where they were read.
+  Complain("cannot " + what + ": " +
+           (answer.kind == Answer::Kind::kReply ? Printable(error.message) : error.message));
+  if (!answer.reply.log_tail.empty()) {
+    Remark("the last lines it printed:\n" + LogTailText(answer.reply.log_tail));
+  }
+  for (const std::string& note : answer.reply.notes) Remark(Printable(note) + "\n");
+  return ExitCodeOf(answer);
+}
+
+int ReportError(const Error& error, bool json) {
+  if (json) {
+    Print(ErrorJson(error, {}, {}));
+  } else {
+    Complain(error.message);
+  }
+  return error.code == ErrorCode::kUsage ? kWrongUsage : kFailed;
+}
+
+}  // namespace slc::ctl

@@ -1,0 +1,92 @@
+#include "ctl/json_output.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+
+namespace slc::ctl {
+namespace {
+
+using nlohmann::json;
+
+// One line. Bytes that would move a terminal's cursor although they are fine in JSON, DEL and the C1
+// block, are written as escapes: values hold what applications print.
+std::string Line(const json& value) {
+  const std::string text = DumpJson(value);
+  std::string safe;
+  safe.reserve(text.size() + 1);
+  static constexpr char kHex[] = "0123456789abcdef";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    unsigned code = 0;
+    if (byte == 0x7f) code = byte;
+    if (byte == 0xc2 && next >= 0x80 && next <= 0x9f) code = next;
+    if (code == 0) {
+      safe += text[i];
+      continue;
+    }
+    safe += "\\u00";
+    safe += kHex[code >> 4U];
+    safe += kHex[code & 15U];
+    if (byte == 0xc2) ++i;
+  }
+  return safe + "\n";
+}
+
+json Named(const ServiceView& service) {
+  return json{{"id", service.id}, {"name", service.name}};
+}
+
+json PackageToJson(const PackageTree& tree) {
+  json value{{"name", tree.name}, {"version", tree.version}};
+  if (tree.missing) value["missing"] = true;
+  if (tree.deduped) value["deduped"] = true;
+  json list = json::array();
+  for (const PackageTree& each : tree.dependencies) list.push_back(PackageToJson(each));
+  value["dependencies"] = std::move(list);
+  return value;
+}
+
+}  // namespace
+
+std::string ServicesJson(const std::vector<ServiceView>& services) {
+  json list = json::array();
+  for (const ServiceView& service : services) list.push_back(ToJson(service));
+  return Line(list);
+}
+
+std::string InfoJson(const DaemonInfo& info) {
+  return Line(json{{"ok", true}, {"running", true}, {"info", ToJson(info)}});
+}
+
+std::string NotRunningJson(const std::string& home) {
+  return Line(json{{"ok", true}, {"running", false}, {"home", home}});
+}
+
+std::string EnvironmentJson(const ServiceView& service, const Environment& environment) {
+  return Line(json{{"ok", true}, {"service", Named(service)}, {"environment", environment}});
+}
+
+std::string PackagesJson(const ServiceView& service, const PackageTree& tree) {
+  return Line(
+      json{{"ok", true}, {"service", Named(service)}, {"packages", PackageToJson(tree)}});
+}
+
+std::string DoneJson(const Reply& reply, Millis took) {
+  json value{{"ok", true}, {"notes", reply.notes}, {"took_ms", took}};
+  const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data);
+  if (services != nullptr && services->size() == 1) value["service"] = ToJson(services->front());
+  return Line(value);
+}
+
+std::string ErrorJson(const Error& error, const std::vector<std::string>& log_tail,
+                      const std::vector<std::string>& notes) {
+  return Line(json{{"ok", false},
+                   {"error", json{{"code", ErrorCodeName(error.code)}, {"message", error.message}}},
+                   {"log_tail", log_tail},
+                   {"notes", notes}});
+}
+
+}  // namespace slc::ctl

@@ -1,0 +1,102 @@
+// What was asked on the command line, as plain values: one struct per command. command_line.cpp makes
+// them, commands/ carries them out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/environment.h"
+#include "common/model/service.h"
+
+namespace slc::ctl {
+
+// Of every verb of `slc ctl`.
+struct Control {
+  std::string socket;  // -C: a control socket; empty: the one of our home
+  bool json = false;
+};
+
+// `slc start` and `slc run`.
+struct StartOptions {
+  std::string target;              // folder or file as typed; empty: the current folder
+  ServiceSpec spec;                // only what is listed in `given` has been set
+  std::vector<std::string> given;  // names of the options, without dashes: "size", "port", ...
+  std::optional<std::uint32_t> size;
+  bool replace = false;
+  bool wait = true;
+  bool json = false;
+};
+struct RunOptions {
+  StartOptions start;
+};
+
+struct StatusOptions {
+  Control control;
+  std::string service;  // empty: all
+  bool wide = false;
+};
+struct ListOptions {
+  Control control;
+};
+struct InfoOptions {
+  Control control;
+};
+struct CreateOptions {
+  Control control;
+  std::string name;
+  std::uint32_t size = kSizeCpu;
+};
+struct StartServiceOptions {
+  Control control;
+  std::string service;
+  bool wait = true;
+};
+struct StopOptions {
+  Control control;
+  std::string service;
+  bool soft = false;
+  bool wait = true;
+};
+struct RestartOptions {
+  Control control;
+  std::string service;
+  bool rolling = false;
+  std::uint32_t parallel = 1;
+  bool wait = true;
+};
+struct SetSizeOptions {
+  Control control;
+  std::string service;
+  std::uint32_t size = 0;
+  bool wait = true;
+};
+struct EnvironmentGetOptions {
+  Control control;
+  std::string service;
+  std::vector<std::string> keys;  // none: all
+};
+struct EnvironmentChangeOptions {  // env-set and env-unset
+  Control control;
+  std::string service;
+  Environment set;
+  std::vector<std::string> unset;
+  bool restart = true;
+  bool wait = true;
+};
+struct PackagesOptions {  // npmls
+  Control control;
+  std::string service;
+  std::optional<std::uint32_t> depth;  // 0: direct dependencies only; absent: all
+};
+struct RemoveOptions {
+  Control control;
+  std::string service;
+};
+struct ShutdownOptions {
+  Control control;
+};
+
+}  // namespace slc::ctl

@@ -1,0 +1,180 @@
+#include "ctl/status_tables.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "common/base/text.h"
+#include "common/base/time.h"
+#include "ctl/table.h"
+
+namespace slc::ctl {
+namespace {
+
+using Row = std::vector<std::string>;
+
+// Every table is indented by a first column of its own.
+constexpr const char* kIndent = "  ";
+
+std::string Percent(double value) {
+  std::array<char, 32> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.1f", value);
+  return buffer.data();
+}
+
+std::string Megabytes(std::uint64_t bytes) {
+  std::array<char, 32> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.1f MB", static_cast<double>(bytes) / 1e6);
+  return buffer.data();
+}
+
+std::string NumberOrBlank(std::uint64_t number) {
+  return number == 0 ? std::string() : std::to_string(number);
+}
+
+// A process that does not serve is not shown as serving, whatever else is known of it.
+std::string ListeningPorts(const ProcessView& process) {
+  if (process.worker == 0 || process.state != "ready") return {};
+  return Printable(Join(process.listening, ", "));
+}
+
+Row ProcessRow(const ServiceView& service, const ProcessView& process, bool wide,
+               const UsageByPid& usage) {
+  const std::string pid = std::to_string(process.pid);
+  // The middle number is the executor's of the original: one machine, always 1.
+  Row row{"",
+          std::to_string(service.id) + ".1." + pid,
+          pid,
+          std::to_string(process.worker),
+          ListeningPorts(process),
+          "",
+          ""};
+  if (!wide) return row;
+  const auto used = usage.find(process.pid);
+  const bool known = used != usage.end();
+  row.push_back(FormatSpan(process.uptime));
+  row.push_back(std::to_string(process.restarts));
+  row.push_back(known ? Percent(used->second.cpu_percent) : "");
+  row.push_back(known ? Megabytes(used->second.resident) : "");
+  row.push_back(NumberOrBlank(process.slot));
+  row.push_back(NumberOrBlank(process.generation));
+  row.push_back(Printable(process.state));
+  row.push_back(Printable(process.reason));
+  return row;
+}
+
+Row IdleSlotRow(const SlotView& slot) {
+  std::string reason = Printable(slot.reason);
+  if (slot.retry_in > 0) {
+    reason = "next try in " + FormatSpan(slot.retry_in) + (reason.empty() ? "" : ": " + reason);
+  }
+  return Row{"", "", "", "", "", "", "", "", std::to_string(slot.restarts),
+             "", "", NumberOrBlank(slot.slot), "", Printable(slot.state), reason};
+}
+
+std::string InstanceTable(const ServiceView& service) {
+  std::vector<Row> rows{{kIndent, "Version", "Agent version", "Cluster size"}};
+  // A service that was created and never started has no instance.
+  if (service.state != "new") {
+    rows.push_back({"", SLC_VERSION,
+                    service.agent_version.empty() ? "N/A" : Printable(service.agent_version),
+                    std::to_string(service.cluster_size)});
+  }
+  return LayOut(rows, std::vector<Align>(4, Align::kCentre));
+}
+
+std::string ProcessTable(const ServiceView& service, bool wide, const UsageByPid& usage) {
+  std::vector<Row> rows{{kIndent, "ID", "PID", "WID", "Listening Ports", "Tracking objects?",
+                         "CPU profiling?"}};
+  std::vector<Align> align(6, Align::kCentre);
+  if (wide) {
+    for (const char* name : {"Uptime", "Restarts", "CPU %", "Memory", "Slot", "Generation",
+                             "State", "Reason"}) {
+      rows[0].emplace_back(name);
+    }
+  }
+  for (const ProcessView& process : service.processes) {
+    rows.push_back(ProcessRow(service, process, wide, usage));
+  }
+  if (wide) {
+    for (const SlotView& slot : service.idle_slots) rows.push_back(IdleSlotRow(slot));
+  }
+  return LayOut(rows, align);
+}
+
+}  // namespace
+
+std::string StateRemark(const ServiceView& service) {
+  static constexpr std::array<const char*, 3> kWell{"running", "stopped", "new"};
+  std::string remark;
+  const bool well = std::find(kWell.begin(), kWell.end(), service.state) != kWell.end();
+  if (!well || !service.reason.empty()) {
+    remark = Printable(service.state);
+    Millis next = 0;
+    std::string slot_reason;
+    for (const SlotView& slot : service.idle_slots) {
+      if (slot.retry_in <= 0 || (next > 0 && slot.retry_in >= next)) continue;
+      next = slot.retry_in;
+      slot_reason = slot.reason;
+    }
+    if (next > 0) remark += ", next try in " + FormatSpan(next);
+    const std::string reason = service.reason.empty() ? slot_reason : service.reason;
+    if (!reason.empty()) remark += ": " + Printable(reason);
+  }
+  if (service.facts_age > 0) {
+    if (!remark.empty()) remark += "; ";
+    remark += "the master is silent, as of " + FormatSpan(service.facts_age) + " ago";
+  }
+  return remark;
+}
+
+std::string EnvironmentText(const Environment& environment, const std::string& empty) {
+  if (environment.empty()) return "  " + empty + "\n";
+  std::vector<Row> rows{{kIndent, "Name", "Value"}};
+  for (const auto& [name, value] : environment) {
+    rows.push_back({"", Printable(name), Printable(value)});
+  }
+  return LayOut(rows, {});
+}
+
+std::string StatusText(const std::vector<ServiceView>& services, bool wide,
+                       const UsageByPid& usage) {
+  if (services.empty()) return "No services exist\n";
+  std::string text;
+  for (const ServiceView& service : services) {
+    text += "Service ID: " + std::to_string(service.id) + "\n";
+    text += "Service Name: " + Printable(service.name) + "\n";
+    const std::string remark = StateRemark(service);
+    if (!remark.empty()) text += "State: " + remark + "\n";
+    text += "Environment variables:\n";
+    text += EnvironmentText(service.environment, "No environment variables defined");
+    text += "Instances:\n" + InstanceTable(service);
+    if (service.processes.empty() && (!wide || service.idle_slots.empty())) {
+      text += "Not started\n";
+    } else {
+      text += "Processes:\n" + ProcessTable(service, wide, usage) + "\n";
+    }
+  }
+  return text;
+}
+
+std::string ListText(const std::vector<ServiceView>& services) {
+  if (services.empty()) return "No services defined\n";
+  // The blanks of the original's page: names start at column 12, scales at 25, unless a name needs more.
+  constexpr std::size_t kIdWidth = 10;
+  constexpr std::size_t kNameWidth = 11;
+  const auto widen = [](std::string cell, std::size_t width) {
+    const std::size_t taken = DisplayWidth(cell);
+    return taken < width ? cell + std::string(width - taken, ' ') : cell;
+  };
+  std::vector<Row> rows{{widen("Id", kIdWidth), widen("Name", kNameWidth), "Scale"}};
+  for (const ServiceView& service : services) {
+    std::string id = std::to_string(service.id);
+    if (id.size() < 2) id.insert(0, " ");
+    // Scale is the number of instances, not of workers: one per machine.
+    rows.push_back({id, Printable(service.name), "1"});
+  }
+  return LayOut(rows, {});
+}
+
+}  // namespace slc::ctl

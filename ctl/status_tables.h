@@ -1,0 +1,34 @@
+// The tables of `slc ctl status` and `slc ctl ls`: columns and spacing are those of the original, which
+// people's scripts cut apart. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/model/view.h"
+
+namespace slc::ctl {
+
+// What a process uses right now, read by slc itself.
+struct Usage {
+  double cpu_percent = 0;      // of one CPU
+  std::uint64_t resident = 0;  // bytes
+};
+using UsageByPid = std::map<int, Usage>;
+
+// One block per service. With `wide`, more columns and the slots that have no process.
+std::string StatusText(const std::vector<ServiceView>& services, bool wide,
+                       const UsageByPid& usage);
+
+std::string ListText(const std::vector<ServiceView>& services);
+
+// The environment table below a heading; `empty` stands there when there is nothing to show.
+std::string EnvironmentText(const Environment& environment, const std::string& empty);
+
+// How a service is, for people: "backoff, next try in 3.0 s: exit code 1". Empty when all is well.
+std::string StateRemark(const ServiceView& service);
+
+}  // namespace slc::ctl

@@ -1,0 +1,154 @@
+#include "daemon/core/instance_plan.h"
+
+#include <algorithm>
+
+namespace slc {
+namespace {
+
+constexpr Millis kHelloPatience = 5000;
+constexpr Millis kPingEvery = 10000;
+constexpr Millis kPongPatience = 2000;
+constexpr Millis kLongestPause = 5000;
+// A hang of the whole machine (suspend, a stopped VM) looks like silence; a master that has not ended
+// this long after its SIGKILL is in an uninterruptible wait and can only be waited for.
+constexpr Millis kEndPatience = 5000;
+
+// 0, 100, 200, 400 ms ...
+Millis Pause(int failures) {
+  if (failures <= 0) return 0;
+  return std::min(kLongestPause, Millis{100} << std::min(failures - 1, 10));
+}
+
+}  // namespace
+
+std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
+  actions_.clear();
+  if (const auto* wish = std::get_if<PlanWish>(&event)) {
+    if (wish->run != run_) left_ = false;
+    run_ = wish->run;
+    left_ = left_ && run_;
+    if (state_ == State::kAbsent && run_ && !launch_pending_ && !left_) {
+      failures_ = 0;
+      Launch(now, false);
+    } else if (state_ == State::kInCharge) {
+      stopped_ = false;
+      actions_.push_back(SendOrder{});
+    }
+  } else if (const auto* searched = std::get_if<MasterSearched>(&event)) {
+    run_ = searched->run;
+    if (searched->found) {
+      state_ = State::kSearching;
+      patience_ = now + kHelloPatience;
+    } else {
+      state_ = State::kAbsent;
+      actions_.push_back(CleanUp{});
+      if (run_) Launch(now, false);
+    }
+  } else if (const auto* launched = std::get_if<MasterLaunched>(&event)) {
+    if (launched->started) {
+      patience_ = now + kHelloPatience;
+    } else {
+      ++failures_;
+      Launch(now, adopt_next_);
+    }
+  } else if (const auto* spoke = std::get_if<MasterSpoke>(&event)) {
+    ping_open_ = false;
+    if (state_ == State::kInCharge) {
+      patience_.reset();
+    } else if (state_ == State::kLaunching || (state_ == State::kSearching && spoke->in_charge)) {
+      state_ = State::kInCharge;
+      stopped_ = false;
+      patience_.reset();
+      next_ping_ = now - now % kPingEvery + kPingEvery;
+      actions_.push_back(SendOrder{});
+    }
+  } else if (std::holds_alternative<MasterStopped>(event)) {
+    stopped_ = true;
+    // It was told to stop, or it was sent SIGTERM: then it stays down until the next command.
+    left_ = run_;
+    if (state_ == State::kInCharge) {
+      state_ = State::kEnding;
+      patience_ = now + kEndPatience;
+    }
+  } else if (std::holds_alternative<LinkLost>(event)) {
+    if (state_ == State::kInCharge || state_ == State::kSearching || state_ == State::kLaunching) {
+      Lost(now);
+    }
+  } else if (std::holds_alternative<MasterEnded>(event)) {
+    Gone(now);
+  }
+
+  if (patience_ && *patience_ <= now) {
+    patience_.reset();
+    if (state_ == State::kFencing || state_ == State::kEnding) {
+      actions_.push_back(FenceMaster{});
+      patience_ = now + kEndPatience;
+    } else {
+      Lost(now);
+    }
+  }
+  if (state_ == State::kInCharge && next_ping_ <= now) {
+    next_ping_ = now - now % kPingEvery + kPingEvery;
+    if (!ping_open_) {
+      ping_open_ = true;
+      actions_.push_back(PingMaster{});
+      patience_ = now + kPongPatience;
+    }
+  }
+  if (launch_pending_ && launch_at_ <= now) {
+    launch_pending_ = false;
+    state_ = State::kLaunching;
+    patience_ = now + kHelloPatience;
+    constexpr int kTryPrevious = 2;
+    actions_.push_back(LaunchMaster{adopt_next_, failures_ >= kTryPrevious});
+  }
+  deadline_ = patience_;
+  const auto consider = [&](Millis at) {
+    if (!deadline_ || at < *deadline_) deadline_ = at;
+  };
+  if (state_ == State::kInCharge) {
+    consider(next_ping_);
+    constexpr Millis kProved = 10000;
+    if (failures_ > 0 && now >= launch_at_ + kProved) failures_ = 0;
+  }
+  if (launch_pending_) consider(launch_at_);
+  return std::move(actions_);
+}
+
+void InstancePlan::Launch(Millis now, bool adopt) {
+  launch_pending_ = true;
+  adopt_next_ = adopt;
+  launch_at_ = now + Pause(failures_);
+  state_ = State::kAbsent;
+  patience_.reset();
+  left_ = false;
+}
+
+// The master is not to be trusted any more: make sure that it is gone before anybody takes its place.
+void InstancePlan::Lost(Millis now) {
+  if (state_ == State::kLaunching) ++failures_;
+  state_ = State::kFencing;
+  patience_ = now + kEndPatience;
+  ping_open_ = false;
+  actions_.push_back(FenceMaster{});
+}
+
+void InstancePlan::Gone(Millis now) {
+  patience_.reset();
+  ping_open_ = false;
+  if (state_ == State::kAbsent) return;
+  if (state_ == State::kLaunching) ++failures_;
+  const bool done = stopped_;
+  stopped_ = false;
+  state_ = State::kAbsent;
+  if (done) {
+    actions_.push_back(CleanUp{});
+    // The wish may have turned while it was on its way out.
+    if (run_ && !left_) Launch(now, false);
+    return;
+  }
+  // Killed or crashed: somebody must look after its workers, be it only to stop them.
+  Launch(now, true);
+}
+
+}  // namespace slc

@@ -1,0 +1,80 @@
+// InstancePlan: what slcd does about the master of one service. Pure: facts in, deeds out.
+//
+//     Absent -> Launching -> InCharge            a fresh start
+//     Searching -> InCharge | Absent             slcd has come up: is there a living master?
+//     InCharge -> Fencing -> Launching           the master died, hangs, or hung up: its successor
+//     InCharge -> Ending -> Absent               it has stopped everything and leaves
+//
+// Promises: a successor is launched only after the end of its predecessor was seen; nobody is launched
+// for a service that is to be stopped and whose workers are gone; tries are paced.
+#pragma once
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "common/base/time.h"
+
+namespace slc {
+
+// Facts.
+struct PlanWish {           // what is wanted has changed
+  bool run = false;
+};
+struct MasterSearched {     // result of looking for a living master at slcd's start
+  bool found = false;       // a link was made; its hello is awaited
+  bool run = false;         // what is wanted
+};
+struct MasterLaunched {
+  bool started = false;     // false: it could not even be executed
+};
+struct MasterSpoke {        // hello, facts or pong
+  bool in_charge = false;
+};
+struct MasterStopped {};    // it said that everything has stopped and that it leaves
+struct LinkLost {};
+struct MasterEnded {};      // its process has ended
+struct PlanTick {};
+using PlanEvent = std::variant<PlanWish, MasterSearched, MasterLaunched, MasterSpoke, MasterStopped,
+                               LinkLost, MasterEnded, PlanTick>;
+
+// Deeds.
+struct LaunchMaster {
+  bool adopt = false;           // hand it what the keeper holds; else kill leftovers and start afresh
+  bool previous_binary = false;
+};
+struct FenceMaster {};          // SIGKILL; its end is reported as MasterEnded
+struct SendOrder {};            // the master is (newly) in charge: tell it the wish
+struct PingMaster {};
+struct CleanUp {};              // no master: kill leftovers, forget what was kept
+using PlanAction = std::variant<LaunchMaster, FenceMaster, SendOrder, PingMaster, CleanUp>;
+
+class InstancePlan {
+ public:
+  enum class State { kAbsent, kSearching, kLaunching, kInCharge, kFencing, kEnding };
+
+  std::vector<PlanAction> On(const PlanEvent& event, Millis now);
+  std::optional<Millis> deadline() const { return deadline_; }
+  State state() const { return state_; }
+
+ private:
+  void Launch(Millis now, bool adopt);
+  void Lost(Millis now);
+  void Gone(Millis now);
+
+  State state_ = State::kAbsent;
+  bool run_ = false;
+  bool stopped_ = false;      // the master said so
+  bool left_ = false;         // it left though the wish says run: SIGTERM by the operator
+  int failures_ = 0;          // launches in a row that did not get into charge
+  Millis launch_at_ = 0;      // not before
+  bool launch_pending_ = false;
+  bool adopt_next_ = false;
+  std::optional<Millis> deadline_;
+  std::optional<Millis> patience_;  // until the hello, the end, or the pong
+  Millis next_ping_ = 0;
+  bool ping_open_ = false;
+  std::vector<PlanAction> actions_;
+};
+
+}  // namespace slc

@@ -1,0 +1,329 @@
+#include "daemon/core/registry.h"
+
+#include <algorithm>
+
+#include "common/base/text.h"
+
+namespace slc {
+namespace {
+
+constexpr Millis kLongestTimeout = 24LL * 3600 * 1000;
+
+// Options of `slc start` that stay as they are unless given again. Everything else (the script, its
+// arguments, the folder) comes from the app folder each time.
+void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::string>& given,
+                         ServiceSpec& after) {
+  const auto is_given = [&](const char* name) {
+    return std::find(given.begin(), given.end(), name) != given.end();
+  };
+  if (!is_given("env")) {
+    after.environment = before.environment;
+  } else {
+    Environment merged = before.environment;
+    for (const auto& [name, value] : after.environment) merged[name] = value;
+    after.environment = std::move(merged);
+  }
+  if (!is_given("port")) after.port = before.port;
+  if (!is_given("cwd")) after.cwd = before.cwd;
+  if (!is_given("node")) after.node = before.node;
+  if (!is_given("node-args") && after.node_arguments.empty()) {
+    after.node_arguments = before.node_arguments;
+  }
+  if (!is_given("interpreter")) after.interpreter = before.interpreter;
+  if (!is_given("ready") && !is_given("wait-ready")) after.readiness = before.readiness;
+  if (!is_given("ready-timeout")) after.ready_timeout = before.ready_timeout;
+  if (!is_given("drain-timeout")) after.drain_timeout = before.drain_timeout;
+  if (!is_given("drain-linger")) after.drain_linger = before.drain_linger;
+  if (!is_given("stop-signal")) after.stop_signal = before.stop_signal;
+  if (!is_given("stop-timeout")) after.stop_timeout = before.stop_timeout;
+  if (!is_given("restart")) after.restart = before.restart;
+  if (!is_given("min-uptime")) after.min_uptime = before.min_uptime;
+  if (!is_given("no-agent")) after.agent = before.agent;
+  if (!is_given("run-as")) after.run_as = before.run_as;
+  if (!is_given("log-format")) after.log_format = before.log_format;
+  if (!is_given("log-size")) after.log_file_bytes = before.log_file_bytes;
+  if (!is_given("log-files")) after.log_files = before.log_files;
+}
+
+// --port and a PORT variable would contradict each other; the newer one stays.
+void SettlePort(ServiceSpec& spec, bool port_given) {
+  if (port_given) spec.environment.erase("PORT");
+  if (spec.environment.count("PORT") > 0) spec.port.reset();
+}
+
+Status CheckDuration(const char* name, Millis value) {
+  if (value >= 0 && value <= kLongestTimeout) return Ok();
+  return Error{ErrorCode::kInvalid,
+               std::string("--") + name + " must be between 0 and 24h, not " +
+                   std::to_string(value) + " ms"};
+}
+
+Proposal Changed(const Wish& before) {
+  Proposal proposal;
+  proposal.wish = before;
+  proposal.wish.order = before.order + 1;
+  proposal.changed = true;
+  return proposal;
+}
+
+void NextGeneration(Proposal& proposal, RollMode mode, std::uint32_t parallel) {
+  ++proposal.wish.generation;
+  proposal.wish.mode = mode;
+  proposal.wish.parallel = parallel;
+  proposal.new_generation = true;
+}
+
+Error NoAppYet(const Wish& wish) {
+  return Error{ErrorCode::kInvalid, "service '" + wish.spec.name +
+                                        "' has no app yet; in the app's folder run: slc start --name " +
+                                        wish.spec.name};
+}
+
+}  // namespace
+
+Result<ServiceId> Registry::Find(const std::string& service) const {
+  if (const auto number = ParseInteger(service, 1, 0xffffffffLL)) {
+    const auto id = static_cast<ServiceId>(*number);
+    if (wishes_.count(id) > 0) return id;
+  }
+  std::vector<std::string> names;
+  for (const auto& [id, wish] : wishes_) {
+    if (wish.spec.name == service) return id;
+    names.push_back(wish.spec.name);
+  }
+  std::string message = "there is no service '" + Printable(service) + "'";
+  const std::string near = DidYouMean(service, names);
+  if (!near.empty()) {
+    message += "; did you mean '" + near + "'?";
+  } else if (!names.empty()) {
+    message += "; `slc ctl ls` lists those there are";
+  }
+  return Error{ErrorCode::kNotFound, message};
+}
+
+const Wish* Registry::Get(ServiceId id) const {
+  const auto found = wishes_.find(id);
+  return found == wishes_.end() ? nullptr : &found->second;
+}
+
+void Registry::Commit(const Wish& wish) {
+  wishes_[wish.id] = wish;
+  Reserve(wish.id);
+}
+
+Status Registry::CheckSpec(const ServiceSpec& spec) const {
+  if (Status name = CheckServiceName(spec.name); !name) return name;
+  if (spec.directory.empty() || spec.directory[0] != '/') {
+    return Error{ErrorCode::kInvalid, "the app's folder must be an absolute path"};
+  }
+  if (spec.script.empty()) return Error{ErrorCode::kInvalid, "there is no script to run"};
+  if (!spec.run_as.empty() && !root_) {
+    return Error{ErrorCode::kPermission,
+                 "--run-as needs a daemon that runs as root: use sudo slc start ..."};
+  }
+  if (!SignalFromName(spec.stop_signal)) {
+    return Error{ErrorCode::kInvalid, "--stop-signal: there is no signal '" +
+                                          Printable(spec.stop_signal) + "'"};
+  }
+  for (const auto& [name, value] : spec.environment) {
+    if (Status good = CheckVariable(name, value); !good) return good;
+  }
+  if (spec.ready_timeout < 100) {
+    return Error{ErrorCode::kInvalid, "--ready-timeout must be at least 100ms"};
+  }
+  for (const auto& [name, value] :
+       {std::pair{"ready-timeout", spec.ready_timeout}, {"drain-timeout", spec.drain_timeout},
+        {"drain-linger", spec.drain_linger}, {"stop-timeout", spec.stop_timeout},
+        {"min-uptime", spec.min_uptime}}) {
+    if (Status good = CheckDuration(name, value); !good) return good;
+  }
+  return Ok();
+}
+
+Result<Proposal> Registry::ProposeStart(const StartWish& start) const {
+  if (Status good = CheckSpec(start.spec); !good) return good.error();
+  const bool name_given =
+      std::find(start.given.begin(), start.given.end(), "name") != start.given.end();
+  const Wish* same_name = nullptr;
+  const Wish* same_folder = nullptr;
+  for (const auto& [id, wish] : wishes_) {
+    if (wish.spec.name == start.spec.name) same_name = &wish;
+    if (wish.spec.directory == start.spec.directory && wish.spec.script == start.spec.script) {
+      same_folder = &wish;
+    }
+  }
+  if (same_name != nullptr) {
+    const bool elsewhere = !same_name->spec.directory.empty() &&
+                           same_name->spec.directory != start.spec.directory;
+    if (elsewhere && !start.replace) {
+      return Error{ErrorCode::kConflict,
+                   "service '" + start.spec.name + "' already runs from " +
+                       same_name->spec.directory + ", not from " + start.spec.directory +
+                       "; choose another --name, or --replace to move it here"};
+    }
+    return ProposeUpdate(*same_name, start);
+  }
+  // Started under a name of its own before, and now without one: that service is meant.
+  if (same_folder != nullptr && !name_given) {
+    StartWish renamed = start;
+    renamed.spec.name = same_folder->spec.name;
+    return ProposeUpdate(*same_folder, renamed);
+  }
+  return ProposeNew(start);
+}
+
+Result<Proposal> Registry::ProposeNew(const StartWish& start) const {
+  Wish wish;
+  wish.id = last_id_ + 1;
+  wish.spec = start.spec;
+  wish.size = start.size.value_or(kSizeCpu);
+  Proposal proposal = Changed(wish);
+  SettlePort(proposal.wish.spec, start.spec.port.has_value());
+  proposal.wish.run = true;
+  NextGeneration(proposal, RollMode::kRestart, 1);
+  return proposal;
+}
+
+Result<Proposal> Registry::ProposeUpdate(const Wish& current, const StartWish& start) const {
+  if (current.removing) {
+    return Error{ErrorCode::kConflict,
+                 "service '" + current.spec.name + "' is being removed; try again in a moment"};
+  }
+  ServiceSpec spec = start.spec;
+  const bool port_given =
+      std::find(start.given.begin(), start.given.end(), "port") != start.given.end();
+  if (!current.spec.directory.empty()) KeepWhatWasNotGiven(current.spec, start.given, spec);
+  SettlePort(spec, port_given);
+  Proposal proposal = Changed(current);
+  proposal.notes = DescribeChanges(current.spec, spec);
+  const bool spec_changed = spec != current.spec;
+  proposal.wish.spec = spec;
+  if (start.size && *start.size != current.size) {
+    proposal.notes.push_back("size " + FormatSize(current.size) + " -> " + FormatSize(*start.size));
+    proposal.wish.size = *start.size;
+  }
+  proposal.wish.run = true;
+  if (!current.run) {
+    NextGeneration(proposal, RollMode::kRestart, 1);
+  } else if (spec_changed) {
+    NextGeneration(proposal, RollMode::kRolling, 1);
+  } else if (proposal.wish.size == current.size) {
+    proposal.wish = current;
+    proposal.changed = false;
+    proposal.notes.push_back("'" + current.spec.name +
+                             "' runs already and nothing has changed; to load new code: slc ctl "
+                             "soft-restart " +
+                             current.spec.name);
+  }
+  return proposal;
+}
+
+Result<Proposal> Registry::ProposeCreate(const std::string& name, std::uint32_t size) const {
+  if (Status good = CheckServiceName(name); !good) return good.error();
+  for (const auto& [id, wish] : wishes_) {
+    if (wish.spec.name == name) {
+      return Error{ErrorCode::kConflict, "there is a service '" + name + "' already (id " +
+                                             std::to_string(id) + ")"};
+    }
+  }
+  Wish wish;
+  wish.id = last_id_ + 1;
+  wish.spec.name = name;
+  wish.size = size;
+  return Changed(wish);
+}
+
+Result<Proposal> Registry::ProposeRun(ServiceId id) const {
+  const Wish& wish = wishes_.at(id);
+  if (wish.spec.directory.empty()) return NoAppYet(wish);
+  if (wish.removing) {
+    return Error{ErrorCode::kConflict, "service '" + wish.spec.name + "' is being removed"};
+  }
+  Proposal proposal = Changed(wish);
+  if (wish.run) {
+    proposal.wish = wish;
+    proposal.changed = false;
+    proposal.notes.push_back("'" + wish.spec.name + "' runs already");
+    return proposal;
+  }
+  proposal.wish.run = true;
+  NextGeneration(proposal, RollMode::kRestart, 1);
+  return proposal;
+}
+
+Result<Proposal> Registry::ProposeStop(ServiceId id, bool soft) const {
+  const Wish& wish = wishes_.at(id);
+  Proposal proposal = Changed(wish);
+  proposal.wish.run = false;
+  proposal.wish.soft_stop = soft;
+  if (!wish.run && (wish.soft_stop == soft || soft)) {
+    proposal.wish = wish;
+    proposal.changed = false;
+  }
+  return proposal;
+}
+
+Result<Proposal> Registry::ProposeRestart(ServiceId id, RollMode mode,
+                                          std::uint32_t parallel) const {
+  const Wish& wish = wishes_.at(id);
+  if (wish.spec.directory.empty()) return NoAppYet(wish);
+  if (wish.removing) {
+    return Error{ErrorCode::kConflict, "service '" + wish.spec.name + "' is being removed"};
+  }
+  Proposal proposal = Changed(wish);
+  proposal.wish.run = true;
+  // A stopped service is started, as the original does: there is nothing to roll.
+  NextGeneration(proposal, wish.run ? mode : RollMode::kRestart, parallel);
+  return proposal;
+}
+
+Result<Proposal> Registry::ProposeSize(ServiceId id, std::uint32_t size) const {
+  const Wish& wish = wishes_.at(id);
+  if (size != kSizeCpu && size > kMostWorkers) {
+    return Error{ErrorCode::kInvalid,
+                 "a service has at most " + std::to_string(kMostWorkers) + " workers"};
+  }
+  Proposal proposal = Changed(wish);
+  if (wish.size == size) {
+    proposal.wish = wish;
+    proposal.changed = false;
+    return proposal;
+  }
+  proposal.wish.size = size;
+  return proposal;
+}
+
+Result<Proposal> Registry::ProposeEnvironment(ServiceId id, const Environment& set,
+                                              const std::vector<std::string>& unset,
+                                              bool restart) const {
+  const Wish& wish = wishes_.at(id);
+  Proposal proposal = Changed(wish);
+  ServiceSpec& spec = proposal.wish.spec;
+  for (const auto& [name, value] : set) {
+    if (Status good = CheckVariable(name, value); !good) return good.error();
+    if (name == "PORT" && !ParseInteger(value, 0, 65535)) {
+      return Error{ErrorCode::kInvalid,
+                   "PORT must be a number from 0 to 65535, not '" + Printable(value) + "'"};
+    }
+    spec.environment[name] = value;
+  }
+  for (const std::string& name : unset) spec.environment.erase(name);
+  SettlePort(spec, false);
+  if (spec == wish.spec) {
+    proposal.wish = wish;
+    proposal.changed = false;
+    return proposal;
+  }
+  if (restart && wish.run) NextGeneration(proposal, RollMode::kRolling, 1);
+  return proposal;
+}
+
+Result<Proposal> Registry::ProposeRemove(ServiceId id) const {
+  Proposal proposal = Changed(wishes_.at(id));
+  proposal.wish.run = false;
+  proposal.wish.soft_stop = false;
+  proposal.wish.removing = true;
+  return proposal;
+}
+
+}  // namespace slc

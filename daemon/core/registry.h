@@ -1,0 +1,70 @@
+// Registry: the wishes of all services, and what a client's request would make of them. Pure.
+//
+// A Propose call changes nothing: it returns the wish as it would be, or why not. slcd makes that durable
+// and then calls Commit.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/model/service.h"
+
+namespace slc {
+
+struct StartWish {            // what `slc start` asks for, see StartService of the control protocol
+  ServiceSpec spec;
+  std::optional<std::uint32_t> size;
+  bool replace = false;
+  std::vector<std::string> given;
+};
+
+// A wish as it would become, and what is to be said about it.
+struct Proposal {
+  Wish wish;
+  bool changed = false;         // false: everything is as asked already
+  bool new_generation = false;  // its config must be resolved
+  std::vector<std::string> notes;
+};
+
+class Registry {
+ public:
+  // `root`: the daemon may start workers under other users.
+  explicit Registry(bool root) : root_(root) {}
+
+  // By name or id. kNotFound with the nearest name otherwise.
+  Result<ServiceId> Find(const std::string& service) const;
+  const Wish* Get(ServiceId id) const;
+  const std::map<ServiceId, Wish>& wishes() const { return wishes_; }
+
+  Result<Proposal> ProposeStart(const StartWish& start) const;
+  Result<Proposal> ProposeCreate(const std::string& name, std::uint32_t size) const;
+  Result<Proposal> ProposeRun(ServiceId id) const;
+  Result<Proposal> ProposeStop(ServiceId id, bool soft) const;
+  Result<Proposal> ProposeRestart(ServiceId id, RollMode mode, std::uint32_t parallel) const;
+  Result<Proposal> ProposeSize(ServiceId id, std::uint32_t size) const;
+  Result<Proposal> ProposeEnvironment(ServiceId id, const Environment& set,
+                                      const std::vector<std::string>& unset, bool restart) const;
+  Result<Proposal> ProposeRemove(ServiceId id) const;
+
+  void Commit(const Wish& wish);
+  void Forget(ServiceId id) { wishes_.erase(id); }
+  // An id that must not be used again, e.g. of a service whose file could not be read.
+  void Reserve(ServiceId id) { last_id_ = std::max(last_id_, id); }
+  ServiceId last_id() const { return last_id_; }
+
+ private:
+  Status CheckSpec(const ServiceSpec& spec) const;
+  Result<Proposal> ProposeNew(const StartWish& start) const;
+  Result<Proposal> ProposeUpdate(const Wish& current, const StartWish& start) const;
+
+  bool root_;
+  std::map<ServiceId, Wish> wishes_;
+  ServiceId last_id_ = 0;
+};
+
+}  // namespace slc

@@ -1,0 +1,563 @@
+#include "daemon/daemon.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "common/base/files.h"
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/base/text.h"
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+#include "common/wire/snapshot_format.h"
+#include "daemon/generation_resolver.h"
+#include "daemon/views.h"
+
+namespace slc {
+
+Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions options)
+    : loop_(loop),
+      directories_(std::move(directories)),
+      options_(std::move(options)),
+      store_(directories_.services.get()),
+      registry_(::geteuid() == 0),
+      disk_(loop),
+      started_wall_(WallNow()),
+      started_(BootNow()) {
+  const auto on = [&](int number, std::function<void()> action) {
+    signals_.push_back(std::make_unique<uv::Signal>(loop_, number, std::move(action)));
+  };
+  const auto leave = [this] {
+    if (options_.run) return StopAll();
+    // The services go on; whoever needs a daemon next starts one.
+    log::Info("leaving, services go on");
+    for (auto& [id, service] : services_) service.instance->SayLeaving(false);
+    loop_.Stop();
+  };
+  on(SIGTERM, leave);
+  on(SIGINT, leave);
+  on(SIGCHLD, [this] { ReapChildren(); });
+  if (options_.run) {
+    on(SIGHUP, [this] {
+      for (const auto& [id, wish] : registry_.wishes()) {
+        Request request{NewRequestId(), false, RestartService{wish.spec.name, RollMode::kRolling, 1}};
+        Handle(Pending{0, request}, std::get<RestartService>(request.body));
+        break;
+      }
+    });
+  }
+}
+
+Daemon::~Daemon() = default;
+
+Status Daemon::Begin() {
+  auto loaded = store_.Load();
+  if (!loaded) return loaded.error();
+  for (const std::string& note : loaded->notes) log::Warn(note);
+  quarantined_ = loaded->quarantined;
+  for (const Quarantined& bad : quarantined_) {
+    log::Failure("services/" + std::to_string(bad.id) + ".json is unreadable (" + bad.reason +
+                 "); set aside as services/" + bad.file);
+    registry_.Reserve(bad.id);
+  }
+  auto listener = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
+  if (!listener) return listener.error();
+  for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
+  for (const auto& [id, wish] : registry_.wishes()) {
+    Service& service = ServiceOf(id);
+    if (wish.run) {
+      // After a reboot the generation is resolved anew; a living master has it and ignores ours.
+      auto config = ResolveGeneration(wish);
+      if (config) {
+        auto memfd = MakeMemfd("slc-config", DumpJson(ToJson(*config)));
+        if (memfd) service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
+      } else {
+        log::Failure("service " + wish.spec.name + ": " + config.error().message);
+      }
+    }
+    service.instance->Search(FleetWishOf(wish));
+    if (wish.removing) service.finish_removal = true;
+    Settle(id);
+  }
+  server_ = std::make_unique<ControlServer>(
+      loop_, std::move(*listener),
+      ControlServer::Events{[this](ClientId client, const std::string& payload) {
+                              OnFrame(client, payload);
+                            },
+                            [this](ClientId client) {
+                              // The operation goes on; there is just nobody to tell.
+                              for (auto& [id, service] : services_) {
+                                for (Operation& operation : service.operations) {
+                                  if (operation.client == client) operation.client = 0;
+                                }
+                              }
+                            }});
+  if (options_.run) {
+    Handle(Pending{0, *options_.run}, std::get<StartService>(options_.run->body));
+  }
+  return Ok();
+}
+
+// --------------------------------------------------------------------------------------------- requests
+
+void Daemon::OnFrame(ClientId client, const std::string& payload) {
+  auto request = DecodeRequest(payload);
+  if (!request) return Refuse(Pending{client, Request{}}, request.error());
+  const Pending pending{client, std::move(*request)};
+  log::Debug(std::string("request ") + VerbOf(pending.second.body));
+  if (shutting_down_ && !std::holds_alternative<ListServices>(pending.second.body) &&
+      !std::holds_alternative<GetStatus>(pending.second.body) &&
+      !std::holds_alternative<Shutdown>(pending.second.body)) {
+    return Refuse(pending, Error{ErrorCode::kConflict, "slcd is shutting down; try again in a moment"});
+  }
+  std::visit([&](const auto& body) { Handle(pending, body); }, pending.second.body);
+}
+
+void Daemon::Answer(ClientId client, const std::string& request, Reply reply) {
+  if (client == 0 || !server_) return;
+  server_->Send(client, EncodeServerMessage(ServerMessage{request, std::move(reply)}));
+}
+
+void Daemon::Answer(const Pending& pending, Reply reply) {
+  Answer(pending.first, pending.second.id, std::move(reply));
+}
+
+void Daemon::Refuse(const Pending& pending, Error error) {
+  if (pending.first == 0 && options_.run) {
+    log::Failure(error.message);
+    exit_code_ = 1;
+    return StopAll();
+  }
+  Reply reply;
+  reply.error = std::move(error);
+  Answer(pending, std::move(reply));
+}
+
+Reply Daemon::ReplyWith(ServiceId id, std::vector<std::string> notes) {
+  Reply reply;
+  reply.notes = std::move(notes);
+  if (const Wish* wish = registry_.Get(id)) {
+    reply.data = std::vector<ServiceView>{ViewOf(*wish)};
+  }
+  return reply;
+}
+
+void Daemon::Handle(const Pending& pending, const ListServices&) {
+  Reply reply;
+  auto& views = reply.data.emplace<std::vector<ServiceView>>();
+  for (const auto& [id, wish] : registry_.wishes()) views.push_back(ViewOf(wish));
+  for (const Quarantined& bad : quarantined_) {
+    ServiceView view;
+    view.id = bad.id;
+    view.name = "?";
+    view.state = "quarantined";
+    view.reason = "services/" + std::to_string(bad.id) + ".json is unreadable (" + bad.reason +
+                  "); it was set aside as " + options_.paths.home + "/services/" + bad.file;
+    views.push_back(view);
+  }
+  Answer(pending, std::move(reply));
+}
+
+void Daemon::Handle(const Pending& pending, const GetStatus& body) {
+  if (body.service.empty()) return Handle(pending, ListServices{});
+  auto id = registry_.Find(body.service);
+  if (!id) return Refuse(pending, id.error());
+  Answer(pending, ReplyWith(*id, {}));
+}
+
+void Daemon::Handle(const Pending& pending, const GetInfo&) {
+  DaemonInfo info;
+  info.version = SLC_VERSION;
+  info.pid = ::getpid();
+  info.protocol = kProtocolVersion;
+  info.epoch = options_.context.epoch;
+  info.home = options_.paths.home;
+  info.socket = options_.paths.run + "/" + kDaemonSocket;
+  info.started_wall = started_wall_;
+  info.uptime = BootNow() - started_;
+  info.cpus = UsableCpus();
+  info.services = static_cast<std::uint32_t>(registry_.wishes().size());
+  Reply reply;
+  reply.data = info;
+  Answer(pending, std::move(reply));
+}
+
+void Daemon::Handle(const Pending& pending, const StartService& body) {
+  // A new id is only safe once the one before it is on disk.
+  if (creating_) {
+    waiting_creations_.push_back([this, pending, body] { Handle(pending, body); });
+    return;
+  }
+  StartWish start{body.spec, body.size, body.replace, body.given};
+  auto proposal = registry_.ProposeStart(start);
+  if (!proposal) return Refuse(pending, proposal.error());
+  const ServiceId id = proposal->wish.id;
+  if (registry_.Get(id) == nullptr) {
+    creating_ = true;
+    return Carry(pending, std::move(proposal));
+  }
+  Change(pending, std::to_string(id),
+         [this, start](ServiceId) { return registry_.ProposeStart(start); });
+}
+
+void Daemon::Handle(const Pending& pending, const CreateService& body) {
+  if (creating_) {
+    waiting_creations_.push_back([this, pending, body] { Handle(pending, body); });
+    return;
+  }
+  auto proposal = registry_.ProposeCreate(body.name, body.size);
+  if (!proposal) return Refuse(pending, proposal.error());
+  creating_ = true;
+  Carry(pending, std::move(proposal));
+}
+
+void Daemon::Handle(const Pending& pending, const RunService& body) {
+  Change(pending, body.service, [this](ServiceId id) { return registry_.ProposeRun(id); });
+}
+
+void Daemon::Handle(const Pending& pending, const StopService& body) {
+  Change(pending, body.service,
+         [this, body](ServiceId id) { return registry_.ProposeStop(id, body.soft); });
+}
+
+void Daemon::Handle(const Pending& pending, const RestartService& body) {
+  Change(pending, body.service, [this, body](ServiceId id) {
+    return registry_.ProposeRestart(id, body.mode, body.parallel);
+  });
+}
+
+void Daemon::Handle(const Pending& pending, const SetSize& body) {
+  Change(pending, body.service,
+         [this, body](ServiceId id) { return registry_.ProposeSize(id, body.size); });
+}
+
+void Daemon::Handle(const Pending& pending, const SetEnvironment& body) {
+  Change(pending, body.service, [this, body](ServiceId id) {
+    return registry_.ProposeEnvironment(id, body.set, body.unset, body.restart);
+  });
+}
+
+void Daemon::Handle(const Pending& pending, const RemoveService& body) {
+  Change(pending, body.service, [this](ServiceId id) { return registry_.ProposeRemove(id); });
+}
+
+void Daemon::Handle(const Pending& pending, const Shutdown&) {
+  shutdowns_.push_back(pending);
+  StopAll();
+}
+
+// ----------------------------------------------------------------------------------------------- changes
+
+void Daemon::Change(const Pending& pending, const std::string& name,
+                    std::function<Result<Proposal>(ServiceId)> propose) {
+  auto id = registry_.Find(name);
+  if (!id) return Refuse(pending, id.error());
+  Service& service = ServiceOf(*id);
+  if (service.saving) {
+    service.waiting.push_back([this, pending, name, propose] { Change(pending, name, propose); });
+    return;
+  }
+  const Wish& wish = *registry_.Get(*id);
+  const std::string& request = pending.second.id;
+  if (!request.empty() && wish.last_request == request) {
+    // The same request again: its client lost the answer. It has had its effect and is waited for.
+    service.operations.push_back(Operation{pending.first, request, wish.order, pending.second.body,
+                                           {}, loop_.now()});
+    return Settle(*id);
+  }
+  if (RefuseDuringRoll(pending, *id)) return;
+  Carry(pending, propose(*id));
+}
+
+bool Daemon::RefuseDuringRoll(const Pending& pending, ServiceId id) {
+  const auto* restart = std::get_if<RestartService>(&pending.second.body);
+  const bool rolls = (restart != nullptr && restart->mode == RollMode::kRolling) ||
+                     std::holds_alternative<SetEnvironment>(pending.second.body);
+  if (!rolls) return false;
+  const Wish& wish = *registry_.Get(id);
+  const auto& facts = ServiceOf(id).instance->facts();
+  const bool rolling = wish.run && wish.mode == RollMode::kRolling && facts &&
+                       (facts->order < wish.order || facts->phase == "rolling");
+  if (!rolling) return false;
+  Refuse(pending, Error{ErrorCode::kConflict,
+                        "a soft restart of '" + wish.spec.name + "' to generation " +
+                            std::to_string(wish.generation) + " is under way (" +
+                            std::to_string(facts->ready) + " workers ready); wait for it, or cancel it "
+                            "with stop or restart"});
+  return true;
+}
+
+void Daemon::Carry(const Pending& pending, Result<Proposal> proposed) {
+  const auto end_creation = [this] {
+    creating_ = false;
+    if (waiting_creations_.empty()) return;
+    const auto next = std::move(waiting_creations_.front());
+    waiting_creations_.pop_front();
+    next();
+  };
+  if (!proposed) return Refuse(pending, proposed.error());
+  Proposal proposal = std::move(*proposed);
+  const ServiceId id = proposal.wish.id;
+  if (!proposal.changed) {
+    Service& service = ServiceOf(id);
+    service.operations.push_back(Operation{pending.first, pending.second.id, proposal.wish.order,
+                                           pending.second.body, proposal.notes, loop_.now()});
+    return Settle(id);
+  }
+  proposal.wish.last_request = pending.second.id;
+  const bool is_new = registry_.Get(id) == nullptr;
+  if (!is_new) ServiceOf(id).saving = true;
+  struct Outcome {
+    Status status = Ok();
+    std::string config;
+  };
+  auto outcome = std::make_shared<Outcome>();
+  disk_.Run(
+      [this, proposal, outcome] {
+        if (proposal.new_generation) {
+          auto config = ResolveGeneration(proposal.wish);
+          if (!config) {
+            outcome->status = config.error();
+            return;
+          }
+          outcome->config = DumpJson(ToJson(*config));
+        }
+        outcome->status = store_.Save(proposal.wish);
+      },
+      [this, pending, proposal, outcome, is_new, end_creation] {
+        if (!is_new) ServiceOf(proposal.wish.id).saving = false;
+        if (outcome->status) {
+          Commit(pending, proposal, outcome->config);
+        } else {
+          Refuse(pending, outcome->status.error());
+        }
+        if (is_new) {
+          end_creation();
+        } else {
+          NextChange(proposal.wish.id);
+        }
+      });
+}
+
+void Daemon::NextChange(ServiceId id) {
+  const auto found = services_.find(id);
+  if (found == services_.end() || found->second.saving || found->second.waiting.empty()) return;
+  const auto next = std::move(found->second.waiting.front());
+  found->second.waiting.pop_front();
+  next();
+  NextChange(id);
+}
+
+void Daemon::Commit(const Pending& pending, const Proposal& proposal, const std::string& config) {
+  const Wish& wish = proposal.wish;
+  registry_.Commit(wish);
+  Service& service = ServiceOf(wish.id);
+  if (proposal.new_generation) {
+    auto memfd = MakeMemfd("slc-config", config);
+    if (!memfd) return Refuse(pending, memfd.error());
+    service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
+  }
+  if (wish.removing) service.finish_removal = true;
+  // What was asked for before and is not done yet will not be done as asked.
+  for (const Operation& older : service.operations) {
+    Reply reply;
+    reply.error = Error{ErrorCode::kCancelled, std::string("overtaken by a later '") +
+                                                   VerbOf(pending.second.body) + "'"};
+    // A change of the size, or a repeat, does not end what is under way.
+    const bool goes_on = std::holds_alternative<SetSize>(pending.second.body);
+    if (!goes_on) Answer(older.client, older.request, std::move(reply));
+  }
+  if (!std::holds_alternative<SetSize>(pending.second.body)) service.operations.clear();
+  const Operation operation{pending.first, pending.second.id,  wish.order,
+                            pending.second.body, proposal.notes, loop_.now()};
+  if (pending.second.wait || wish.removing) {
+    service.operations.push_back(operation);
+  } else {
+    Answer(pending, ReplyWith(wish.id, proposal.notes));
+  }
+  Order(wish);
+  Settle(wish.id);
+}
+
+FleetWish Daemon::FleetWishOf(const Wish& wish) const {
+  FleetWish fleet;
+  fleet.run = wish.run && !shutting_down_;
+  fleet.soft_stop = wish.soft_stop || shutting_down_;
+  fleet.size = wish.size == kSizeCpu ? UsableCpus() : wish.size;
+  fleet.generation = wish.generation;
+  fleet.mode = wish.mode;
+  fleet.parallel = wish.parallel;
+  fleet.order = wish.order;
+  return fleet;
+}
+
+void Daemon::Order(const Wish& wish) {
+  ServiceOf(wish.id).instance->SetWish(FleetWishOf(wish));
+}
+
+Daemon::Service& Daemon::ServiceOf(ServiceId id) {
+  Service& service = services_[id];
+  if (!service.instance) {
+    const Wish* wish = registry_.Get(id);
+    service.instance = std::make_unique<InstanceHandle>(
+        loop_, options_.context, id, wish != nullptr ? wish->spec.name : std::to_string(id),
+        InstanceHandle::Events{[this, id](const link::Facts& facts) { OnFacts(id, facts); },
+                               [this, id](const Progress& progress) { OnNotice(id, progress); },
+                               [this, id] { OnGone(id); }});
+  }
+  return service;
+}
+
+// ------------------------------------------------------------------------------------------------- facts
+
+void Daemon::OnFacts(ServiceId id, const link::Facts& facts) {
+  Settle(id);
+  if (options_.run && facts.phase == "finished") EndRun(last_run_exit_);
+}
+
+void Daemon::OnNotice(ServiceId id, const Progress& progress) {
+  const auto found = services_.find(id);
+  if (found == services_.end() || !server_) return;
+  if (progress.kind == "worker_exited") last_run_exit_ = progress.text;
+  for (const Operation& operation : found->second.operations) {
+    if (operation.client == 0) continue;
+    server_->Send(operation.client, EncodeServerMessage(ServerMessage{operation.request, progress}));
+  }
+}
+
+void Daemon::OnGone(ServiceId id) {
+  Settle(id);
+  LeaveWhenAllAreGone();
+}
+
+void Daemon::Settle(ServiceId id) {
+  const auto found = services_.find(id);
+  if (found == services_.end()) return;
+  Service& service = found->second;
+  if (service.finish_removal && !service.instance->has_master()) return FinishRemoval(id);
+  auto& operations = service.operations;
+  operations.erase(std::remove_if(operations.begin(), operations.end(),
+                                  [&](const Operation& operation) {
+                                    return Conclude(id, operation);
+                                  }),
+                   operations.end());
+}
+
+bool Daemon::Conclude(ServiceId id, const Operation& operation) {
+  const Wish& wish = *registry_.Get(id);
+  const InstanceHandle& instance = *ServiceOf(id).instance;
+  const auto succeed = [&] {
+    Answer(operation.client, operation.request, ReplyWith(id, operation.notes));
+    return true;
+  };
+  if (wish.removing) return false;  // answered when it is forgotten
+  if (!wish.run) return instance.has_master() ? false : succeed();
+  const auto& facts = instance.facts();
+  if (!facts || facts->order < operation.order) return false;
+  if (facts->phase == "failed" || (facts->failure && facts->failure->order == wish.order)) {
+    Reply reply = ReplyWith(id, operation.notes);
+    const FleetFailure failure = facts->failure.value_or(FleetFailure{});
+    reply.error = Error{ErrorCode::kNotReady, failure.reason};
+    reply.log_tail = facts->log_tail;
+    Answer(operation.client, operation.request, std::move(reply));
+    return true;
+  }
+  if (facts->phase == "running" || facts->phase == "finished") return succeed();
+  return false;
+}
+
+void Daemon::FinishRemoval(ServiceId id) {
+  services_[id].finish_removal = false;
+  auto status = std::make_shared<Status>(Ok());
+  disk_.Run([this, id, status] { *status = store_.Remove(id); },
+            [this, id, status] {
+              Service& service = services_[id];
+              for (const Operation& operation : service.operations) {
+                Reply reply;
+                if (!*status) reply.error = status->error();
+                if (*status) {
+                  reply.notes = {"its logs remain in " + options_.context.logs + "/" +
+                                 registry_.Get(id)->spec.name};
+                }
+                Answer(operation.client, operation.request, std::move(reply));
+              }
+              service.operations.clear();
+              if (!*status) return;
+              registry_.Forget(id);
+              const auto waiting = std::move(service.waiting);
+              services_.erase(id);
+              for (const auto& change : waiting) change();
+            });
+}
+
+void Daemon::ReapChildren() {
+  // Our own masters are reaped through their pidfds. Others that end as our children are workers of a
+  // master that was killed: we are their subreaper.
+  while (true) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    const pid_t pid = info.si_pid;
+    for (const auto& [id, service] : services_) {
+      if (service.instance->master() && service.instance->master()->pid == pid) return;
+    }
+    const auto identity = IdentifyProcess(pid);
+    int status = 0;
+    if (::waitpid(pid, &status, WNOHANG) != pid || !identity) continue;
+    for (const auto& [id, service] : services_) {
+      if (service.instance->TellExit(*identity, status)) break;
+    }
+  }
+}
+
+void Daemon::StopAll() {
+  if (!shutting_down_) log::Info("stopping all services");
+  shutting_down_ = true;
+  for (const auto& [id, wish] : registry_.wishes()) Order(wish);
+  LeaveWhenAllAreGone();
+}
+
+void Daemon::LeaveWhenAllAreGone() {
+  if (!shutting_down_) return;
+  for (const auto& [id, service] : services_) {
+    if (service.instance->has_master()) return;
+  }
+  Reply reply;
+  for (const Pending& pending : shutdowns_) Answer(pending, reply);
+  shutdowns_.clear();
+  log::Info("all services have stopped; leaving");
+  loop_.Stop();
+}
+
+void Daemon::EndRun(const std::string& how) {
+  // "exit code 3" or "killed by SIGSEGV (signal 11)": the container ends with what its app ended with.
+  const std::size_t bracket = how.find("(signal ");
+  if (StartsWith(how, "exit code ")) {
+    exit_code_ = std::atoi(how.c_str() + 10);
+  } else if (bracket != std::string::npos) {
+    exit_code_ = 128 + std::atoi(how.c_str() + bracket + 8);
+  }
+  StopAll();
+}
+
+ServiceView Daemon::ViewOf(const Wish& wish) {
+  const InstanceHandle& instance = *ServiceOf(wish.id).instance;
+  const std::optional<InstanceState> state = instance.ReadState();
+  ViewInput input;
+  input.wish = &wish;
+  input.state = state ? &*state : nullptr;
+  input.adopting = instance.adopting();
+  input.launching = instance.has_master();
+  input.silent_for = instance.silent_for();
+  input.log_directory = options_.context.logs + "/" + wish.spec.name;
+  input.cpus = UsableCpus();
+  input.now = BootNow();
+  return MakeView(input);
+}
+
+}  // namespace slc

@@ -1,0 +1,346 @@
+#include "daemon/instance_handle.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "common/base/fd_passing.h"
+#include "common/base/files.h"
+#include "common/base/log.h"
+#include "common/base/spawn.h"
+#include "common/model/json.h"
+#include "common/wire/snapshot_format.h"
+
+namespace slc {
+namespace {
+
+// Descriptor numbers a master is started with.
+constexpr int kMasterLink = 3;
+constexpr int kMasterDirectory = 4;
+
+// A link to a master that lives already; empty if nobody listens.
+UniqueFd ConnectTo(int directory, const std::string& name) {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return {};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = PathThroughFd(directory, name);
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return {};
+  }
+  return socket;
+}
+
+}  // namespace
+
+InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, ServiceId id,
+                               std::string name, Events events)
+    : loop_(loop),
+      context_(context),
+      id_(id),
+      name_(std::move(name)),
+      events_(std::move(events)),
+      timer_(loop, [this] { Feed(PlanTick{}); }),
+      sweep_(loop, [this] { old_link_.reset(); }) {}
+
+InstanceHandle::~InstanceHandle() = default;
+
+std::string InstanceHandle::Cookie() const {
+  return context_.home_key + "-" + std::to_string(id_);
+}
+
+Result<UniqueFd> InstanceHandle::OpenDirectory() {
+  return OpenPrivateDirectoryAt(context_.instances, std::to_string(id_), true);
+}
+
+bool InstanceHandle::adopting() const {
+  return plan_.state() == InstancePlan::State::kSearching ||
+         plan_.state() == InstancePlan::State::kFencing ||
+         (adopt_ && (launching_ || plan_.state() == InstancePlan::State::kLaunching));
+}
+
+Millis InstanceHandle::silent_for() const {
+  constexpr Millis kNoticeable = 1000;
+  if (asked_at_ == 0 || loop_.now() - asked_at_ < kNoticeable) return 0;
+  return loop_.now() - asked_at_;
+}
+
+std::optional<InstanceState> InstanceHandle::ReadState() const {
+  if (!has_master()) return std::nullopt;
+  const int memfd = keeper_.Find(link::kStateName);
+  if (memfd < 0) return std::nullopt;
+  auto content = ReadSnapshot(memfd);
+  if (!content) return std::nullopt;
+  auto state = DecodeInstanceState(content->state);
+  if (!state) return std::nullopt;
+  return std::move(*state);
+}
+
+// ---------------------------------------------------------------------------------------------- the plan
+
+void InstanceHandle::Feed(const PlanEvent& event) {
+  inbox_.push_back(event);
+  if (feeding_) return;
+  feeding_ = true;
+  while (!inbox_.empty()) {
+    const PlanEvent next = inbox_.front();
+    inbox_.pop_front();
+    for (const PlanAction& action : plan_.On(next, loop_.now())) {
+      std::visit([this](const auto& deed) { Do(deed); }, action);
+    }
+  }
+  feeding_ = false;
+  launching_ = plan_.state() == InstancePlan::State::kAbsent && plan_.deadline().has_value();
+  if (const auto at = plan_.deadline()) {
+    timer_.StartAt(*at);
+  } else {
+    timer_.Stop();
+  }
+  if (!has_master() && events_.on_gone) events_.on_gone();
+}
+
+void InstanceHandle::SetWish(const FleetWish& wish) {
+  wish_ = wish;
+  Feed(PlanWish{wish.run});
+}
+
+void InstanceHandle::AddConfig(Generation generation, UniqueFd memfd) {
+  new_configs_[generation] = std::move(memfd);
+}
+
+void InstanceHandle::Search(const FleetWish& wish) {
+  wish_ = wish;
+  auto directory = OpenDirectory();
+  UniqueFd socket;
+  if (directory) socket = ConnectTo(directory->get(), "master.sock");
+  const bool found = static_cast<bool>(socket);
+  if (found) UseLink(std::move(socket));
+  Feed(MasterSearched{found, wish.run});
+}
+
+void InstanceHandle::SayLeaving(bool revive) {
+  if (link_) link_->Send(link::Leaving{revive});
+}
+
+bool InstanceHandle::TellExit(const ProcessIdentity& process, int status) {
+  if (!link_) return false;
+  const auto state = ReadState();
+  if (!state) return false;
+  for (const auto& [id, worker] : state->workers) {
+    if (worker.process != process) continue;
+    return link_->Send(link::ExitStatus{process, status});
+  }
+  return false;
+}
+
+// ----------------------------------------------------------------------------------------------- deeds
+
+void InstanceHandle::Do(const LaunchMaster& action) {
+  adopt_ = action.adopt && keeper_.Find(link::kStateName) >= 0;
+  if (!adopt_) {
+    KillByCookie(Cookie() + ".", {});
+    keeper_.Clear();
+  }
+  facts_.reset();
+  auto directory = OpenDirectory();
+  SocketPair pair = MakeSocketPair(SOCK_SEQPACKET);
+  if (!directory || !pair.first) {
+    log::Failure("service " + name_ + ": its master cannot be started: " +
+                 (directory ? std::string(std::strerror(errno)) : directory.error().message));
+    return Feed(MasterLaunched{false});
+  }
+  SpawnOptions options;
+  options.program = context_.master_program;
+  options.arguments = {"slc-master", name_,         "--link",
+                       std::to_string(kMasterLink), "--directory",
+                       std::to_string(kMasterDirectory)};
+  options.environment = {"PATH=/usr/local/bin:/usr/bin:/bin"};
+  options.descriptors = {{pair.second.get(), kMasterLink}, {directory->get(), kMasterDirectory}};
+  if (context_.foreground) {
+    options.descriptors.emplace_back(STDOUT_FILENO, STDOUT_FILENO);
+    options.descriptors.emplace_back(STDERR_FILENO, STDERR_FILENO);
+  }
+  // The master raises its own limit again and must know what to give back to workers.
+  options.nofile = context_.nofile;
+  options.working_directory = "/";
+  auto spawned = Spawn(options);
+  pair.second.reset();
+  if (!spawned) {
+    log::Failure("service " + name_ + ": " + spawned.error().message);
+    return Feed(MasterLaunched{false});
+  }
+  master_ = spawned->identity;
+  pidfd_ = std::move(spawned->pidfd);
+  Watch(spawned->identity);
+  UseLink(std::move(pair.first));
+  ++launches_;
+  master_epoch_ = (context_.epoch << 20) + launches_;
+  link::Setup setup;
+  setup.service = id_;
+  setup.name = name_;
+  setup.epoch = master_epoch_;
+  setup.cookie = Cookie();
+  setup.log_directory = context_.foreground ? "-" : context_.logs + "/" + name_;
+  setup.daemon_program = context_.daemon_program;
+  setup.home = context_.home;
+  link_->Send(setup);
+  if (adopt_) HandOver();
+  Feed(MasterLaunched{true});
+}
+
+void InstanceHandle::HandOver() {
+  link::AdoptFds packet;
+  std::vector<int> fds;
+  const auto flush = [&] {
+    if (!packet.names.empty()) link_->Send(packet, fds);
+    packet.names.clear();
+    fds.clear();
+  };
+  for (const auto& [name, fd] : keeper_.fds()) {
+    packet.names.push_back(name);
+    fds.push_back(fd.get());
+    if (fds.size() == kMaxFdsPerMessage) flush();
+  }
+  flush();
+  link_->Send(link::AdoptEnd{});
+}
+
+void InstanceHandle::Do(const FenceMaster&) {
+  if (link_) {
+    // What it had sent before it died or hung counts: above all descriptors of newborn workers.
+    link_->ReadToEnd();
+    old_link_ = std::move(link_);
+    sweep_.StartIn(0);
+  }
+  if (!pidfd_) return Feed(MasterEnded{});
+  log::Warn("service " + name_ + ": the master (pid " +
+            std::to_string(master_ ? master_->pid : 0) + ") is gone or does not answer; replacing it");
+  SignalProcess(pidfd_, SIGKILL);
+  if (HasEnded(pidfd_, 0)) Feed(MasterEnded{});
+}
+
+void InstanceHandle::Do(const SendOrder&) {
+  if (!link_) return;
+  link::Order order;
+  order.wish = wish_;
+  std::vector<int> fds;
+  for (const auto& [generation, memfd] : new_configs_) {
+    order.configs.push_back(generation);
+    fds.push_back(memfd.get());
+  }
+  // A successor has the configs its predecessor had; the newest may not have reached that one.
+  const int kept = keeper_.Find(link::ConfigName(wish_.generation));
+  if (kept >= 0 && new_configs_.count(wish_.generation) == 0) {
+    order.configs.push_back(wish_.generation);
+    fds.push_back(kept);
+  }
+  link_->Send(order, fds);
+}
+
+void InstanceHandle::Do(const PingMaster&) {
+  if (asked_at_ == 0) asked_at_ = loop_.now();
+  if (link_) link_->Send(link::Ping{++pings_});
+}
+
+void InstanceHandle::Do(const CleanUp&) {
+  KillByCookie(Cookie() + ".", {});
+  keeper_.Clear();
+  facts_.reset();
+  master_.reset();
+  if (link_) {
+    old_link_ = std::move(link_);
+    sweep_.StartIn(0);
+  }
+  if (Status removed = RemoveTreeAt(context_.instances, std::to_string(id_)); !removed) {
+    log::Warn("service " + name_ + ": " + removed.error().message);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ facts
+
+void InstanceHandle::Watch(const ProcessIdentity&) {
+  end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
+    end_poll_->Watch(false, false);
+    Reap(pidfd_);
+    if (link_) link_->ReadToEnd();
+    if (link_) {
+      old_link_ = std::move(link_);
+      sweep_.StartIn(0);
+    }
+    Feed(MasterEnded{});
+  });
+  end_poll_->Watch(true, false);
+}
+
+void InstanceHandle::UseLink(UniqueFd socket) {
+  link_ = std::make_unique<PacketSocket>(
+      loop_, std::move(socket),
+      PacketSocket::Events{[this](link::Packet packet, std::vector<UniqueFd> fds) {
+                             OnPacket(std::move(packet), std::move(fds));
+                           },
+                           [this](const std::string&) { OnLinkClosed(); }});
+  link::Hello hello;
+  hello.epoch = context_.epoch;
+  hello.daemon = IdentifySelf();
+  hello.revive = context_.revive;
+  link_->Send(hello);
+}
+
+void InstanceHandle::OnLinkClosed() {
+  if (pidfd_ && HasEnded(pidfd_, 0)) return;  // its end is about to be reported
+  Feed(LinkLost{});
+}
+
+void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
+  asked_at_ = 0;
+  if (auto* store = std::get_if<link::Store>(&packet)) {
+    for (std::size_t i = 0; i < store->names.size() && i < fds.size(); ++i) {
+      keeper_.Store(store->names[i], std::move(fds[i]));
+      for (auto config = new_configs_.begin(); config != new_configs_.end();) {
+        const bool arrived = store->names[i] == link::ConfigName(config->first);
+        config = arrived ? new_configs_.erase(config) : std::next(config);
+      }
+    }
+    return;
+  }
+  if (const auto* drop = std::get_if<link::Drop>(&packet)) {
+    for (const std::string& name : drop->names) keeper_.Drop(name);
+    return;
+  }
+  if (const auto* hello = std::get_if<link::MasterHello>(&packet)) {
+    if (!pidfd_ || !master_ || *master_ != hello->master) {
+      end_poll_.reset();
+      master_ = hello->master;
+      pidfd_ = OpenProcess(hello->master);
+      if (!pidfd_) return;
+      Watch(hello->master);
+    }
+    if (!hello->in_charge) Feed(MasterSpoke{false});
+    return;
+  }
+  if (std::holds_alternative<link::StoredAll>(packet)) return Feed(MasterSpoke{true});
+  if (std::holds_alternative<link::Pong>(packet)) return Feed(MasterSpoke{true});
+  if (const auto* in_charge = std::get_if<link::InCharge>(&packet)) {
+    log::Info("service " + name_ + ": a new master (pid " +
+              std::to_string(master_ ? master_->pid : 0) + ") has taken over " +
+              std::to_string(in_charge->kept) + " workers");
+    return;
+  }
+  if (const auto* facts = std::get_if<link::Facts>(&packet)) {
+    facts_ = *facts;
+    if (facts->phase == "stopped") Feed(MasterStopped{});
+    if (events_.on_facts) events_.on_facts(*facts);
+    return;
+  }
+  if (const auto* notice = std::get_if<link::Notice>(&packet)) {
+    if (events_.on_notice) events_.on_notice(notice->progress);
+  }
+}
+
+}  // namespace slc

@@ -1,0 +1,119 @@
+// InstanceHandle: slcd's hands on one service's master: launches it, links to it, keeps its descriptors,
+// fences it. The shell around InstancePlan.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/process.h"
+#include "common/base/unique_fd.h"
+#include "common/model/generation.h"
+#include "common/model/instance.h"
+#include "common/model/service.h"
+#include "common/uv/loop.h"
+#include "common/uv/poll.h"
+#include "common/uv/timer.h"
+#include "common/wire/packet_socket.h"
+#include "daemon/core/instance_plan.h"
+#include "daemon/keeper.h"
+
+namespace slc {
+
+// What is the same for all instances of a daemon.
+struct DaemonContext {
+  int instances = -1;            // directory run/instances
+  Epoch epoch = 0;
+  std::string home;              // its path
+  std::string logs;              // path of logs/
+  std::string home_key;          // identifies this home in cookies
+  std::string daemon_program;    // for masters that miss us
+  std::string master_program;
+  rlimit nofile{};               // what we were started with, for workers
+  bool revive = true;            // masters may start a new daemon
+  bool foreground = false;       // `slc run`: workers' output goes to our stdout
+};
+
+class InstanceHandle {
+ public:
+  struct Events {
+    std::function<void(const link::Facts& facts)> on_facts;
+    std::function<void(const Progress& progress)> on_notice;
+    std::function<void()> on_gone;  // no master any more, and none is to come
+  };
+
+  InstanceHandle(uv::Loop& loop, const DaemonContext& context, ServiceId id, std::string name,
+                 Events events);
+  ~InstanceHandle();
+  InstanceHandle(const InstanceHandle&) = delete;
+  InstanceHandle& operator=(const InstanceHandle&) = delete;
+
+  // slcd has come up: adopts a living master, or clears away what a dead one left and starts by `wish`.
+  void Search(const FleetWish& wish);
+  // What is to be true. `configs`: memfds of generations the master may not have.
+  void SetWish(const FleetWish& wish);
+  void AddConfig(Generation generation, UniqueFd memfd);
+  // The master may hang up without being taken for dead: we leave.
+  void SayLeaving(bool revive);
+  // One of our adopted children has ended.
+  bool TellExit(const ProcessIdentity& process, int status);
+
+  bool has_master() const { return plan_.state() != InstancePlan::State::kAbsent || launching_; }
+  bool in_charge() const { return plan_.state() == InstancePlan::State::kInCharge; }
+  bool adopting() const;
+  const std::optional<link::Facts>& facts() const { return facts_; }
+  // The newest facts of the master, from its snapshot; nothing if there is no master.
+  std::optional<InstanceState> ReadState() const;
+  const std::optional<ProcessIdentity>& master() const { return master_; }
+  // How long the master has not been heard though it was asked; 0 if all is well.
+  Millis silent_for() const;
+
+ private:
+  void Feed(const PlanEvent& event);
+  void Do(const LaunchMaster& action);
+  void Do(const FenceMaster& action);
+  void Do(const SendOrder& action);
+  void Do(const PingMaster& action);
+  void Do(const CleanUp& action);
+  void Watch(const ProcessIdentity& identity);
+  void UseLink(UniqueFd socket);
+  void HandOver();
+  void OnPacket(link::Packet packet, std::vector<UniqueFd> fds);
+  void OnLinkClosed();
+  std::string Cookie() const;
+  Result<UniqueFd> OpenDirectory();
+
+  uv::Loop& loop_;
+  const DaemonContext& context_;
+  ServiceId id_;
+  std::string name_;
+  Events events_;
+  InstancePlan plan_;
+  Keeper keeper_;
+  std::map<Generation, UniqueFd> new_configs_;  // not known to have arrived
+  FleetWish wish_;
+  std::optional<link::Facts> facts_;
+  std::optional<ProcessIdentity> master_;
+  UniqueFd pidfd_;
+  bool adopt_ = false;        // the launched master is to take over
+  bool launching_ = false;
+  Epoch master_epoch_ = 0;
+  std::uint64_t launches_ = 0;
+  std::uint64_t pings_ = 0;
+  Millis asked_at_ = 0;       // of the unanswered ping
+  std::deque<PlanEvent> inbox_;
+  bool feeding_ = false;
+  uv::Timer timer_;
+  uv::Timer sweep_;           // destroys a link outside its own callback
+  std::unique_ptr<PacketSocket> link_;
+  std::unique_ptr<PacketSocket> old_link_;
+  std::unique_ptr<uv::Poll> end_poll_;
+};
+
+}  // namespace slc

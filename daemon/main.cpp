@@ -1,0 +1,195 @@
+// slcd: the daemon. Started by slc, by systemd, or by a master that misses it.
+//
+//   slcd                    serves the home of SLC_HOME; exits 100 if another one does already
+//   slcd --run --run-spec FD   in the foreground with one service, read from FD (slc run)
+//   slcd --version
+#include <malloc.h>
+#include <spdlog/async.h>
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "common/base/files.h"
+#include "common/base/home.h"
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/base/spawn.h"
+#include "common/base/text.h"
+#include "common/uv/loop.h"
+#include "common/wire/messages.h"
+#include "common/wire/snapshot_format.h"
+#include "daemon/daemon.h"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUse = 2;
+constexpr int kHeldByAnother = 100;
+
+struct Arguments {
+  bool run = false;
+  int run_spec = -1;
+  bool version = false;
+  bool wrong = false;
+};
+
+Arguments ParseArguments(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--run") {
+      arguments.run = true;
+    } else if (argument == "--run-spec" && i + 1 < argc) {
+      arguments.run_spec = static_cast<int>(slc::ParseInteger(argv[++i], 0, 1 << 20).value_or(-1));
+    } else if (argument == "--version") {
+      arguments.version = true;
+    } else {
+      arguments.wrong = true;
+    }
+  }
+  arguments.wrong = arguments.wrong || arguments.run != (arguments.run_spec >= 0);
+  return arguments;
+}
+
+// slcd.log in logs/, written by a thread of its own: a disk that hangs must not stop the loop.
+void OpenLog(const std::string& directory, bool foreground) {
+  constexpr std::size_t kQueue = 256;
+  constexpr std::size_t kFileBytes = 1U << 20;
+  constexpr std::size_t kFiles = 3;
+  spdlog::init_thread_pool(kQueue, 1);
+  std::shared_ptr<spdlog::sinks::sink> sink;
+  if (foreground) {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  } else {
+    sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(directory + "/slcd.log", kFileBytes,
+                                                                  kFiles);
+  }
+  auto logger = std::make_shared<spdlog::async_logger>(
+      "slcd", sink, spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %^%l%$ %v", spdlog::pattern_time_type::utc);
+  logger->flush_on(spdlog::level::info);
+  slc::log::SetSink([logger](slc::log::Level level, const std::string& line) {
+    switch (level) {
+      case slc::log::Level::kDebug:
+        return logger->debug(line);
+      case slc::log::Level::kInfo:
+        return logger->info(line);
+      case slc::log::Level::kWarn:
+        return logger->warn(line);
+      case slc::log::Level::kError:
+        return logger->error(line);
+    }
+  });
+}
+
+int Complain(const slc::Error& error) {
+  std::fprintf(stderr, "slcd: %s\n", error.message.c_str());
+  return kFailed;
+}
+
+std::optional<slc::Request> ReadRunSpec(int fd) {
+  const slc::UniqueFd owned(fd);
+  auto text = slc::ReadMemfd(fd);
+  if (!text) return std::nullopt;
+  auto request = slc::DecodeRequest(*text);
+  if (!request || !std::holds_alternative<slc::StartService>(request->body)) return std::nullopt;
+  return std::move(*request);
+}
+
+// Cookies name the home by its device and inode: two homes on one machine must not take each other's
+// processes for theirs, and a home may be reached by several paths.
+std::string HomeKey(int home) {
+  struct stat info {};
+  ::fstat(home, &info);
+  return std::to_string(info.st_dev) + "-" + std::to_string(info.st_ino);
+}
+
+int Serve(const slc::HomePaths& paths, const Arguments& arguments,
+          std::optional<slc::Request> run) {
+  auto directories = slc::OpenHome(paths);
+  if (!directories) return Complain(directories.error());
+  auto lock = slc::LockFileAt(directories->run.get(), slc::kDaemonLock,
+                              std::to_string(::getpid()) + " " +
+                                  std::to_string(slc::IdentifySelf().start_time) + "\n");
+  if (!lock) {
+    if (lock.error().code != slc::ErrorCode::kConflict) return Complain(lock.error());
+    std::fprintf(stderr, "slcd: another slcd (pid %s) serves %s\n",
+                 std::string(slc::Trim(lock.error().message)).c_str(), paths.home.c_str());
+    return kHeldByAnother;
+  }
+  auto epoch = slc::RaiseEpoch(directories->home.get());
+  if (!epoch) return Complain(epoch.error());
+  try {
+    OpenLog(paths.home + "/logs", arguments.run);
+  } catch (const spdlog::spdlog_ex& error) {
+    return Complain(slc::Error{slc::ErrorCode::kStorage, error.what()});
+  }
+  slc::DaemonOptions options;
+  options.paths = paths;
+  options.context.instances = directories->instances.get();
+  options.context.epoch = *epoch;
+  options.context.home = paths.home;
+  options.context.logs = paths.home + "/logs";
+  options.context.home_key = HomeKey(directories->home.get());
+  options.context.daemon_program = slc::OwnDirectory() + "/slcd";
+  options.context.master_program = slc::OwnDirectory() + "/slc-master";
+  options.context.nofile = slc::RaiseFileLimit();
+  options.context.revive = !arguments.run && std::getenv("NOTIFY_SOCKET") == nullptr;
+  options.context.foreground = arguments.run;
+  options.run = std::move(run);
+  slc::log::Info("slcd " SLC_VERSION " starts, home " + paths.home + ", epoch " +
+                 std::to_string(*epoch));
+  slc::uv::Loop loop;
+  int code = 0;
+  {
+    slc::Daemon daemon(loop, std::move(*directories), std::move(options));
+    if (slc::Status begun = daemon.Begin(); !begun) {
+      slc::log::Failure(begun.error().message);
+      code = Complain(begun.error());
+    } else {
+      loop.Run();
+      code = daemon.exit_code();
+    }
+  }
+  slc::log::SetSink(nullptr);
+  spdlog::shutdown();
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments = ParseArguments(argc, argv);
+  if (arguments.version) {
+    std::printf("slcd %s\n", SLC_VERSION);
+    return 0;
+  }
+  if (arguments.wrong) {
+    std::fprintf(stderr, "usage: slcd [--version]   (slc starts it when needed)\n");
+    return kWrongUse;
+  }
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGHUP, SIG_IGN);
+  ::umask(077);
+  // Workers of a master that was killed become our children, so their exit status is not lost.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  auto paths = slc::LocateOwnHome();
+  if (!paths) return Complain(paths.error());
+  std::optional<slc::Request> run;
+  if (arguments.run) {
+    run = ReadRunSpec(arguments.run_spec);
+    if (!run) return Complain(slc::Error{slc::ErrorCode::kUsage, "--run-spec holds no start request"});
+  }
+  return Serve(*paths, arguments, std::move(run));
+}

@@ -1,0 +1,149 @@
+'use strict';
+
+// Preloaded by slc-master into each Node worker: `node --require agent.cjs app.js`.
+// Node's own cluster `disconnect` closes the listeners but never tells busy keep-alive clients to go away, and from
+// Node 19 on it destroys idle connections at once, racing with a request already in the socket buffer. Once the master
+// says that the worker drains, this file does better. Until then it costs two calls and a map entry per connection and
+// nothing per request. Public events of the servers are the cheapest hook for Node 16 to 24: diagnostics_channel does
+// not show TLS sockets, process._getActiveHandles() misses unref'd ones, a wrapped emit() would cost each request.
+
+const VERSION = '1.0.0';
+const TICK = 20; // ms between two looks at the connections while draining: the precision of the linger
+const BATCH = 64; // connections closed per turn of the event loop, see closeIdle()
+const guard = (fn) => (...args) => { try { return fn(...args); } catch { /* better no agent than no app */ } };
+
+// Threads and fork()ed children inherit --require through execArgv. NODE_UNIQUE_ID does not tell a cluster worker, as
+// Node consumes it before preloads run; and in a thread even reading process.connected throws.
+if (require('worker_threads').isMainThread && process.connected && require('cluster').worker) guard(install)();
+
+function install() {
+  const { Server } = require('net');
+  const { setImmediate, setInterval, setTimeout } = require('timers'); // the app may fake the global ones
+  const send = process.send.bind(process);
+  const own = new Set(); // servers that bound by themselves, of which cluster knows nothing
+  const connections = new Map(); // net.Socket or TLSSocket -> null; while draining {bytes, since}: its last activity
+  const told = new WeakSet(); // those whose client was sent `Connection: close`
+  const sessions = new Set(); // HTTP/2
+  let linger = 500; // ms; this one is for a `disconnect` that comes without our drain frame
+  let draining = false;
+  const idle = []; // about to be closed
+
+  // With a callback a broken channel does not become an 'error' event in the app.
+  const tell = (fields) => process.connected && send({ cmd: 'NODE_SLC', ...fields }, () => {});
+
+  // net calls this for every kind of listen(), by its public name "to avoid breaking code that wraps this method" (its
+  // own words). A handle that is there beforehand came from the primary.
+  const listen2 = Server.prototype._listen2;
+  Server.prototype._listen2 = function (...args) {
+    const bindsItself = !this._handle;
+    listen2.apply(this, args);
+    if (this._handle) onListen(this, bindsItself);
+  };
+  const onListen = guard((server, bindsItself) => {
+    if (!server.listeners('connection').includes(onConnection)) {
+      server.on('connection', onConnection);
+      if (server.setSecureContext) server.on('secureConnection', onSecureConnection);
+      if (server.updateSettings) server.on('session', onSession);
+    }
+    if (!bindsItself) return;
+    own.add(server);
+    server.once('close', () => own.delete(server));
+    const at = server.address(); // a path when it is a unix socket
+    tell({ act: 'listening', address: at.address || at, port: at.port || -1 });
+  });
+  const onConnection = guard((socket) => { connections.set(socket, null); socket.on('close', onClose); });
+  function onClose() { connections.delete(this); }
+  const onSecureConnection = guard((socket) => { connections.delete(socket._parent); onConnection(socket); });
+  const onSession = guard((session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    if (draining) retire(session);
+  });
+
+  function drain(ms) {
+    if (ms >= 0) linger = ms;
+    if (draining) return;
+    draining = true;
+    setInterval(look, TICK).unref();
+    // Prototypes, not instances: a server created later, or one fed through emit('connection'), has to obey too.
+    const { ServerResponse } = require('http');
+    const store = ServerResponse.prototype._storeHeader;
+    ServerResponse.prototype._storeHeader = function (...args) { store.apply(this, args); sayClose(this); };
+    for (const socket of connections.keys()) sayClose(socket._httpMessage);
+    sessions.forEach(retire);
+    for (const name of ['http', 'https']) require(name).Server.prototype.closeIdleConnections = () => {};
+  }
+
+  // Works on the finished text, as an app (any proxy) may set or remove `Connection` in five ways. Does nothing when a
+  // pipelined request waits behind this one: the last answer will say it.
+  const sayClose = guard((response) => {
+    if (!response || !response._header || response._headerSent || response.statusCode < 200) return;
+    const { socket, complete } = response.req;
+    if (socket.parser && socket.parser.incoming && socket.parser.incoming !== response.req) return;
+    const text = response._header.replace(/^(connection: *keep-alive *|keep-alive:.*)\r\n/gim, '');
+    response._header = /^connection:.*\bclose/im.test(text) ? text : `${text.slice(0, -2)}Connection: close\r\n\r\n`;
+    told.add(socket);
+    if (connections.has(socket)) connections.set(socket, null); // look() shall see it afresh
+    // Makes Node close after the response. Not while a body is still coming in: unread bytes would turn the FIN into an
+    // RST, which can take the answer along. Then look() closes when the request is complete.
+    if (complete) response._last = true;
+  });
+
+  // GOAWAY goes with the next stream, so that a request on its way is still served, or after the linger. Until then
+  // close() is hidden, because server.close() of Node >= 24 would send it at once.
+  const retire = guard((session) => {
+    const goAway = guard(() => { delete session.close; session.close(); });
+    session.close = (callback) => { if (typeof callback === 'function') session.once('close', callback); };
+    session.once('stream', goAway);
+    setTimeout(goAway, linger).unref();
+  });
+
+  // Half a TLS record shows only in the socket below.
+  const bytesRead = (socket) => (socket._parent || socket).bytesRead;
+  const mark = (socket, now) => ({ bytes: bytesRead(socket), since: told.has(socket) ? -linger : now });
+
+  // Level, not edge: no event says "idle again" on all versions, and a hook that did would cost each request.
+  const look = guard(() => {
+    if (idle.length) return;
+    const now = process.uptime() * 1000;
+    for (const [socket, seen] of connections) {
+      const due = seen && now - seen.since >= linger;
+      if (socket._httpMessage) connections.set(socket, null); // its end is an activity too
+      else if (!seen || (due && seen.bytes !== bytesRead(socket))) connections.set(socket, mark(socket, now));
+      else if (due && isIdle(socket)) idle.push(socket);
+      else if (due && !socket.parser) connections.delete(socket); // not ours, and there may be thousands
+    }
+    if (idle.length) setImmediate(closeIdle);
+  });
+
+  // parser.finish() says whether we are inside a message and changes nothing; on Node 16 nothing else sees half a
+  // header. A socket without Node's parser is upgraded, HTTP/2 or plain: not ours, but for the TLS handshake of https.
+  function isIdle(socket) {
+    const { parser, _server: server } = socket;
+    if (socket.destroyed || socket.writableEnded || socket._httpMessage) return false;
+    if (parser && parser.onIncoming && parser.socket === socket) return !(parser.finish() instanceof Error);
+    return Boolean(!socket.encrypted && server && server.setSecureContext && 'timeout' in server);
+  }
+
+  // As an immediate: the loop has polled since look(), so a request that waited in the socket buffer has been read and
+  // shows in bytesRead. In batches, because each close adds to the time since that poll.
+  const closeIdle = guard(() => {
+    const batch = idle.splice(0, BATCH);
+    if (idle.length) setImmediate(closeIdle);
+    for (const socket of batch) {
+      const seen = connections.get(socket);
+      if (!seen || seen.bytes !== bytesRead(socket) || !isIdle(socket)) continue;
+      if (socket.destroySoon) socket.destroySoon(); else socket.end();
+    }
+  });
+
+  // Ahead of cluster's own listener, which closes the servers. This event, unlike 'message', does not ref the channel.
+  process.prependListener('internalMessage', guard((message) => {
+    if (message.cmd === 'NODE_SLC' && message.act === 'drain') drain(message.linger);
+    if (message.cmd !== 'NODE_CLUSTER' || message.act !== 'disconnect') return;
+    drain();
+    for (const server of own) server.close();
+  }));
+
+  tell({ act: 'hello', version: VERSION });
+}

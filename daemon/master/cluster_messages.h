@@ -1,0 +1,86 @@
+// Node's cluster protocol as text: what a worker says on its channel, and what a primary answers.
+// One JSON value and '\n' per message; facts and sources in Node's lib/internal/cluster and
+// lib/internal/child_process, identical on the wire from Node 16 to 24 (apart from `flags`).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "common/model/instance.h"
+
+namespace slc {
+
+// What a worker sends.
+struct Online {};
+struct QueryServer {        // it wants to listen; must be answered, its 'listening' waits for it
+  std::uint64_t seq = 0;
+  std::uint64_t index = 0;  // counts listens of the same address in that worker
+  std::string address;      // numeric, a path (unix), or empty: any
+  bool any_address = true;  // address was null
+  int port = 0;             // -1 for unix
+  std::string type;         // "4", "6", "-1" (unix), "udp4", "udp6", "" (fd)
+  int fd = -1;              // listen({fd}): a descriptor number of the primary
+  int flags = 0;
+  int backlog = 511;        // Node sends false or 0 when the app gave none
+  std::string data;         // raw JSON, "null" if absent (TLS ticket keys)
+};
+struct Listening {
+  std::string address;
+  int port = 0;
+  std::string type;
+};
+struct CloseServer {
+  std::string key;
+};
+struct ExitedAfterDisconnect {
+  std::uint64_t seq = 0;
+};
+struct Accepted {           // answer to our newconn
+  std::uint64_t ack = 0;
+  bool accepted = false;
+};
+struct HandleAck {};
+struct HandleNack {};
+struct HandleSent {};       // the app sent us a handle; must be acknowledged or its queue stops
+struct AgentHello {
+  std::string version;
+};
+struct AgentListening {     // a server that bound by itself (exclusive, reusePort)
+  std::string address;
+  int port = 0;
+};
+struct AppReady {};         // process.send('ready')
+struct OtherMessage {};     // the app's own business
+struct Garbage {};          // not JSON
+
+using WorkerMessage =
+    std::variant<Online, QueryServer, Listening, CloseServer, ExitedAfterDisconnect, Accepted,
+                 HandleAck, HandleNack, HandleSent, AgentHello, AgentListening, AppReady,
+                 OtherMessage, Garbage>;
+
+// `line` without its '\n'. A leading 0x02 (Bun) is passed over.
+WorkerMessage ParseWorkerMessage(std::string_view line);
+
+// True for a line that announces a handle, even if only its beginning is known.
+bool AnnouncesHandle(std::string_view line);
+
+// What the primary sends; each with its '\n', ready for one sendmsg.
+std::string NewConnection(const std::string& key, std::uint64_t seq);       // + the connection
+std::string SharedListener(std::uint64_t ack, const ListenerFacts& listener,
+                           std::uint64_t seq);                              // + the listening socket
+// Round robin: no descriptor, the worker waits for newconn.
+std::string RoundRobinListener(std::uint64_t ack, const ListenerFacts& listener, std::uint64_t seq);
+// errno_value as a positive errno, e.g. EADDRINUSE.
+std::string ListenError(std::uint64_t ack, const std::string& key, int errno_value,
+                        std::uint64_t seq);
+std::string Acknowledge(std::uint64_t ack, std::uint64_t seq);
+std::string HandleAcknowledgement();
+std::string Disconnect(std::uint64_t seq);
+std::string AgentDrain(Millis linger);
+// The messages applications listen for to shut down: PM2's and StrongLoop's.
+std::string ShutdownText();
+std::string ShutdownCommand();
+
+}  // namespace slc

@@ -1,0 +1,168 @@
+#include "daemon/master/connections.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "daemon/master/cluster_messages.h"
+
+namespace slc {
+
+Connections::Connections(uv::Loop& loop, std::function<NodeChannel*(WorkerId)> channel_of,
+                         std::function<std::uint64_t()> next_seq)
+    : loop_(loop),
+      channel_of_(std::move(channel_of)),
+      next_seq_(std::move(next_seq)),
+      again_(loop, [this] { Resume(); }) {}
+
+Connections::~Connections() = default;
+
+Connections::Listener* Connections::Find(const std::string& key) {
+  const auto found = listeners_.find(key);
+  return found == listeners_.end() ? nullptr : found->second.get();
+}
+
+Connections::Listener* Connections::FindById(ListenerId id) {
+  for (auto& [key, listener] : listeners_) {
+    if (listener->id == id) return listener.get();
+  }
+  return nullptr;
+}
+
+Connections::Listener& Connections::Add(ListenerFacts facts, UniqueFd fd) {
+  auto listener = std::make_unique<Listener>();
+  listener->id = ++last_listener_;
+  listener->facts = std::move(facts);
+  listener->fd = std::move(fd);
+  Listener& added = *listener;
+  if (added.facts.kind == ListenerKind::kTcp) {
+    added.poll = std::make_unique<uv::Poll>(loop_, added.fd.get(),
+                                            [this, &added](uv::Poll::Ready) { OnAcceptable(added); });
+  }
+  listeners_[added.facts.key] = std::move(listener);
+  return added;
+}
+
+void Connections::AddUser(Listener& listener, WorkerId worker) {
+  listener.users.insert(worker);
+  if (!listener.poll) return;
+  dispatch_.AddHolder(listener.id, worker);
+  Resume();
+}
+
+void Connections::RemoveUser(const std::string& key, WorkerId worker) {
+  Listener* listener = Find(key);
+  if (listener == nullptr) return;
+  listener->users.erase(worker);
+  dispatch_.RemoveHolder(listener->id, worker);
+}
+
+void Connections::Close(const std::string& key) {
+  const auto found = listeners_.find(key);
+  if (found == listeners_.end()) return;
+  const ListenerFacts& facts = found->second->facts;
+  if (facts.kind == ListenerKind::kUnix && !facts.address.empty() && facts.address[0] != '\0') {
+    ::unlink(facts.address.c_str());
+  }
+  listeners_.erase(found);
+}
+
+void Connections::Retire(WorkerId worker) { dispatch_.Retire(worker); }
+
+void Connections::Forget(WorkerId worker) {
+  for (auto& [key, listener] : listeners_) listener->users.erase(worker);
+  for (const std::uint64_t seq : dispatch_.Forget(worker)) {
+    const auto flight = flights_.find(seq);
+    if (flight == flights_.end()) continue;
+    orphans_.push_back(std::move(flight->second));
+    flights_.erase(flight);
+  }
+  Resume();
+}
+
+void Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
+  if (!dispatch_.Answered(worker, seq)) return;
+  const auto flight = flights_.find(seq);
+  if (flight == flights_.end()) return;
+  // Refused: the worker has closed its copy (its server is closing, or it does not know the key), so
+  // ours goes to somebody else.
+  if (!accepted) orphans_.push_back(std::move(flight->second));
+  flights_.erase(flight);
+  Resume();
+}
+
+void Connections::Resume() {
+  if (!orphans_.empty() && !PushOrphans()) return;
+  for (auto& [key, listener] : listeners_) {
+    if (listener->poll && !listener->watched && dispatch_.holders(listener->id) > 0) {
+      Watch(*listener, true);
+    }
+  }
+}
+
+void Connections::Watch(Listener& listener, bool on) {
+  listener.watched = on;
+  listener.poll->Watch(on, false);
+}
+
+bool Connections::PushOrphans() {
+  while (!orphans_.empty()) {
+    Flight& orphan = orphans_.front();
+    const Listener* listener = FindById(orphan.listener);
+    // Without its listener nobody serves that address any more.
+    if (listener != nullptr &&
+        !Push(listener->id, listener->facts.key, orphan.connection)) {
+      return false;
+    }
+    orphans_.pop_front();
+  }
+  return true;
+}
+
+void Connections::OnAcceptable(Listener& listener) {
+  // A bound per turn: acknowledgements and other listeners want their turn too.
+  constexpr int kPerTurn = 32;
+  constexpr Millis kRetryWhenExhausted = 50;
+  for (int i = 0; i < kPerTurn; ++i) {
+    if (!orphans_.empty() || !dispatch_.Pick(listener.id, loop_.now(), Dispatch::kLook)) {
+      // Not accepted, so it waits in the kernel's queue. Resume() looks again.
+      Watch(listener, false);
+      return;
+    }
+    UniqueFd connection(
+        ::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!connection) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EAGAIN) return;
+      // Out of descriptors: the socket stays readable, and looking again at once would spin.
+      Watch(listener, false);
+      again_.StartIn(kRetryWhenExhausted);
+      return;
+    }
+    if (!Push(listener.id, listener.facts.key, connection)) {
+      orphans_.push_back(Flight{std::move(connection), listener.id});
+      Watch(listener, false);
+      again_.StartIn(kRetryWhenExhausted);
+      return;
+    }
+  }
+}
+
+bool Connections::Push(ListenerId listener, const std::string& key, UniqueFd& connection) {
+  const std::size_t holders = dispatch_.holders(listener);
+  for (std::size_t tried = 0; tried < holders; ++tried) {
+    const auto worker = dispatch_.Pick(listener, loop_.now(), Dispatch::kTake);
+    if (!worker) return false;
+    NodeChannel* channel = channel_of_(*worker);
+    if (channel == nullptr || !channel->has_room()) continue;
+    const std::uint64_t seq = next_seq_();
+    if (!channel->TrySend(NewConnection(key, seq), connection.get())) continue;
+    dispatch_.Pushed(*worker, seq, loop_.now());
+    flights_[seq] = Flight{std::move(connection), listener};
+    return true;
+  }
+  return false;
+}
+
+}  // namespace slc

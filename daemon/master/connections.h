@@ -1,0 +1,82 @@
+// Connections: the listening sockets of an instance and the way of each connection to a worker (mode
+// rr). Owns the listeners and the connections that are on their way; what Dispatch decides it carries out.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "common/base/unique_fd.h"
+#include "common/model/instance.h"
+#include "common/uv/loop.h"
+#include "common/uv/poll.h"
+#include "common/uv/timer.h"
+#include "daemon/master/core/dispatch.h"
+#include "daemon/master/node_channel.h"
+
+namespace slc {
+
+class Connections {
+ public:
+  // `channel_of` gives a worker's channel, or nullptr. `next_seq` numbers cluster messages.
+  Connections(uv::Loop& loop, std::function<NodeChannel*(WorkerId)> channel_of,
+              std::function<std::uint64_t()> next_seq);
+  ~Connections();
+
+  struct Listener {
+    ListenerId id = 0;
+    ListenerFacts facts;
+    UniqueFd fd;
+    std::set<WorkerId> users;       // workers that have it open, by rr or by their own copy
+    std::unique_ptr<uv::Poll> poll;  // rr only
+    bool watched = false;
+  };
+
+  Listener* Find(const std::string& key);
+  // Takes over a bound socket. It is watched once a worker holds it.
+  Listener& Add(ListenerFacts facts, UniqueFd fd);
+  void AddUser(Listener& listener, WorkerId worker);
+  // The worker has closed it.
+  void RemoveUser(const std::string& key, WorkerId worker);
+  // Closes the socket; a unix socket's file is removed.
+  void Close(const std::string& key);
+  const std::map<std::string, std::unique_ptr<Listener>>& listeners() const { return listeners_; }
+
+  // Nothing new for this worker, from now on.
+  void Retire(WorkerId worker);
+  // The worker has ended: what it had not accepted goes to others.
+  void Forget(WorkerId worker);
+  void Answered(WorkerId worker, std::uint64_t seq, bool accepted);
+  // A channel has room again, or a worker can take connections.
+  void Resume();
+
+  std::size_t in_flight() const { return flights_.size() + orphans_.size(); }
+
+ private:
+  struct Flight {
+    UniqueFd connection;
+    ListenerId listener = 0;
+  };
+  void OnAcceptable(Listener& listener);
+  // Gives it to a worker; false (and it stays the caller's) if nobody can take it now.
+  bool Push(ListenerId listener, const std::string& key, UniqueFd& connection);
+  bool PushOrphans();
+  void Watch(Listener& listener, bool on);
+  Listener* FindById(ListenerId id);
+
+  uv::Loop& loop_;
+  std::function<NodeChannel*(WorkerId)> channel_of_;
+  std::function<std::uint64_t()> next_seq_;
+  Dispatch dispatch_;
+  std::map<std::string, std::unique_ptr<Listener>> listeners_;
+  ListenerId last_listener_ = 0;
+  std::unordered_map<std::uint64_t, Flight> flights_;
+  std::deque<Flight> orphans_;  // accepted once, to be given again
+  uv::Timer again_;
+};
+
+}  // namespace slc

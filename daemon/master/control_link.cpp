@@ -1,0 +1,137 @@
+#include "daemon/master/control_link.h"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "common/base/log.h"
+#include "common/base/spawn.h"
+#include "common/wire/control_server.h"
+
+namespace slc {
+namespace {
+
+constexpr Millis kReviveAfter = 2000;
+constexpr Millis kLongestRevivePause = 60000;
+
+}  // namespace
+
+ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events events)
+    : loop_(loop),
+      directory_(directory),
+      events_(std::move(events)),
+      revive_timer_(loop, [this] { Revive(); }),
+      sweep_(loop, [this] {
+        for (const LinkId id : doomed_) links_.erase(id);
+        doomed_.clear();
+      }) {
+  if (first) AddCandidate(std::move(first));
+}
+
+ControlLink::~ControlLink() = default;
+
+Status ControlLink::Listen() {
+  auto listener = ListenOnUnixSocket(directory_, "master.sock", SOCK_SEQPACKET, 16);
+  if (!listener) return listener.error();
+  listener_ = std::move(*listener);
+  poll_ = std::make_unique<uv::Poll>(loop_, listener_.get(), [this](uv::Poll::Ready) { Accept(); });
+  poll_->Watch(true, false);
+  return Ok();
+}
+
+void ControlLink::Accept() {
+  UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket) return;
+  auto peer = PeerOf(socket.get());
+  if (!peer || (peer->uid != ::geteuid() && peer->uid != 0)) return;
+  AddCandidate(std::move(socket));
+}
+
+void ControlLink::AddCandidate(UniqueFd socket) {
+  const LinkId id = ++last_link_;
+  links_[id].socket = std::make_unique<PacketSocket>(
+      loop_, std::move(socket),
+      PacketSocket::Events{
+          [this, id](link::Packet packet, std::vector<UniqueFd> fds) {
+            OnPacket(id, std::move(packet), std::move(fds));
+          },
+          [this, id](const std::string&) { OnClosed(id); }});
+}
+
+void ControlLink::Send(const link::Packet& packet, const std::vector<int>& fds) {
+  const auto found = links_.find(ruler_);
+  if (found != links_.end()) found->second.socket->Send(packet, fds);
+}
+
+void ControlLink::OnPacket(LinkId id, link::Packet packet, std::vector<UniqueFd> fds) {
+  if (const auto* hello = std::get_if<link::Hello>(&packet)) return OnHello(id, *hello);
+  if (id != ruler_) return;  // a replaced daemon has nothing to say
+  if (const auto* ping = std::get_if<link::Ping>(&packet)) {
+    return Send(link::Pong{ping->number});
+  }
+  if (const auto* leaving = std::get_if<link::Leaving>(&packet)) {
+    revive_allowed_ = leaving->revive;
+    return;
+  }
+  events_.on_packet(std::move(packet), std::move(fds));
+}
+
+void ControlLink::OnHello(LinkId id, const link::Hello& hello) {
+  if (hello.epoch < highest_epoch_ || hello.oldest > link::kProtocol ||
+      hello.protocol < link::kOldest) {
+    log::Warn("refused a daemon of epoch " + std::to_string(hello.epoch) + ", protocol " +
+              std::to_string(hello.protocol));
+    doomed_.push_back(id);
+    sweep_.StartIn(0);
+    return;
+  }
+  if (ruler_ != 0 && ruler_ != id) {
+    doomed_.push_back(ruler_);
+    sweep_.StartIn(0);
+  }
+  ruler_ = id;
+  highest_epoch_ = hello.epoch;
+  links_[id].epoch = hello.epoch;
+  revive_allowed_ = hello.revive;
+  revivals_ = 0;
+  revive_timer_.Stop();
+  // Where Yama restricts ptrace, the daemon may still fetch our descriptors if we should hang.
+  ::prctl(PR_SET_PTRACER, static_cast<unsigned long>(hello.daemon.pid), 0, 0, 0);
+  events_.on_linked();
+}
+
+void ControlLink::OnClosed(LinkId id) {
+  doomed_.push_back(id);
+  sweep_.StartIn(0);
+  if (id != ruler_) return;
+  ruler_ = 0;
+  if (!revive_allowed_ || daemon_program_.empty()) return;
+  // Masters of many instances must not all start one in the same moment.
+  const Millis jitter = (static_cast<Millis>(::getpid()) * 7919) % (kReviveAfter * 2 / 5);
+  revive_timer_.StartIn(kReviveAfter * 4 / 5 + jitter);
+}
+
+void ControlLink::Revive() {
+  if (linked()) return;
+  SpawnOptions options;
+  options.program = daemon_program_;
+  options.arguments = {"slcd"};
+  options.environment = {"SLC_HOME=" + home_, "PATH=/usr/local/bin:/usr/bin:/bin"};
+  options.working_directory = "/";
+  auto spawned = Spawn(options);
+  if (spawned) {
+    log::Warn("the daemon is gone; started a new one (pid " +
+              std::to_string(spawned->identity.pid) + ")");
+  } else {
+    log::Failure("the daemon is gone and a new one cannot be started: " + spawned.error().message);
+  }
+  ++revivals_;
+  revive_timer_.StartIn(std::min(kLongestRevivePause, kReviveAfter << std::min(revivals_, 5)));
+}
+
+}  // namespace slc

@@ -1,0 +1,81 @@
+// ControlLink: the master's side of its connection to slcd.
+//
+// Listens on master.sock in the instance's run directory, so that any later slcd finds it, and starts
+// with the socketpair its maker left. Obeys only the newest link, and never a daemon with a lower epoch
+// than one it has seen. When the daemon vanishes without a word, starts a new one after two seconds
+// (losers of the daemon's lock exit by themselves).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/uv/loop.h"
+#include "common/uv/poll.h"
+#include "common/uv/timer.h"
+#include "common/wire/packet_socket.h"
+
+namespace slc {
+
+class ControlLink {
+ public:
+  struct Events {
+    // From the ruling daemon only; Hello is handled here.
+    std::function<void(link::Packet packet, std::vector<UniqueFd> fds)> on_packet;
+    // A new daemon rules: it must be told everything.
+    std::function<void()> on_linked;
+  };
+
+  // `first` may be empty. `directory` is the instance's run directory (not owned).
+  ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events events);
+  ~ControlLink();
+
+  // Binds master.sock; until then only the first link exists.
+  Status Listen();
+  // What to start when the daemon vanishes.
+  void SetRevival(std::string daemon_program, std::string home) {
+    daemon_program_ = std::move(daemon_program);
+    home_ = std::move(home);
+  }
+  // Dropped if there is no link: a new daemon is told the state anyway.
+  void Send(const link::Packet& packet, const std::vector<int>& fds = {});
+  bool linked() const { return ruler_ != 0; }
+  Epoch daemon_epoch() const { return highest_epoch_; }
+
+ private:
+  using LinkId = int;
+  struct Candidate {
+    std::unique_ptr<PacketSocket> socket;
+    Epoch epoch = 0;
+  };
+  void Accept();
+  void AddCandidate(UniqueFd socket);
+  void OnPacket(LinkId id, link::Packet packet, std::vector<UniqueFd> fds);
+  void OnHello(LinkId id, const link::Hello& hello);
+  void OnClosed(LinkId id);
+  void Revive();
+
+  uv::Loop& loop_;
+  int directory_;
+  Events events_;
+  std::map<LinkId, Candidate> links_;
+  LinkId last_link_ = 0;
+  LinkId ruler_ = 0;
+  Epoch highest_epoch_ = 0;
+  bool revive_allowed_ = true;
+  int revivals_ = 0;   // tries since the last link
+  std::string daemon_program_;
+  std::string home_;
+  UniqueFd listener_;
+  uv::Timer revive_timer_;
+  uv::Timer sweep_;    // closes links that were replaced, outside their own callbacks
+  std::vector<LinkId> doomed_;
+  std::unique_ptr<uv::Poll> poll_;
+};
+
+}  // namespace slc

@@ -1,0 +1,91 @@
+#include "daemon/master/core/dispatch.h"
+
+#include <algorithm>
+
+namespace slc {
+
+void Dispatch::AddHolder(ListenerId listener, WorkerId worker) {
+  std::vector<WorkerId>& holders = listeners_[listener].holders;
+  if (std::find(holders.begin(), holders.end(), worker) == holders.end()) holders.push_back(worker);
+}
+
+void Dispatch::RemoveHolder(ListenerId id, WorkerId worker) {
+  const auto found = listeners_.find(id);
+  if (found == listeners_.end()) return;
+  Listener& listener = found->second;
+  const auto holder = std::find(listener.holders.begin(), listener.holders.end(), worker);
+  if (holder == listener.holders.end()) return;
+  const auto index = static_cast<std::size_t>(holder - listener.holders.begin());
+  listener.holders.erase(holder);
+  // The turn stays with the one it was with.
+  if (index < listener.next) --listener.next;
+}
+
+void Dispatch::Retire(WorkerId worker) {
+  for (auto& [id, listener] : listeners_) RemoveHolder(id, worker);
+}
+
+std::vector<std::uint64_t> Dispatch::Forget(WorkerId worker) {
+  Retire(worker);
+  std::vector<std::uint64_t> orphans;
+  const auto found = pushes_.find(worker);
+  if (found == pushes_.end()) return orphans;
+  for (const Push& push : found->second) orphans.push_back(push.seq);
+  pushes_.erase(found);
+  return orphans;
+}
+
+bool Dispatch::CanTake(WorkerId worker, Millis now) const {
+  const auto found = pushes_.find(worker);
+  if (found == pushes_.end() || found->second.empty()) return true;
+  return found->second.size() < kCredits && now - found->second.front().at < kStale;
+}
+
+std::optional<WorkerId> Dispatch::Pick(ListenerId id, Millis now, Turn turn) {
+  const auto found = listeners_.find(id);
+  if (found == listeners_.end()) return std::nullopt;
+  Listener& listener = found->second;
+  const std::size_t count = listener.holders.size();
+  for (std::size_t tried = 0; tried < count; ++tried) {
+    const std::size_t index = (listener.next + tried) % count;
+    if (!CanTake(listener.holders[index], now)) continue;
+    if (turn == kTake) listener.next = index + 1;
+    return listener.holders[index];
+  }
+  return std::nullopt;
+}
+
+void Dispatch::Pushed(WorkerId worker, std::uint64_t seq, Millis now) {
+  pushes_[worker].push_back(Push{seq, now});
+}
+
+bool Dispatch::Answered(WorkerId worker, std::uint64_t seq) {
+  const auto found = pushes_.find(worker);
+  if (found == pushes_.end()) return false;
+  std::deque<Push>& queue = found->second;
+  // Answers come in the order of the pushes, so this is nearly always the first.
+  const auto push = std::find_if(queue.begin(), queue.end(),
+                                 [&](const Push& entry) { return entry.seq == seq; });
+  if (push == queue.end()) return false;
+  queue.erase(push);
+  return true;
+}
+
+std::size_t Dispatch::in_flight(WorkerId worker) const {
+  const auto found = pushes_.find(worker);
+  return found == pushes_.end() ? 0 : found->second.size();
+}
+
+std::size_t Dispatch::holders(ListenerId listener) const {
+  const auto found = listeners_.find(listener);
+  return found == listeners_.end() ? 0 : found->second.holders.size();
+}
+
+bool Dispatch::Holds(ListenerId listener, WorkerId worker) const {
+  const auto found = listeners_.find(listener);
+  if (found == listeners_.end()) return false;
+  const auto& holders = found->second.holders;
+  return std::find(holders.begin(), holders.end(), worker) != holders.end();
+}
+
+}  // namespace slc

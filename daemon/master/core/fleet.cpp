@@ -1,0 +1,422 @@
+#include "daemon/master/core/fleet.h"
+
+#include <algorithm>
+#include <set>
+
+namespace slc {
+namespace {
+
+// After its channel has ended a draining worker has no connections left; most end by themselves, but a
+// timer or a database pool keeps Node's loop alive, so it gets this long before the stop signal.
+constexpr Millis kAfterDisconnect = 200;
+// A worker whose channel ends unasked is given this long to end itself before it is taken for broken.
+constexpr Millis kExitFollows = 1000;
+// A worker that was ready this long has its slot's failures forgiven.
+constexpr Millis kForgiveAfter = 60000;
+// SIGKILL cannot be refused, but a process in an uninterruptible wait dies late; ask again meanwhile,
+// for what it has forked.
+constexpr Millis kKillAgain = 1000;
+
+bool Serves(const FleetWorker& worker) { return worker.state == WorkerState::kReady; }
+
+// Meant to serve: starting or ready, not on its way out.
+bool IsStaying(const FleetWorker& worker) {
+  return worker.state == WorkerState::kStarting || worker.state == WorkerState::kReady;
+}
+
+}  // namespace
+
+Millis RestartDelay(std::uint32_t failures, std::uint64_t random) {
+  constexpr Millis kFirst = 100;
+  constexpr Millis kLongest = 30000;
+  if (failures == 0) return 0;
+  const std::uint32_t doublings = std::min<std::uint32_t>(failures - 1, 20);
+  const Millis delay = std::min(kLongest, kFirst << doublings);
+  // Jitter keeps the slots of many services from trying in step. -20 % ... +20 %.
+  const Millis jitter = static_cast<Millis>(random % 401) - 200;
+  return std::min(kLongest, delay + delay * jitter / 1000);
+}
+
+std::vector<FleetAction> Fleet::On(const FleetEvent& event, Millis now) {
+  actions_.clear();
+  std::visit([&](const auto& fact) { Record(fact, now); }, event);
+  Settle(now);
+  return std::move(actions_);
+}
+
+void Fleet::Record(const WishChanged& event, Millis) {
+  const FleetWish before = state_.wish;
+  if (event.wish.order < before.order) return;  // a late repeat of an older order
+  state_.wish = event.wish;
+  const bool started = event.wish.run && !before.run;
+  const bool renewed = event.wish.generation != before.generation;
+  if (started || renewed) {
+    // The operator asked anew: old failures say nothing about the new try.
+    state_.failure.reset();
+    state_.failed = 0;
+    for (auto& [number, slot] : state_.slots) {
+      slot.failures = 0;
+      slot.retry_at = 0;
+      slot.finished = false;
+    }
+  }
+  if (started) {
+    for (auto& [number, slot] : state_.slots) slot.generation = event.wish.generation;
+  }
+}
+
+void Fleet::Record(const WorkerReady& event, Millis now) {
+  const auto found = state_.workers.find(event.worker);
+  if (found == state_.workers.end() || found->second.state != WorkerState::kStarting) return;
+  FleetWorker& worker = found->second;
+  worker.state = WorkerState::kReady;
+  worker.ready_at = now;
+  worker.deadline = 0;
+  const auto slot = state_.slots.find(worker.slot);
+  if (slot != state_.slots.end()) slot->second.generation = worker.generation;
+  // The app works again: slots that were waiting for their turn need not wait any longer.
+  for (auto& [number, other] : state_.slots) {
+    if (other.generation == worker.generation) other.retry_at = 0;
+  }
+}
+
+void Fleet::Record(const WorkerDisconnected& event, Millis now) {
+  const auto found = state_.workers.find(event.worker);
+  if (found == state_.workers.end() || found->second.disconnected) return;
+  FleetWorker& worker = found->second;
+  worker.disconnected = true;
+  if (worker.state == WorkerState::kDraining) {
+    worker.deadline = std::min(worker.deadline, now + kAfterDisconnect);
+  } else if (IsStaying(worker)) {
+    // Most likely it is ending, and its exit tells why. If it lives on it can get no more connections.
+    worker.deadline = now + kExitFollows;
+  }
+}
+
+void Fleet::Record(const WorkerExited& event, Millis now) {
+  const auto found = state_.workers.find(event.worker);
+  if (found == state_.workers.end()) return;
+  const FleetWorker worker = found->second;
+  state_.workers.erase(found);
+  const auto entry = state_.slots.find(worker.slot);
+  if (entry == state_.slots.end()) return;
+  FleetSlot& slot = entry->second;
+  // Ready workers that end unasked, and all that end before they were ready, are failures. One that was
+  // killed for not getting ready in time was counted when its time ran out.
+  const bool unasked = IsStaying(worker);
+  if (!unasked) return;
+  const WorkerPolicy& policy = PolicyOf(worker.generation);
+  slot.last_exit = event.reason;
+  ++slot.restarts;
+  const bool by_policy = policy.restart == RestartPolicy::kNever ||
+                         (policy.restart == RestartPolicy::kOnFailure && event.clean);
+  const Millis lived = worker.ready_at > 0 ? now - worker.ready_at : 0;
+  const bool proved = worker.ready_at > 0 && lived >= policy.min_uptime;
+  if (!proved && !(by_policy && event.clean)) NoteFailure(worker, event.reason);
+  if (by_policy) {
+    slot.finished = true;
+    return;
+  }
+  // Not of the slot's own generation: a successor in a roll. The slot has, or gets back, the old one.
+  if (worker.generation != slot.generation) return;
+  if (lived >= kForgiveAfter) slot.failures = 0;
+  if (proved) {
+    slot.retry_at = 0;
+    return;
+  }
+  CountFailure(slot, now);
+}
+
+void Fleet::CountFailure(FleetSlot& slot, Millis now) {
+  ++slot.failures;
+  slot.retry_at = now + RestartDelay(slot.failures, NextRandom());
+  if (AnyServing()) return;
+  // Nothing of the service is up: the slots wait together, so that a service of many workers does not
+  // boot more often than a service of one.
+  for (auto& [number, other] : state_.slots) {
+    if (other.failures == 0) continue;
+    other.failures = std::max(other.failures, slot.failures);
+    other.retry_at = std::max(other.retry_at, slot.retry_at);
+  }
+}
+
+void Fleet::NoteFailure(const FleetWorker& worker, const std::string& reason) {
+  const FleetWish& wish = state_.wish;
+  // An order that was carried out has not failed; what crashes later is the restart policy's business.
+  if (state_.reached >= wish.order) return;
+  if (state_.failure && state_.failure->order == wish.order) return;
+  // In a roll only the new generation is on trial.
+  if (RollActive() && worker.generation != wish.generation) return;
+  state_.failure = FleetFailure{wish.order, worker.generation, worker.id, worker.slot, reason};
+  if (wish.mode == RollMode::kRolling && worker.generation == wish.generation) {
+    state_.failed = wish.generation;
+  }
+}
+
+void Fleet::Settle(Millis now) {
+  deadline_.reset();
+  if (!state_.wish.run) {
+    SettleStop(now);
+  } else {
+    SettleRestart(now);
+    SettleRoll(now);
+    SettleSlots(now);
+  }
+  SettleEscalations(now);
+}
+
+void Fleet::SettleStop(Millis now) {
+  for (auto& [id, worker] : state_.workers) {
+    if (worker.state == WorkerState::kStarting) {
+      Terminate(worker, now);
+    } else if (worker.state == WorkerState::kReady) {
+      if (state_.wish.soft_stop) {
+        Drain(worker, now);
+      } else {
+        Terminate(worker, now);
+      }
+    } else if (worker.state == WorkerState::kDraining && !state_.wish.soft_stop) {
+      Terminate(worker, now);
+    }
+  }
+}
+
+void Fleet::SettleRestart(Millis now) {
+  if (state_.wish.mode != RollMode::kRestart) return;
+  for (auto& [number, slot] : state_.slots) slot.generation = state_.wish.generation;
+  for (auto& [id, worker] : state_.workers) {
+    if (worker.generation == state_.wish.generation) continue;
+    if (IsStaying(worker) || worker.state == WorkerState::kDraining) Terminate(worker, now);
+  }
+}
+
+void Fleet::SettleRoll(Millis now) {
+  if (!RollActive()) {
+    // A roll that has failed: successors that were still starting beside it are given up.
+    if (state_.wish.mode == RollMode::kRolling) {
+      for (auto& [id, worker] : state_.workers) {
+        const auto slot = state_.slots.find(worker.slot);
+        const bool successor =
+            slot != state_.slots.end() && worker.generation > slot->second.generation;
+        if (worker.state == WorkerState::kStarting && successor) Kill(worker, now);
+      }
+    }
+    return;
+  }
+  // Slots under replacement: a successor that starts, or a predecessor on its way out.
+  std::set<SlotNumber> busy;
+  for (auto& [id, worker] : state_.workers) {
+    const bool wanted = worker.generation == state_.wish.generation;
+    if (worker.slot > state_.wish.size) continue;
+    if ((wanted && worker.state == WorkerState::kStarting) || (!wanted && !IsStaying(worker))) {
+      busy.insert(worker.slot);
+    }
+    if (!wanted && Serves(worker)) {
+      // Drain a predecessor only beside a successor that serves.
+      const auto& workers = state_.workers;
+      const bool replaced = std::any_of(workers.begin(), workers.end(), [&](const auto& entry) {
+        return entry.second.slot == worker.slot && Serves(entry.second) &&
+               entry.second.generation == state_.wish.generation;
+      });
+      if (replaced) {
+        Drain(worker, now);
+        busy.insert(worker.slot);
+      }
+    }
+    // An old worker that was still starting serves nobody; its slot goes straight to the new generation.
+    if (!wanted && worker.state == WorkerState::kStarting) {
+      Terminate(worker, now);
+      busy.insert(worker.slot);
+    }
+  }
+  for (auto& [number, slot] : state_.slots) {
+    if (number > state_.wish.size || slot.generation == state_.wish.generation) continue;
+    if (busy.size() >= std::max(1U, state_.wish.parallel)) break;
+    if (busy.count(number) > 0) continue;
+    const auto& workers = state_.workers;
+    const bool has_old = std::any_of(workers.begin(), workers.end(), [&](const auto& entry) {
+      return entry.second.slot == number && IsStaying(entry.second);
+    });
+    if (has_old) {
+      Spawn(number, state_.wish.generation, now);
+    } else {
+      // Nobody serves in this slot: it simply starts with the new generation.
+      slot.generation = state_.wish.generation;
+      slot.retry_at = 0;
+      Spawn(number, state_.wish.generation, now);
+    }
+    busy.insert(number);
+  }
+}
+
+void Fleet::SettleSlots(Millis now) {
+  const FleetWish& wish = state_.wish;
+  for (SlotNumber number = 1; number <= wish.size; ++number) {
+    if (state_.slots.count(number) == 0) state_.slots[number].generation = GenerationForNewSlot();
+  }
+  for (auto& [id, worker] : state_.workers) {
+    if (worker.slot <= wish.size) continue;
+    if (worker.state == WorkerState::kReady) Drain(worker, now);
+    if (worker.state == WorkerState::kStarting) Terminate(worker, now);
+  }
+  for (auto slot = state_.slots.begin(); slot != state_.slots.end();) {
+    slot = slot->first > wish.size ? state_.slots.erase(slot) : std::next(slot);
+  }
+  std::set<SlotNumber> occupied;
+  for (const auto& [id, worker] : state_.workers) {
+    // In a hard restart a slot is free when its old worker is gone, so that the two do not fight over
+    // what only one can have.
+    const bool blocks = IsStaying(worker) || (wish.mode == RollMode::kRestart &&
+                                              worker.generation != wish.generation);
+    if (blocks) occupied.insert(worker.slot);
+  }
+  bool crashing = true;
+  for (const auto& [number, slot] : state_.slots) crashing = crashing && slot.failures > 0;
+  const bool probing = crashing && !AnyServing();
+  for (auto& [number, slot] : state_.slots) {
+    if (occupied.count(number) > 0 || slot.finished) continue;
+    if (slot.retry_at > now) {
+      Consider(slot.retry_at);
+      continue;
+    }
+    if (probing && AnyStarting()) continue;
+    Spawn(number, slot.generation, now);
+  }
+  const std::string phase = InstancePhase(state_);
+  if (phase == "running" || phase == "finished") {
+    state_.reached = wish.order;
+    if (state_.failed != wish.generation) state_.good = wish.generation;
+  }
+}
+
+void Fleet::SettleEscalations(Millis now) {
+  for (auto& [id, worker] : state_.workers) {
+    if (worker.deadline == 0) continue;
+    if (worker.deadline <= now) {
+      switch (worker.state) {
+        case WorkerState::kStarting:
+        case WorkerState::kReady: {
+          const bool was_ready = worker.state == WorkerState::kReady;
+          if (was_ready && !worker.disconnected) {
+            worker.deadline = 0;
+            break;
+          }
+          const std::string reason =
+              worker.disconnected
+                  ? "closed its channel to the master (process.disconnect) but did not exit"
+                  : "not ready within " + FormatSpan(PolicyOf(worker.generation).ready_timeout) +
+                        "; if it never listens on a port, start it with --ready alive";
+          NoteFailure(worker, reason);
+          const auto slot = state_.slots.find(worker.slot);
+          if (slot != state_.slots.end()) {
+            slot->second.last_exit = reason;
+            ++slot->second.restarts;
+            if (slot->second.generation == worker.generation) CountFailure(slot->second, now);
+          }
+          Kill(worker, now);
+          break;
+        }
+        case WorkerState::kDraining:
+          Terminate(worker, now);
+          break;
+        case WorkerState::kStopping:
+        case WorkerState::kKilling:
+          Kill(worker, now);
+          break;
+      }
+    }
+    if (worker.deadline > 0) Consider(worker.deadline);
+  }
+}
+
+void Fleet::Spawn(SlotNumber slot, Generation generation, Millis now) {
+  FleetWorker worker;
+  worker.id = ++state_.last_worker;
+  worker.slot = slot;
+  worker.generation = generation;
+  worker.spawned_at = now;
+  worker.deadline = now + PolicyOf(generation).ready_timeout;
+  state_.workers[worker.id] = worker;
+  actions_.push_back(SpawnWorker{worker.id, slot, generation});
+}
+
+void Fleet::Drain(FleetWorker& worker, Millis now) {
+  worker.state = WorkerState::kDraining;
+  worker.deadline = now + PolicyOf(worker.generation).drain_timeout;
+  if (worker.disconnected) worker.deadline = now + kAfterDisconnect;
+  actions_.push_back(DrainWorker{worker.id});
+}
+
+void Fleet::Terminate(FleetWorker& worker, Millis now) {
+  worker.state = WorkerState::kStopping;
+  worker.deadline = now + PolicyOf(worker.generation).stop_timeout;
+  actions_.push_back(TerminateWorker{worker.id});
+}
+
+void Fleet::Kill(FleetWorker& worker, Millis now) {
+  worker.state = WorkerState::kKilling;
+  worker.deadline = now + kKillAgain;
+  actions_.push_back(KillWorker{worker.id});
+}
+
+void Fleet::Consider(Millis at) {
+  if (!deadline_ || at < *deadline_) deadline_ = at;
+}
+
+const WorkerPolicy& Fleet::PolicyOf(Generation generation) const {
+  static const WorkerPolicy kDefault;
+  const auto found = policies_.find(generation);
+  return found == policies_.end() ? kDefault : found->second;
+}
+
+bool Fleet::RollActive() const { return IsRolling(state_); }
+
+Generation Fleet::GenerationForNewSlot() const {
+  if (state_.failed == state_.wish.generation && state_.good > 0) return state_.good;
+  return state_.wish.generation;
+}
+
+bool Fleet::AnyServing() const {
+  return std::any_of(state_.workers.begin(), state_.workers.end(),
+                     [](const auto& entry) { return Serves(entry.second); });
+}
+
+bool Fleet::AnyStarting() const {
+  return std::any_of(state_.workers.begin(), state_.workers.end(), [](const auto& entry) {
+    return entry.second.state == WorkerState::kStarting;
+  });
+}
+
+std::uint64_t Fleet::NextRandom() {
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  return random_;
+}
+
+std::vector<Generation> Fleet::LiveGenerations() const {
+  std::set<Generation> live;
+  if (state_.wish.generation > 0) live.insert(state_.wish.generation);
+  if (state_.good > 0) live.insert(state_.good);
+  for (const auto& [number, slot] : state_.slots) live.insert(slot.generation);
+  for (const auto& [id, worker] : state_.workers) live.insert(worker.generation);
+  return {live.begin(), live.end()};
+}
+
+WorkerId Fleet::PredecessorOf(WorkerId id) const {
+  const auto self = state_.workers.find(id);
+  if (self == state_.workers.end()) return 0;
+  WorkerId best = 0;
+  Generation best_generation = 0;
+  for (const auto& [other, worker] : state_.workers) {
+    if (other == id || !Serves(worker) || worker.generation > self->second.generation) continue;
+    const bool same_slot = worker.slot == self->second.slot;
+    if (worker.generation > best_generation || (worker.generation == best_generation && same_slot)) {
+      best = other;
+      best_generation = worker.generation;
+    }
+  }
+  return best;
+}
+
+}  // namespace slc

@@ -1,0 +1,136 @@
+// Fleet: decides which workers an instance has. Pure: facts in, deeds out, no clock, no process.
+//
+// An event only records a fact; then one function makes the world match the wish (Settle). The shell
+// around it (daemon/master/instance) carries out the actions in the order given and feeds back what
+// happens. Everything the fleet knows is in FleetState, so that a successor of a killed master goes on
+// from a snapshot.
+//
+// Promises, checked over random histories in tests/unit/fleet_test.cpp:
+//   - an old worker is drained in a roll only once its successor is ready;
+//   - outside a roll a slot never has two workers that are meant to serve;
+//   - an empty slot within the size is refilled, waits for its retry time, waits for the probe, or is
+//     finished by --restart;
+//   - nothing is spawned while the wish says stop; every worker then ends, by SIGKILL at the latest;
+//   - Kill follows Drain and Terminate within the policy's times.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/model/generation.h"
+#include "common/model/instance.h"
+
+namespace slc {
+
+// Facts.
+struct WishChanged {
+  FleetWish wish;
+};
+struct WorkerReady {
+  WorkerId worker = 0;
+};
+struct WorkerDisconnected {  // its channel has ended; it may still run
+  WorkerId worker = 0;
+};
+struct WorkerExited {
+  WorkerId worker = 0;
+  bool clean = false;        // exit code 0
+  std::string reason;        // for people: "exit code 1", "killed by SIGSEGV ...", "could not start: ..."
+};
+struct WorkerLost {          // ended with, or because of, a master that was killed: nobody's failure
+  WorkerId worker = 0;
+};
+struct TimePassed {};
+using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerDisconnected, WorkerExited, WorkerLost,
+                                TimePassed>;
+
+// Deeds.
+struct SpawnWorker {
+  WorkerId worker = 0;
+  SlotNumber slot = 0;
+  Generation generation = 0;
+};
+struct DrainWorker {  // no new connections, finish what there is, leave
+  WorkerId worker = 0;
+};
+struct TerminateWorker {  // send the stop signal
+  WorkerId worker = 0;
+};
+struct KillWorker {  // SIGKILL, the whole process tree
+  WorkerId worker = 0;
+};
+using FleetAction = std::variant<SpawnWorker, DrainWorker, TerminateWorker, KillWorker>;
+
+// How long a slot waits after its `failures`-th failure in a row: 100 ms doubled to 30 s, ±20 % by
+// `random` (any value). A worker that had lived for min_uptime is replaced at once.
+Millis RestartDelay(std::uint32_t failures, std::uint64_t random);
+
+class Fleet {
+ public:
+  explicit Fleet(std::uint64_t random_seed) : random_(random_seed | 1) {}
+  // Goes on from a snapshot. Workers that did not survive must then be reported as exited.
+  Fleet(FleetState state, std::uint64_t random_seed)
+      : state_(std::move(state)), random_(random_seed | 1) {}
+
+  // The policy of a generation must be known before a wish names it.
+  void SetPolicy(Generation generation, const WorkerPolicy& policy) {
+    policies_[generation] = policy;
+  }
+
+  // `now` must not go backwards.
+  std::vector<FleetAction> On(const FleetEvent& event, Millis now);
+
+  // When to send TimePassed at the latest; nothing if no time matters.
+  std::optional<Millis> deadline() const { return deadline_; }
+  const FleetState& state() const { return state_; }
+
+  // Generations whose config may still be needed.
+  std::vector<Generation> LiveGenerations() const;
+  // The worker that `worker` replaces or replaced in its slot: the one that is ready there and of the
+  // newest generation up to its own. 0 if none.
+  WorkerId PredecessorOf(WorkerId worker) const;
+
+ private:
+  void Record(const WishChanged& event, Millis now);
+  void Record(const WorkerReady& event, Millis now);
+  void Record(const WorkerDisconnected& event, Millis now);
+  void Record(const WorkerExited& event, Millis now);
+  void Record(const WorkerLost& event, Millis) { state_.workers.erase(event.worker); }
+  void Record(const TimePassed&, Millis) {}
+
+  void Settle(Millis now);
+  void SettleStop(Millis now);
+  void SettleRestart(Millis now);
+  void SettleSlots(Millis now);
+  void SettleRoll(Millis now);
+  void SettleEscalations(Millis now);
+
+  void Spawn(SlotNumber slot, Generation generation, Millis now);
+  void Drain(FleetWorker& worker, Millis now);
+  void Terminate(FleetWorker& worker, Millis now);
+  void Kill(FleetWorker& worker, Millis now);
+  void NoteFailure(const FleetWorker& worker, const std::string& reason);
+  void CountFailure(FleetSlot& slot, Millis now);
+  void Consider(Millis at);
+
+  const WorkerPolicy& PolicyOf(Generation generation) const;
+  bool RollActive() const;
+  Generation GenerationForNewSlot() const;
+  bool AnyServing() const;
+  bool AnyStarting() const;
+  std::uint64_t NextRandom();
+
+  FleetState state_;
+  std::map<Generation, WorkerPolicy> policies_;
+  std::uint64_t random_;
+  std::vector<FleetAction> actions_;
+  std::optional<Millis> deadline_;
+};
+
+}  // namespace slc

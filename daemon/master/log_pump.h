@@ -1,0 +1,114 @@
+// LogPump: takes what the workers of one service print and hands it to the log writer.
+//
+// Pipes are kept drained whatever the disk does, so a worker is never blocked or killed by its log: when
+// the buffer is full (see LogQueue) the pump waits for moments (see Patience), then lines are dropped and
+// counted. A worker that floods gets a bounded share of each turn of the loop, and its
+// pipe is read in ticks of some milliseconds rather than for each of its writes, which saves most of the
+// work; its pipe is made larger for as long as that lasts. What is in a pipe survives a kill of the
+// master (slcd holds the read end too); what was read and not yet written, usually under 64 KiB, does not.
+//
+// Nothing is allocated for a pipe that is silent. Buffers exist while there is something to do.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/log.h"
+#include "common/base/time.h"
+#include "common/uv/async.h"
+#include "common/uv/loop.h"
+#include "common/uv/timer.h"
+#include "daemon/master/core/log_queue.h"
+#include "daemon/master/log_writer.h"
+
+namespace slc {
+
+class LogPump {
+ public:
+  // `directory`: of the service's logs, absolute; made when the first line comes.
+  LogPump(uv::Loop& loop, std::string directory, LogSettings settings);
+  ~LogPump();
+  LogPump(const LogPump&) = delete;
+  LogPump& operator=(const LogPump&) = delete;
+
+  // Starts reading a worker's output. The descriptors are read ends of pipes; the caller owns them and
+  // keeps them open until after Remove(). -1: there is none. They become non-blocking.
+  void Add(WorkerId worker, pid_t pid, int stdout_fd, int stderr_fd);
+  // Reads what is in both pipes, takes a last line without end as a line, and forgets the descriptors:
+  // the caller may close them. What there is no room for at the moment is read later, from duplicates.
+  void Remove(WorkerId worker);
+
+  // Holds for lines read and written from now on.
+  void SetSettings(const LogSettings& settings);
+
+  // A line of the master's own, in out.log: "... pid:27466 worker:0 INFO supervisor starting".
+  void Say(log::Level level, const std::string& text);
+
+  // The last lines (20 and 8 KiB at most) that a worker has printed on either stream since Add(), for a
+  // report of why it did not come up. Kept beyond Remove(), until ForgetTail(): to be called when it
+  // became ready or the failure was reported. Those of gone workers are kept for the last 16 only.
+  std::vector<std::string> Tail(WorkerId worker) const;
+  void ForgetTail(WorkerId worker);
+
+  // Lines that will never be in a file.
+  std::uint64_t dropped() const;
+  // All that was read is in the files or dropped, and no removed worker's pipe is still to be read.
+  bool idle() const;
+  // Why log files cannot be written at the moment; empty if all is well.
+  std::string trouble() const { return writer_.trouble(); }
+
+  // For the end of the process: stops reading, writes what was read and ends the thread. Blocks up to
+  // `patience`. Afterwards nothing is logged any more.
+  void FlushAndStop(Millis patience);
+
+ private:
+  struct LastLines;
+  struct Pipe;
+
+  void AddPipe(WorkerId worker, pid_t pid, LogStream stream, int fd, LastLines* last_lines);
+  void OnReadable(Pipe& pipe);
+  void OnTick();
+  std::size_t Pull(Pipe& pipe, std::size_t budget);
+  bool Deliver(Pipe& pipe, std::string_view bytes);
+  bool Finish(Pipe& pipe);
+  std::int64_t MayWait(const LogWriter::Access& queue);
+  void Stall(Pipe& pipe, std::string_view rest, std::int64_t patience);
+  void GoOn();
+  void Pace(Pipe& pipe);
+  void StopPacing(Pipe& pipe);
+  void StartTicking(Millis delay);
+  void ReadOnAfterRemoval(Pipe& pipe);
+  void EraseFinished();
+  void FreeBuffer();
+
+  uv::Loop& loop_;
+  std::unique_ptr<uv::Async> on_room_;  // woken by the writer's thread
+  LogSettings settings_;
+  LogWriter writer_;
+  std::map<WorkerId, std::unique_ptr<LastLines>> last_lines_;
+  std::vector<std::unique_ptr<Pipe>> pipes_;
+
+  // Pipes read in ticks: those that are busy, and those of removed workers.
+  std::unique_ptr<uv::Timer> tick_;
+  std::size_t next_in_tick_ = 0;
+  char* buffer_ = nullptr;  // mapped while there is something to read
+
+  // While the buffer is full no pipe is read.
+  std::unique_ptr<uv::Timer> patience_over_;
+  Patience patience_;
+  Pipe* stalled_ = nullptr;         // whose bytes, in buffer_, are to be delivered first
+  std::string_view stalled_rest_;
+  std::int64_t stalled_since_ = 0;  // microseconds
+  bool may_wait_ = true;
+  bool stopped_ = false;
+};
+
+}  // namespace slc

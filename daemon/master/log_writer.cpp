@@ -1,0 +1,278 @@
+#include "daemon/master/log_writer.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/base/unique_fd.h"
+#include "daemon/master/log_files.h"
+
+namespace slc {
+namespace {
+
+constexpr std::size_t kStackBytes = 128U << 10;
+constexpr Millis kRetryPause = 500;
+constexpr Millis kRetryPauseAtEnd = 50;
+// Memory not needed for so long is given back.
+constexpr Millis kCalm = 1000;
+
+LogMemory PageLogMemory() {
+  return LogMemory{[](std::size_t size) -> char* {
+                     void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                     return pages == MAP_FAILED ? nullptr : static_cast<char*>(pages);
+                   },
+                   [](char* bytes, std::size_t size) { ::munmap(bytes, size); }};
+}
+
+}  // namespace
+
+struct LogWriter::Shared {
+  Shared(std::string path, LogSettings limits, std::function<void()> callback)
+      : directory(std::move(path)),
+        on_room(std::move(callback)),
+        settings(std::move(limits)),
+        queue(::getpid(), PageLogMemory()) {}
+
+  void Run();
+  bool WriteBlock(LogFiles& files, const LogBlock& block, std::size_t* offset);
+  void Sleep(LogFiles& files, Millis timeout);
+  void CallOnRoom();
+  void Say(log::Level level, const std::string& text);
+
+  const std::string directory;
+  UniqueFd wake;  // an eventfd; made with the thread
+  pthread_t thread{};
+
+  std::mutex mutex;  // protects all that follows
+  std::condition_variable changed;
+  std::function<void()> on_room;
+  LogSettings settings;
+  bool settings_changed = true;
+  LogQueue queue;
+  bool started = false;
+  bool asleep = false;      // waits for `wake`, whatever it is about
+  bool wants_room = false;
+  bool ending = false;
+  Millis end_deadline = 0;  // CLOCK_BOOTTIME, once `ending`
+  bool finished = false;
+  std::string trouble;
+};
+
+void LogWriter::Shared::CallOnRoom() {
+  if (!wants_room) return;
+  wants_room = false;
+  if (on_room) on_room();
+}
+
+void LogWriter::Shared::Say(log::Level level, const std::string& text) {
+  const std::lock_guard<std::mutex> hold(mutex);
+  const LineHead head(settings.format, LogStream::kOut, WallNow(), ::getpid(), 0);
+  const std::string line = std::string(log::LevelName(level)) + " " + text;
+  if (!queue.Push(head, line)) queue.Drop(head);
+}
+
+// Until somebody writes to `wake`, a compression ends or the time is over.
+void LogWriter::Shared::Sleep(LogFiles& files, Millis timeout) {
+  std::array<pollfd, 2> entries{{{wake.get(), POLLIN, 0}, {files.gzip_fd(), POLLIN, 0}}};
+  ::poll(entries.data(), entries.size(), static_cast<int>(timeout));
+  std::uint64_t count = 0;
+  if (entries[0].revents != 0 && ::read(wake.get(), &count, sizeof count) < 0) count = 0;
+}
+
+// False: the end has come before all was written.
+bool LogWriter::Shared::WriteBlock(LogFiles& files, const LogBlock& block, std::size_t* offset) {
+  Millis since = 0;
+  std::string reason;
+  while (true) {
+    const Status written = files.Append(block.stream(), block.text(), offset);
+    files.Tend();
+    if (written) break;
+    if (since == 0) since = BootNow();
+    reason = written.error().message;
+    Millis pause = kRetryPause;
+    {
+      const std::lock_guard<std::mutex> hold(mutex);
+      trouble = reason;
+      // Whoever waits for room waits in vain.
+      CallOnRoom();
+      if (ending) {
+        pause = std::min(kRetryPauseAtEnd, end_deadline - BootNow());
+        if (pause <= 0) return false;
+      }
+    }
+    Sleep(files, pause);
+  }
+  if (since == 0) return true;
+  {
+    const std::lock_guard<std::mutex> hold(mutex);
+    trouble.clear();
+  }
+  Say(log::Level::kWarn, "log files could not be written for " + FormatSpan(BootNow() - since) + ": " +
+                             reason);
+  return true;
+}
+
+void LogWriter::Shared::Run() {
+  LogFiles files(directory);
+  Millis busy_until = 0;  // when the last block was written
+  while (true) {
+    std::unique_ptr<LogBlock> block;
+    Millis timeout = -1;
+    {
+      const std::lock_guard<std::mutex> hold(mutex);
+      if (std::exchange(settings_changed, false)) {
+        files.SetLimits(settings.file_bytes, settings.files);
+        files.SetGzip(settings.gzip);
+      }
+      block = queue.Take(WallNow());
+      if (!block && ending) break;
+      asleep = !block;
+      if (!queue.trimmed()) timeout = std::max<Millis>(0, busy_until + kCalm - BootNow());
+    }
+    if (!block) {
+      Sleep(files, timeout);
+      files.Tend();
+      const std::lock_guard<std::mutex> hold(mutex);
+      asleep = false;
+      if (queue.empty() && BootNow() >= busy_until + kCalm) queue.Trim();
+      continue;
+    }
+    std::size_t offset = 0;
+    const bool whole = WriteBlock(files, *block, &offset);
+    busy_until = BootNow();
+    const std::string note = files.TakeNote();
+    {
+      const std::lock_guard<std::mutex> hold(mutex);
+      if (whole) {
+        queue.Written(std::move(block));
+      } else {
+        queue.Abandon(std::move(block), offset);
+      }
+      if (queue.Roomy()) CallOnRoom();
+      if (!whole) break;
+    }
+    if (!note.empty()) Say(log::Level::kWarn, note);
+  }
+  const std::lock_guard<std::mutex> hold(mutex);
+  finished = true;
+  changed.notify_all();
+}
+
+LogWriter::LogWriter(std::string directory, LogSettings settings, std::function<void()> on_room)
+    : shared_(std::make_unique<Shared>(std::move(directory), std::move(settings),
+                                       std::move(on_room))) {}
+
+LogWriter::~LogWriter() {
+  Stop(2000);
+  if (left_to_thread_) shared_.release();
+}
+
+LogWriter::Access::Access(LogWriter& writer) : writer_(writer) { writer.shared_->mutex.lock(); }
+
+LogWriter::Access::~Access() {
+  Shared& shared = *writer_.shared_;
+  bool wake = false;
+  if (!shared.queue.empty()) {
+    if (!shared.started && !shared.ending) writer_.StartThread();
+    wake = std::exchange(shared.asleep, false);
+  }
+  shared.mutex.unlock();
+  const std::uint64_t one = 1;
+  // It cannot fail: the counter is far from its limit.
+  if (wake && ::write(shared.wake.get(), &one, sizeof one) < 0) return;
+}
+
+LogQueue* LogWriter::Access::operator->() const { return &writer_.shared_->queue; }
+
+void LogWriter::Access::WantRoom() { writer_.shared_->wants_room = true; }
+
+bool LogWriter::Access::refused() const {
+  return !writer_.shared_->trouble.empty() || writer_.shared_->ending;
+}
+
+// The mutex is held. If the system refuses (too many threads or descriptors), the next line tries again.
+void LogWriter::StartThread() {
+  Shared& shared = *shared_;
+  if (!shared.wake) shared.wake.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!shared.wake) return;
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kStackBytes);
+  // Signals belong to the loop's thread.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int failed = ::pthread_create(
+      &shared.thread, &attributes,
+      [](void* argument) -> void* {
+        static_cast<Shared*>(argument)->Run();
+        return nullptr;
+      },
+      &shared);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_attr_destroy(&attributes);
+  shared.started = failed == 0;
+  if (failed == 0) ::pthread_setname_np(shared.thread, "slc-log");
+}
+
+void LogWriter::SetSettings(const LogSettings& settings) {
+  const std::lock_guard<std::mutex> hold(shared_->mutex);
+  shared_->settings = settings;
+  shared_->settings_changed = true;
+}
+
+LogWriter::Counts LogWriter::counts() const {
+  const std::lock_guard<std::mutex> hold(shared_->mutex);
+  return Counts{shared_->queue.produced(), shared_->queue.written(), shared_->queue.dropped()};
+}
+
+std::string LogWriter::trouble() const {
+  const std::lock_guard<std::mutex> hold(shared_->mutex);
+  return shared_->trouble;
+}
+
+void LogWriter::Stop(Millis patience) {
+  Shared& shared = *shared_;
+  std::unique_lock<std::mutex> hold(shared.mutex);
+  if (shared.ending) return;
+  shared.ending = true;
+  shared.end_deadline = BootNow() + patience;
+  bool finished = true;
+  if (shared.started) {
+    const std::uint64_t one = 1;
+    if (::write(shared.wake.get(), &one, sizeof one) < 0) finished = false;
+    // Somewhat longer than the thread itself tries: only a thread that hangs in the disk misses this.
+    finished = shared.changed.wait_for(hold, std::chrono::milliseconds(patience + 100),
+                                       [&shared] { return shared.finished; });
+  }
+  while (std::unique_ptr<LogBlock> block = shared.queue.Take(WallNow())) {
+    shared.queue.Abandon(std::move(block), 0);
+  }
+  shared.queue.Trim();
+  shared.on_room = nullptr;
+  if (!shared.started) return;
+  hold.unlock();
+  if (finished) {
+    ::pthread_join(shared.thread, nullptr);
+    return;
+  }
+  ::pthread_detach(shared.thread);
+  left_to_thread_ = true;
+}
+
+}  // namespace slc

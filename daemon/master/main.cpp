@@ -1,0 +1,64 @@
+// slc-master: keeps one instance of a service running. Started by slcd, never by people:
+//
+//   slc-master NAME --link FD --directory FD
+//
+// FD are descriptors it inherits: one end of a SOCK_SEQPACKET pair and the instance's run directory.
+#include <malloc.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "common/base/process.h"
+#include "common/base/spawn.h"
+#include "common/base/text.h"
+#include "common/uv/loop.h"
+#include "daemon/master/instance.h"
+
+namespace {
+
+constexpr int kWrongUse = 2;
+
+// The agent lies beside the binary in a build tree, in ../lib/slc or ../share/slc when installed.
+std::string FindAgent() {
+  const std::string own = slc::OwnDirectory();
+  for (const char* place : {"/agent.cjs", "/../lib/slc/agent.cjs"}) {
+    const std::string path = own + place;
+    if (::access(path.c_str(), R_OK) == 0) return path;
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int link = -1;
+  int directory = -1;
+  for (int i = 1; i + 1 < argc; ++i) {
+    const auto number = slc::ParseInteger(argv[i + 1], 0, 1 << 20);
+    if (!number) continue;
+    if (std::strcmp(argv[i], "--link") == 0) link = static_cast<int>(*number);
+    if (std::strcmp(argv[i], "--directory") == 0) directory = static_cast<int>(*number);
+  }
+  if (link < 0 || directory < 0) {
+    std::fprintf(stderr, "slc-master is started by slcd; to run an app use: slc start\n");
+    return kWrongUse;
+  }
+  // There may be hundreds of masters: one arena, and freed memory goes back early.
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGHUP, SIG_IGN);
+  ::umask(077);
+  const rlimit worker_limit = slc::RaiseFileLimit();
+  slc::uv::Loop loop;
+  {
+    slc::Instance instance(loop, slc::UniqueFd(directory), slc::UniqueFd(link), FindAgent(),
+                           worker_limit);
+    loop.Run();
+  }
+  return 0;
+}

@@ -1,0 +1,144 @@
+#include "daemon/master/worker_process.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "common/base/fd_passing.h"
+#include "common/base/text.h"
+#include "common/wire/link.h"
+
+namespace slc {
+namespace {
+
+// Node knows its channel by this number; it is the first free one.
+constexpr int kChannelFd = 3;
+
+Status MakePipe(UniqueFd& ours, UniqueFd& theirs) {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return SystemError("make a pipe", errno);
+  ours.reset(ends[0]);
+  theirs.reset(ends[1]);
+  // Only our end: a program that does not expect it breaks on a non-blocking stdout.
+  ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
+  return Ok();
+}
+
+// As Node's primary numbers inspectors: one up per worker, within 1024..65535.
+int InspectPort(int base, WorkerId id) {
+  constexpr int kLowest = 1024;
+  constexpr int kSpan = 65536 - kLowest;
+  return kLowest + static_cast<int>((static_cast<unsigned>(base - kLowest) + id) %
+                                    static_cast<unsigned>(kSpan));
+}
+
+std::vector<std::string> Arguments(const GenerationConfig& config, const std::string& agent_path,
+                                   WorkerId id) {
+  std::vector<std::string> arguments = config.arguments;
+  if (config.agent_position == 0) return arguments;
+  auto at = arguments.begin() + static_cast<std::ptrdiff_t>(config.agent_position);
+  if (config.inspect_port > 0) {
+    at = arguments.insert(at,
+                          "--inspect-port=" + std::to_string(InspectPort(config.inspect_port, id)));
+    ++at;
+  }
+  if (!agent_path.empty()) {
+    at = arguments.insert(at, agent_path);
+    arguments.insert(at, "--require");
+  }
+  return arguments;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Prepare(uv::Loop& loop, WorkerId id,
+                                                              SlotNumber slot, Events events) {
+  std::unique_ptr<WorkerProcess> worker(new WorkerProcess(loop, id, slot, std::move(events)));
+  SocketPair channel = MakeSocketPair(SOCK_STREAM);
+  if (!channel.first) return SystemError("make an IPC channel", errno);
+  worker->channel_fd_ = std::move(channel.first);
+  worker->their_channel_ = std::move(channel.second);
+  if (Status made = MakePipe(worker->output_, worker->their_output_); !made) return made.error();
+  if (Status made = MakePipe(worker->errors_, worker->their_errors_); !made) return made.error();
+  return worker;
+}
+
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Adopt(
+    uv::Loop& loop, WorkerId id, SlotNumber slot, const WorkerFacts& facts, UniqueFd channel,
+    UniqueFd output, UniqueFd errors, Events events) {
+  std::unique_ptr<WorkerProcess> worker(new WorkerProcess(loop, id, slot, std::move(events)));
+  worker->facts_ = facts;
+  worker->adopted_ = true;
+  worker->channel_fd_ = std::move(channel);
+  worker->output_ = std::move(output);
+  worker->errors_ = std::move(errors);
+  worker->pidfd_ = OpenProcess(facts.process);
+  if (!worker->pidfd_) {
+    return Error{ErrorCode::kNotFound, "pid " + std::to_string(facts.process.pid) +
+                                           " is gone or belongs to another process"};
+  }
+  return worker;
+}
+
+Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironment& environment) {
+  SpawnOptions options;
+  options.program = config.program;
+  options.arguments = Arguments(config, environment.agent_path, id_);
+  options.environment = config.environment;
+  options.environment.push_back(std::string(kCookieVariable) + "=" + environment.cookie + "." +
+                                std::to_string(id_));
+  options.environment.push_back("SLC_SLOT=" + std::to_string(slot_ - 1));
+  options.environment.push_back("NODE_APP_INSTANCE=" + std::to_string(slot_ - 1));
+  options.descriptors = {{their_output_.get(), STDOUT_FILENO},
+                         {their_errors_.get(), STDERR_FILENO}};
+  if (config.node) {
+    options.environment.push_back("NODE_UNIQUE_ID=" + std::to_string(id_));
+    options.environment.push_back("NODE_CHANNEL_FD=" + std::to_string(kChannelFd));
+    options.environment.push_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
+    options.descriptors.emplace_back(their_channel_.get(), kChannelFd);
+  }
+  options.working_directory = config.working_directory;
+  if (config.has_run_as) {
+    options.run_as = RunAs{config.uid, config.gid, {config.groups.begin(), config.groups.end()}};
+  }
+  options.nofile = environment.nofile;
+  auto spawned = Spawn(options);
+  // Whatever happened, the worker's ends must not stay open here: the end of a pipe or channel is seen
+  // only when the last writer is gone.
+  their_channel_.reset();
+  their_output_.reset();
+  their_errors_.reset();
+  if (!config.node) channel_fd_.reset();
+  if (!spawned) return spawned.error();
+  facts_.process = spawned->identity;
+  facts_.started_wall = WallNow();
+  pidfd_ = std::move(spawned->pidfd);
+  return Ok();
+}
+
+void WorkerProcess::Watch() {
+  if (channel_fd_) {
+    channel_ = std::make_unique<NodeChannel>(
+        loop_, channel_fd_.get(),
+        NodeChannel::Events{events_.on_line, events_.on_disconnected, events_.on_room});
+  }
+  end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
+    // A pidfd stays readable for ever.
+    end_poll_->Watch(false, false);
+    const auto on_ended = events_.on_ended;
+    on_ended();
+  });
+  end_poll_->Watch(true, false);
+}
+
+std::vector<WorkerProcess::Kept> WorkerProcess::KeptFds() const {
+  std::vector<Kept> kept;
+  if (channel_fd_) kept.push_back({link::WorkerFdName(id_, "channel"), channel_fd_.get()});
+  if (output_) kept.push_back({link::WorkerFdName(id_, "stdout"), output_.get()});
+  if (errors_) kept.push_back({link::WorkerFdName(id_, "stderr"), errors_.get()});
+  return kept;
+}
+
+}  // namespace slc

@@ -1,0 +1,102 @@
+// WorkerProcess: one worker as the operating system sees it: its process, its IPC channel, the read ends
+// of its output pipes. Made before the process exists, so that slcd can keep duplicates of the
+// descriptors from before its first instruction.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/process.h"
+#include "common/base/result.h"
+#include "common/base/spawn.h"
+#include "common/base/unique_fd.h"
+#include "common/model/generation.h"
+#include "common/model/instance.h"
+#include "common/uv/loop.h"
+#include "common/uv/poll.h"
+#include "daemon/master/core/readiness.h"
+#include "daemon/master/node_channel.h"
+
+namespace slc {
+
+// What is the same for all workers of an instance.
+struct SpawnEnvironment {
+  std::string cookie;       // of the instance
+  std::string agent_path;   // preloaded into Node; empty: none
+  rlimit nofile{};          // what slcd was started with
+};
+
+class WorkerProcess {
+ public:
+  struct Events {
+    std::function<void(std::string_view line)> on_line;
+    std::function<void()> on_disconnected;
+    std::function<void()> on_room;
+    std::function<void()> on_ended;   // the process has ended; may destroy the WorkerProcess
+  };
+
+  // Pipes and channel for a worker that is about to be spawned.
+  static Result<std::unique_ptr<WorkerProcess>> Prepare(uv::Loop& loop, WorkerId id,
+                                                        SlotNumber slot, Events events);
+  // A worker that lives already, with the descriptors its last master left. The channel may be empty.
+  static Result<std::unique_ptr<WorkerProcess>> Adopt(uv::Loop& loop, WorkerId id, SlotNumber slot,
+                                                      const WorkerFacts& facts, UniqueFd channel,
+                                                      UniqueFd output, UniqueFd errors,
+                                                      Events events);
+
+  // Executes it. On failure there is no process.
+  Status Start(const GenerationConfig& config, const SpawnEnvironment& environment);
+  // Begins to deliver events.
+  void Watch();
+
+  // False if it is gone.
+  bool Signal(int signal) { return SignalProcess(pidfd_, signal); }
+  // Wait status, if it was our child.
+  std::optional<int> ReapStatus() { return Reap(pidfd_); }
+  bool ended() const { return HasEnded(pidfd_, 0); }
+
+  WorkerId id() const { return id_; }
+  SlotNumber slot() const { return slot_; }
+  WorkerFacts& facts() { return facts_; }
+  const WorkerFacts& facts() const { return facts_; }
+  NodeChannel* channel() { return channel_.get(); }
+  bool adopted() const { return adopted_; }
+
+  // Descriptors that slcd keeps, with the names it keeps them under.
+  struct Kept {
+    std::string name;
+    int fd;
+  };
+  std::vector<Kept> KeptFds() const;
+  int output_fd() const { return output_.get(); }
+  int errors_fd() const { return errors_.get(); }
+
+  std::unique_ptr<ReadinessJudge> judge;   // while starting
+  std::vector<std::string> failed_listens;  // why a listen was refused, for people
+
+ private:
+  WorkerProcess(uv::Loop& loop, WorkerId id, SlotNumber slot, Events events)
+      : loop_(loop), id_(id), slot_(slot), events_(std::move(events)) {}
+
+  uv::Loop& loop_;
+  WorkerId id_;
+  SlotNumber slot_;
+  Events events_;
+  WorkerFacts facts_;
+  bool adopted_ = false;
+  UniqueFd channel_fd_;
+  UniqueFd output_;
+  UniqueFd errors_;
+  UniqueFd pidfd_;
+  // The worker's ends, until it is started.
+  UniqueFd their_channel_;
+  UniqueFd their_output_;
+  UniqueFd their_errors_;
+  std::unique_ptr<NodeChannel> channel_;
+  std::unique_ptr<uv::Poll> end_poll_;
+};
+
+}  // namespace slc

@@ -1,0 +1,50 @@
+// Store: the wishes on disk, one small JSON file per service: services/ID.json.
+//
+// A file is replaced atomically and carries a checksum; the one before is kept as ID.json.prev. A file
+// that cannot be read is set aside as ID.json.bad and reported, the other services start.
+// All calls block: Load at start, Save and Remove on the disk thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/model/service.h"
+
+namespace slc {
+
+struct Quarantined {
+  ServiceId id = 0;
+  std::string file;     // where it was set aside
+  std::string reason;
+};
+
+struct LoadedWishes {
+  std::vector<Wish> wishes;
+  std::vector<Quarantined> quarantined;
+  std::vector<std::string> notes;   // e.g. that a previous version was used
+};
+
+class Store {
+ public:
+  // `services`: the open directory; not owned.
+  explicit Store(int services) : services_(services) {}
+
+  Result<LoadedWishes> Load() const;
+  // Durable when it returns without an error.
+  Status Save(const Wish& wish) const;
+  Status Remove(ServiceId id) const;
+
+  // Pure halves of Load and Save.
+  static std::string Encode(const Wish& wish);
+  static Result<Wish> Decode(const std::string& text);
+
+ private:
+  int services_;
+};
+
+// A counter in a file of `directory`, raised durably: no two daemons of a home have the same epoch.
+Result<Epoch> RaiseEpoch(int directory);
+
+}  // namespace slc

@@ -1,0 +1,144 @@
+#include "daemon/views.h"
+
+#include <algorithm>
+
+namespace slc {
+namespace {
+
+std::vector<std::string> Addresses(const InstanceState& state, const WorkerFacts& worker) {
+  std::vector<std::string> shown;
+  for (const std::string& key : worker.keys) {
+    for (const ListenerFacts& listener : state.listeners) {
+      if (listener.key == key) shown.push_back(DescribeListener(listener));
+    }
+  }
+  shown.insert(shown.end(), worker.own_listeners.begin(), worker.own_listeners.end());
+  return shown;
+}
+
+ProcessView MasterView(const InstanceState& state, bool adopting, Millis now) {
+  ProcessView master;
+  master.pid = state.master.pid;
+  master.state = adopting ? "adopting" : "ready";
+  master.generation = state.fleet.wish.generation;
+  master.started_wall = state.master_started_wall;
+  master.uptime = std::max<Millis>(0, WallNow() - state.master_started_wall);
+  (void)now;
+  return master;
+}
+
+ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker, Millis now) {
+  ProcessView view;
+  view.worker = worker.id;
+  view.slot = worker.slot;
+  view.generation = worker.generation;
+  view.state = Name(worker.state);
+  view.uptime = std::max<Millis>(0, now - worker.spawned_at);
+  const auto facts = state.workers.find(worker.id);
+  if (facts != state.workers.end()) {
+    view.pid = facts->second.process.pid;
+    view.started_wall = facts->second.started_wall;
+    // What a starting worker has opened does not serve yet, a leaving one gets nothing new.
+    if (worker.state == WorkerState::kReady) view.listening = Addresses(state, facts->second);
+  }
+  const auto slot = state.fleet.slots.find(worker.slot);
+  if (slot != state.fleet.slots.end()) {
+    view.restarts = slot->second.restarts;
+    view.reason = slot->second.last_exit;
+  }
+  return view;
+}
+
+void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
+  for (const auto& [number, slot] : state.fleet.slots) {
+    const bool taken = std::any_of(
+        state.fleet.workers.begin(), state.fleet.workers.end(),
+        [&, wanted = number](const auto& entry) { return entry.second.slot == wanted; });
+    if (taken) continue;
+    SlotView idle;
+    idle.slot = number;
+    idle.state = slot.finished ? "finished" : slot.failures > 0 ? "backoff" : "waiting";
+    idle.retry_in = slot.retry_at > now ? slot.retry_at - now : 0;
+    idle.restarts = slot.restarts;
+    idle.reason = slot.last_exit;
+    view.idle_slots.push_back(idle);
+  }
+}
+
+std::string BackoffReason(const ServiceView& view) {
+  const SlotView* next = nullptr;
+  for (const SlotView& slot : view.idle_slots) {
+    if (slot.state == "backoff" && (next == nullptr || slot.retry_in < next->retry_in)) next = &slot;
+  }
+  if (next != nullptr) {
+    return next->reason + "; next try in " + FormatSpan(next->retry_in);
+  }
+  for (const ProcessView& process : view.processes) {
+    if (process.state == "starting" && !process.reason.empty()) {
+      return process.reason + "; trying again now";
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+ServiceView MakeView(const ViewInput& input) {
+  const Wish& wish = *input.wish;
+  ServiceView view;
+  view.id = wish.id;
+  view.name = wish.spec.name;
+  view.directory = wish.spec.directory;
+  view.script = wish.spec.script;
+  view.wanted = wish.run;
+  view.size = FormatSize(wish.size);
+  view.generation = wish.generation;
+  if (const auto port = EffectivePort(wish)) view.port = *port;
+  view.environment = wish.spec.environment;
+  view.log_directory = input.log_directory;
+  view.run_as = wish.spec.run_as;
+  view.facts_age = input.silent_for;
+  const std::uint32_t size = wish.size == kSizeCpu ? input.cpus : wish.size;
+  view.cluster_size = wish.run ? size : 0;
+  if (wish.spec.directory.empty()) view.state = "new";
+  else if (input.state == nullptr) view.state = wish.run ? "starting" : "stopped";
+  if (input.state == nullptr) {
+    if (input.adopting) view.state = "adopting";
+    if (wish.run && !input.launching && !input.adopting) {
+      view.state = "stopped";
+      view.reason = "its master was stopped by a signal; start it with: slc ctl restart " + view.name;
+    }
+    return view;
+  }
+  const InstanceState& state = *input.state;
+  view.state = input.adopting ? "adopting" : InstancePhase(state.fleet);
+  view.processes.push_back(MasterView(state, input.adopting, input.now));
+  for (const auto& [id, worker] : state.fleet.workers) {
+    view.processes.push_back(WorkerView(state, worker, input.now));
+    const auto facts = state.workers.find(id);
+    if (facts != state.workers.end() && !facts->second.agent_version.empty()) {
+      view.agent_version = facts->second.agent_version;
+    }
+  }
+  AddIdleSlots(state, input.now, view);
+  if (state.fleet.failure && view.state != "stopped" && view.state != "stopping") {
+    const FleetFailure& failure = *state.fleet.failure;
+    const bool rolled_back = state.fleet.failed == failure.generation;
+    if (rolled_back) {
+      view.reason = "generation " + std::to_string(failure.generation) +
+                    " did not come up: " + failure.reason + "; older workers go on serving";
+    } else if (view.state == "failed") {
+      view.reason = failure.reason;
+      // The order has failed, but the restart policy goes on trying.
+      const std::string retry = BackoffReason(view);
+      if (!retry.empty()) {
+        view.state = "backoff";
+        view.reason = retry;
+      }
+    }
+  }
+  if (view.state == "backoff" && view.reason.empty()) view.reason = BackoffReason(view);
+  return view;
+}
+
+}  // namespace slc

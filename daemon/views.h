@@ -1,0 +1,26 @@
+// Views: what a client is shown of a service, made from its wish and the facts of its master. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/model/instance.h"
+#include "common/model/service.h"
+#include "common/model/view.h"
+
+namespace slc {
+
+struct ViewInput {
+  const Wish* wish = nullptr;
+  const InstanceState* state = nullptr;  // nullptr: no master
+  bool adopting = false;
+  bool launching = false;                // a master is being started
+  Millis silent_for = 0;
+  std::string log_directory;
+  unsigned cpus = 1;
+  Millis now = 0;                        // BOOTTIME
+};
+
+ServiceView MakeView(const ViewInput& input);
+
+}  // namespace slc

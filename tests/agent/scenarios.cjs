@@ -1,0 +1,658 @@
+'use strict';
+
+// node scenarios.cjs --list | node scenarios.cjs NAME
+// Each scenario gets a fresh process (see harness.cjs); what it returns is printed behind its name.
+
+const assert = require('assert');
+const { execFile, fork } = require('child_process');
+const fs = require('fs');
+const http2 = require('http2');
+const net = require('net');
+const os = require('os');
+const path = require('path');
+const { Duplex } = require('stream');
+const tls = require('tls');
+const { AGENT, Client, app, certificateDir, longestStall, now, sleep, start, until } = require('./harness.cjs');
+
+const LINGER = 400;
+const SLACK = 300; // ms a close may come late; too little for a second linger
+const [MAJOR] = process.versions.node.split('.').map(Number);
+
+const scenarios = {};
+const http = (env) => start(app('app.cjs'), env).listening();
+const https = (env) => http({ PROTO: 'https', TLS_DIR: certificateDir(), ...env });
+const SECURE = { secure: true };
+
+// An idle connection closes `linger` ms after the last activity, to be seen as a FIN without an RST.
+function assertLingered(fin, since, linger = LINGER) {
+  const ms = Math.round(fin - since);
+  assert(ms >= linger - 2, `closed too early: ${ms} ms after the last activity`);
+  assert(ms <= linger + SLACK + 2 * longestStall(), `closed too late: ${ms} ms after the last activity`);
+  return `${ms} ms`;
+}
+const saysClose = (answer) => assert.match(answer.headers.connection || '', /\bclose\b/);
+const saysKeepAlive = (answer) => assert.strictEqual(answer.headers.connection, 'keep-alive');
+
+// A connection that is idle from now on: when it has been closed, the agent has looked at all others too.
+async function idleCompanion(worker, options) {
+  const companion = await Client.open(worker.port, options);
+  saysKeepAlive(await companion.get('/'));
+  return companion;
+}
+
+scenarios['idle keep-alive connection is closed after the linger, not before'] = async () => {
+  const worker = await http();
+  const client = await idleCompanion(worker);
+  worker.drain(LINGER);
+  const took = assertLingered(await client.fin(), worker.drainedAt);
+  await worker.gone();
+  assert(worker.disconnectedAt - client.finAt < SLACK, 'channel closes as soon as the last connection is gone');
+  return took;
+};
+
+scenarios['request within the linger is answered with Connection: close'] = async () => {
+  const worker = await http();
+  const client = await idleCompanion(worker);
+  worker.drain(LINGER);
+  await worker.ping();
+  saysClose(await client.get('/'));
+  await client.fin();
+  assert.strictEqual(client.answers.length, 2);
+  await worker.gone();
+};
+
+scenarios['headers set by the app in any way say close while draining'] = async () => {
+  const worker = await http();
+  const urls = ['/', '/set', '/object', '/array', '/removed', '/close', '/426', '/stream'];
+  const clients = await Promise.all(urls.map(() => idleCompanion(worker)));
+  worker.frame(LINGER);
+  await worker.ping();
+  for (const [i, url] of urls.entries()) clients[i].send(url);
+  await until('stream begun', () => clients[7].buffer.length);
+  worker.release();
+  const answers = await Promise.all(clients.map((client) => client.next()));
+  worker.disconnect();
+  answers.forEach(saysClose);
+  answers.forEach((answer) => assert(!answer.headers['keep-alive']));
+  assert.strictEqual(answers[3].headers['x-mine'], '1');
+  assert.match(answers[6].headers.connection, /upgrade/i);
+  assert.deepStrictEqual(answers.map((a) => a.body), ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'begin end']);
+  await Promise.all(clients.map((client) => client.fin()));
+  await worker.gone();
+};
+
+// Clients go on during a rolling replacement: everything sent is answered, and no connection ends without notice.
+async function roll(clients, think) {
+  const [old, next] = [await http(), await http()];
+  assert.strictEqual(old.port, next.port);
+  const count = { sent: 0, answered: 0, told: 0, unannounced: 0, lost: [] };
+  let stopped = false;
+  const run = async () => {
+    while (!stopped) {
+      const client = await Client.open(old.port);
+      for (let goOn = true; goOn && !stopped;) {
+        count.sent++;
+        const answer = await client.get('/').catch((error) => count.lost.push(String(error)) && null);
+        if (!answer) break;
+        count.answered++;
+        if (think) await sleep(Math.random() * think);
+        goOn = answer.headers.connection !== 'close';
+        if (!goOn) count.told++;
+        else if (!client.open) { count.unannounced++; goOn = false; }
+      }
+      client.close();
+    }
+  };
+  const load = Promise.all(Array.from({ length: clients }, run));
+  await until('load', () => count.answered >= clients * 3);
+  old.drain(600);
+  await until('old worker gone', () => old.exit);
+  const at = count.answered;
+  await until('load on the new worker', () => count.answered >= at + clients * 2);
+  stopped = true;
+  await load;
+  assert.deepStrictEqual([count.lost, count.unannounced, count.sent - count.answered], [[], 0, 0]);
+  assert(count.told >= 1, 'the old worker had no client: nothing was tested');
+  await old.gone();
+  next.drain(0);
+  await next.gone();
+  const took = Math.round(old.disconnectedAt - old.drainedAt);
+  return `${count.answered} requests, ${count.told} told to close, drained in ${took} ms`;
+}
+scenarios['20 busy clients without think time lose nothing'] = () => roll(20, 0);
+scenarios['40 busy clients with 0-300 ms think time lose nothing'] = () => roll(40, 300);
+
+scenarios['connection that never sent a byte is closed after the linger'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  await idleCompanion(worker).then((other) => other.close()); // so the worker has accepted both
+  worker.drain(LINGER);
+  const took = assertLingered(await client.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['half-sent header is waited for'] = async () => {
+  const worker = await http();
+  const half = await Client.open(worker.port);
+  half.write('GET / HTTP/1.1\r\nHo');
+  const companion = await idleCompanion(worker);
+  worker.drain(LINGER);
+  await companion.fin();
+  assert(half.open);
+  half.write('st: test\r\n\r\n');
+  const answer = await half.next();
+  assert.strictEqual(answer.body, 'ok');
+  saysClose(answer);
+  await half.fin();
+  await worker.gone();
+};
+
+scenarios['1 MB upload in progress is finished'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  client.send('/upload', { method: 'POST', headers: { 'Content-Length': 1 << 20 }, body: 'x'.repeat(1 << 19) });
+  const companion = await idleCompanion(worker);
+  worker.drain(LINGER);
+  await companion.fin();
+  client.write('x'.repeat(1 << 19));
+  const answer = await client.next();
+  assert.strictEqual(answer.body, String(1 << 20));
+  saysClose(answer);
+  await client.fin();
+  await worker.gone();
+};
+
+scenarios['answer given before the upload is complete is not cut off by an RST'] = async () => {
+  const worker = await http();
+  const client = await idleCompanion(worker);
+  worker.frame(3000);
+  await worker.ping();
+  client.socket.pause(); // a client that reads only when it has sent everything, more than the socket buffers hold
+  const size = 32 << 20;
+  client.send('/early', { method: 'POST', headers: { 'Content-Length': size }, body: 'x' });
+  await until('answer given', () => worker.messages.includes('early'));
+  worker.disconnect();
+  client.write('x'.repeat(size - 1));
+  await until('upload', () => client.socket.writableLength === 0 || client.error);
+  const uploaded = now();
+  client.socket.resume();
+  const answer = await client.next();
+  assert.strictEqual(answer.status, 403);
+  saysClose(answer);
+  const took = (await client.fin()) - uploaded;
+  assert(took < 1500, `a client that was told to go has no linger: ${took} ms`);
+  await until('end without an error', () => client.closed);
+  assert.ifError(client.error);
+  await worker.gone();
+};
+
+scenarios['long answer whose headers were sent is finished, the next one says close'] = async () => {
+  const worker = await http();
+  const clients = [await Client.open(worker.port), await Client.open(worker.port)];
+  for (const client of clients) {
+    client.send('/stream');
+    await until('begin', () => client.buffer.includes('begin '));
+  }
+  const companion = await idleCompanion(worker);
+  worker.frame(LINGER);
+  await companion.fin();
+  worker.release();
+  const released = now();
+  for (const client of clients) {
+    const answer = await client.next();
+    assert.strictEqual(answer.body, 'begin end');
+    saysKeepAlive(answer);
+  }
+  saysClose(await clients[0].get('/'));
+  worker.disconnect();
+  const took = assertLingered(await clients[1].fin(), released);
+  await clients[0].fin();
+  await worker.gone();
+  return `then idle for ${took}`;
+};
+
+scenarios['answers in progress without sent headers say close'] = async () => {
+  const worker = await http();
+  const clients = [await Client.open(worker.port), await Client.open(worker.port)];
+  clients[0].send('/hold');
+  clients[1].send('/stored');
+  await idleCompanion(worker);
+  worker.drain(LINGER);
+  worker.worker.process.send('release');
+  await until('answers', () => clients.every((client) => client.answers.length || client.finAt));
+  assert.deepStrictEqual(clients.map((client) => client.answers[0].body), ['held', 'stored']);
+  clients.forEach((client) => saysClose(client.answers[0]));
+  await worker.gone();
+};
+
+scenarios['pipelined requests are all answered, the last one says close'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  client.send('/hold').send('/stored').send('/');
+  await idleCompanion(worker).then((other) => other.close());
+  worker.frame(LINGER);
+  await worker.ping();
+  client.send('/');
+  await idleCompanionDraining(worker);
+  worker.release();
+  const answers = [await client.next(), await client.next(), await client.next(), await client.next()];
+  assert.deepStrictEqual(answers.map((a) => a.body), ['held', 'stored', 'ok', 'ok']);
+  assert.deepStrictEqual(answers.map((a) => a.headers.connection === 'close'), [false, false, false, true]);
+  worker.disconnect();
+  await client.fin();
+  await worker.gone();
+};
+
+// A round trip on a new connection: what other clients sent before has been read.
+async function idleCompanionDraining(worker, options) {
+  const client = await Client.open(worker.port, options);
+  saysClose(await client.get('/'));
+  return client;
+}
+
+scenarios['request that waits in the socket buffer at the deadline is served'] = async () => {
+  const worker = await http();
+  const clients = [];
+  for (let i = 0; i < 20; i++) clients.push(await idleCompanion(worker));
+  const blocker = await Client.open(worker.port);
+  worker.frame(LINGER);
+  await worker.ping();
+  blocker.send('/block', { headers: { 'x-ms': LINGER + 300 } }); // the deadline passes within
+  await until('blocking', () => worker.messages.includes('blocking'));
+  const answers = await Promise.all(clients.map((client) => client.get('/')));
+  answers.forEach(saysClose);
+  worker.disconnect();
+  await Promise.all(clients.map((client) => client.fin()));
+  await worker.gone();
+};
+
+scenarios['upgraded connection is left open'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  const answer = await client.get('/', { headers: { Connection: 'Upgrade', Upgrade: 'echo' } });
+  assert.strictEqual(answer.status, 101);
+  const companion = await idleCompanion(worker);
+  worker.drain(LINGER);
+  await companion.fin();
+  client.write('still there?');
+  await until('echo', () => client.buffer.includes('still there?') || client.finAt);
+  assert(client.open);
+  assert(!worker.disconnectedAt && !worker.exit);
+  client.socket.end();
+  await worker.gone();
+};
+
+scenarios['long poll is left open'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  client.send('/hold');
+  const companion = await idleCompanion(worker);
+  worker.drain(LINGER);
+  await companion.fin();
+  assert(client.open && !worker.disconnectedAt && !worker.exit);
+  client.socket.end();
+  await worker.gone();
+};
+
+scenarios['plain net server is left alone'] = async () => {
+  const worker = await http({ PROTO: 'net' });
+  const client = await Client.open(worker.port);
+  client.raw = true;
+  client.write('a');
+  await until('echo', () => client.buffer.includes('a'));
+  worker.worker.send('second');
+  const { second } = await until('http server', () => worker.messages.find((m) => m.second));
+  const companion = await idleCompanion({ port: second });
+  worker.drain(LINGER);
+  await companion.fin();
+  client.write('b');
+  await until('echo', () => client.buffer.includes('b') || client.finAt);
+  assert(client.open);
+  client.socket.end();
+  await worker.gone();
+};
+
+scenarios['connections fed to an http server that does not listen are drained'] = async () => {
+  const worker = await http({ PROTO: 'mux' });
+  const [idle, busy] = [await idleCompanion(worker), await idleCompanion(worker)];
+  worker.drain(LINGER);
+  await worker.ping();
+  saysClose(await busy.get('/'));
+  const took = assertLingered(await idle.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['connections and servers born after the drain frame are served and told'] = async () => {
+  const worker = await http();
+  worker.frame(LINGER);
+  await worker.ping();
+  const client = await Client.open(worker.port);
+  const silent = await Client.open(worker.port);
+  saysClose(await client.get('/'));
+  worker.worker.send('second');
+  const { second } = await until('second server', () => worker.messages.find((m) => m.second));
+  const other = await Client.open(second);
+  saysClose(await other.get('/'));
+  worker.disconnect();
+  await Promise.all([client.fin(), silent.fin(), other.fin()]);
+  await worker.gone();
+};
+
+scenarios['response prototypes as Express swaps them'] = async () => {
+  const worker = await http({ PROTO: 'express' });
+  const [client, idle] = [await idleCompanion(worker), await idleCompanion(worker)];
+  worker.drain(LINGER);
+  await worker.ping();
+  saysClose(await client.get('/'));
+  const took = assertLingered(await idle.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['keepAliveTimeout 0: the linger counts'] = async () => {
+  const worker = await http({ KEEP_ALIVE_TIMEOUT: 0 });
+  const client = await idleCompanion(worker);
+  worker.drain(LINGER);
+  const took = assertLingered(await client.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['unix socket'] = async () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'slc-agent-'));
+  process.on('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
+  const worker = start(app('app.cjs'), { UNIX_PATH: `${dir}/sock` });
+  await until('listening', () => worker.worker.state === 'listening' || worker.exit);
+  const client = await idleCompanion({ port: `${dir}/sock` });
+  worker.drain(LINGER);
+  const took = assertLingered(await client.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['https: idle, busy, in handshake and never used'] = async () => {
+  const worker = await https();
+  const idle = await idleCompanion(worker, SECURE);
+  const busy = await idleCompanion(worker, SECURE);
+  const unused = await Client.open(worker.port, SECURE);
+  const silent = await Client.open(worker.port);
+  const late = net.connect(worker.port, '127.0.0.1'); // TCP now, TLS only while the worker drains
+  await until('connected', () => !late.connecting);
+  await idleCompanion(worker, SECURE).then((other) => other.close());
+  worker.drain(LINGER);
+  await worker.ping();
+  saysClose(await busy.get('/'));
+  const secured = tls.connect({ socket: late, rejectUnauthorized: false });
+  let text = '';
+  secured.on('data', (data) => { text += data; }).on('error', (error) => { text += error; });
+  secured.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await until('answer after a late handshake', () => /Connection: close[^]*ok$/.test(text));
+  const took = assertLingered(await idle.fin(), worker.drainedAt);
+  assertLingered(await unused.fin(), worker.drainedAt);
+  assertLingered(await silent.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['https: half-sent header is waited for'] = async () => {
+  const worker = await https();
+  const half = await Client.open(worker.port, SECURE);
+  half.write('GET / HTTP/1.1\r\nHo');
+  const companion = await idleCompanion(worker, SECURE);
+  worker.drain(LINGER);
+  await companion.fin();
+  half.write('st: test\r\n\r\n');
+  saysClose(await half.next());
+  await half.fin();
+  await worker.gone();
+};
+
+scenarios['https: half a TLS record is an activity'] = async () => {
+  const worker = await https();
+  let hold = false;
+  let rest;
+  const wire = net.connect(worker.port, '127.0.0.1');
+  const link = new Duplex({
+    read() {},
+    write(chunk, encoding, done) {
+      if (hold) rest = chunk.subarray(chunk.length / 2);
+      wire.write(hold ? chunk.subarray(0, chunk.length / 2) : chunk, done);
+    },
+  });
+  wire.on('data', (data) => link.push(data)).on('end', () => link.push(null));
+  let text = '';
+  const client = tls.connect({ socket: link, rejectUnauthorized: false });
+  client.on('data', (data) => { text += data; }).on('error', (error) => { text += error; });
+  client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await until('answer', () => text.endsWith('ok'));
+  const companion = await idleCompanion(worker, SECURE);
+  worker.drain(LINGER);
+  await sleep(LINGER / 2); // part of the linger, not a synchronisation
+  hold = true;
+  client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await companion.fin();
+  wire.write(rest);
+  await until('second answer and end', () => wire.destroyed);
+  assert.match(text, /Connection: close[^]*ok$/);
+  await worker.gone();
+};
+
+// HTTP/2: GOAWAY comes with the next stream or after the linger; in-flight streams finish.
+async function http2Scenario(worker, url) {
+  const connect = async () => {
+    const session = http2.connect(url, { rejectUnauthorized: false, servername: 'localhost' });
+    session.errors = [];
+    session.on('error', (error) => session.errors.push(error));
+    session.on('goaway', (code) => { session.goawayAt = now(); session.code = code; });
+    session.on('close', () => { session.closedAt = now(); });
+    await until('session', () => session.alpnProtocol || session.errors.length);
+    return session;
+  };
+  const get = (session, target) => {
+    const stream = session.request({ ':path': target });
+    const answer = { body: '' };
+    stream.on('response', (headers) => { answer.status = headers[':status']; });
+    stream.on('data', (data) => { answer.body += data; });
+    stream.on('end', () => { answer.ended = true; });
+    stream.on('error', (error) => { answer.error = error; });
+    stream.end();
+    return answer;
+  };
+  const [flying, idle, used, young] = [await connect(), await connect(), await connect(), await connect()];
+  const held = get(flying, '/stream');
+  await until('begin', () => held.body === 'begin ');
+  for (const session of [idle, used]) {
+    const first = get(session, '/');
+    await until('first answer', () => first.ended);
+  }
+  worker.frame(LINGER);
+  await worker.ping();
+  const newborn = await connect();
+  worker.disconnect();
+  await worker.ping();
+  const all = [flying, idle, used, young, newborn];
+  const answers = [get(used, '/'), get(young, '/'), get(newborn, '/')]; // no GOAWAY yet: served
+  await until('answers', () => answers.every((answer) => answer.ended || answer.error));
+  for (const { status, body, error } of answers) assert.deepStrictEqual([status, body, error], [200, 'ok', undefined]);
+  await until('GOAWAY', () => all.every((session) => session.goawayAt));
+  const took = assertLingered(idle.goawayAt, worker.drainedAt);
+  assert(used.goawayAt < idle.goawayAt, 'GOAWAY comes with the next stream');
+  assert(!held.ended && !flying.closedAt);
+  worker.release();
+  await until('all closed', () => all.every((session) => session.closedAt));
+  assert.deepStrictEqual([held.status, held.body, held.error], [200, 'begin end', undefined]);
+  for (const session of all) assert.deepStrictEqual([session.code, session.errors], [0, []]);
+  await worker.gone();
+  return took;
+}
+scenarios['http2 over TLS: streams in flight finish'] = async () => {
+  const worker = await http({ PROTO: 'h2', TLS_DIR: certificateDir() });
+  return http2Scenario(worker, `https://127.0.0.1:${worker.port}`);
+};
+scenarios['http2 in clear: streams in flight finish'] = async () => {
+  const worker = await http({ PROTO: 'h2c' });
+  return http2Scenario(worker, `http://127.0.0.1:${worker.port}`);
+};
+scenarios['http2 with allowHTTP1: its HTTP/1 clients'] = async () => {
+  const worker = await http({ PROTO: 'h2', TLS_DIR: certificateDir() });
+  const [idle, busy] = [await idleCompanion(worker, SECURE), await idleCompanion(worker, SECURE)];
+  worker.drain(LINGER);
+  await worker.ping();
+  saysClose(await busy.get('/'));
+  const took = assertLingered(await idle.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['disconnect without a drain frame: linger 500'] = async () => {
+  const worker = await http();
+  const [idle, busy] = [await idleCompanion(worker), await idleCompanion(worker)];
+  worker.disconnect();
+  await worker.ping();
+  saysClose(await busy.get('/'));
+  const took = assertLingered(await idle.fin(), worker.drainedAt, 500);
+  await worker.gone();
+  return took;
+};
+
+scenarios['app that closes its server on shutdown'] = async () => {
+  const worker = await http({ CLOSE_ON_SHUTDOWN: 1 });
+  const [idle, busy] = [await idleCompanion(worker), await idleCompanion(worker)];
+  worker.frame(LINGER);
+  worker.worker.send('shutdown');
+  await until('shutdown seen', () => worker.seenByApp().includes('shutdown'));
+  saysClose(await busy.get('/'));
+  worker.disconnect();
+  const took = assertLingered(await idle.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['app without timers or message listeners exits by itself'] = async () => {
+  const worker = await http({ NO_MESSAGES: 1 });
+  const client = await idleCompanion(worker);
+  worker.drain(LINGER);
+  await client.fin();
+  await worker.gone();
+  return `${Math.round(worker.exitedAt - client.finAt)} ms after the FIN`;
+};
+
+scenarios['ES module app'] = async () => {
+  const worker = await start(app('app.mjs')).listening();
+  const [idle, busy] = [await idleCompanion(worker), await idleCompanion(worker)];
+  worker.drain(LINGER);
+  await worker.ping();
+  const answer = await busy.get('/');
+  assert.strictEqual(answer.body, 'esm');
+  saysClose(answer);
+  const took = assertLingered(await idle.fin(), worker.drainedAt);
+  await worker.gone();
+  return took;
+};
+
+scenarios['the app sees nothing of the agent'] = async () => {
+  const seen = async (env, agent) => {
+    const worker = start(app('mirror.cjs'), env, agent);
+    const mirror = await until('mirror', () => worker.messages[0]);
+    worker.disconnect();
+    await worker.gone();
+    return mirror;
+  };
+  const withAgent = await seen();
+  assert.strictEqual(withAgent.active, 'yes');
+  const without = await seen({}, false);
+  assert.strictEqual(without.active, 'no');
+  assert.deepStrictEqual(withAgent.listeners, without.listeners);
+  assert.deepStrictEqual(withAgent.env, without.env);
+  assert.strictEqual(withAgent.globals, without.globals);
+
+  const worker = await http();
+  worker.drain(0);
+  await worker.gone();
+  assert.deepStrictEqual(worker.seenByApp(), ['shutdown', { cmd: 'CLUSTER_CONTROL_shutdown' }]);
+};
+
+scenarios['says hello once, and nothing of a listen through the primary'] = async () => {
+  const worker = await http();
+  await worker.ping();
+  assert.deepStrictEqual(worker.agentMessages(), [{ cmd: 'NODE_SLC', act: 'hello', version: '1.0.0' }]);
+  worker.drain(0);
+  await worker.gone();
+};
+
+async function ownListen(env, check) {
+  const worker = start(app('app.cjs'), env);
+  const message = await until('listening report', () => worker.agentMessages('listening')[0] || worker.exit);
+  check(message);
+  assert.strictEqual(worker.port, 0, 'the primary does not know');
+  const client = await (message.port > 0 ? idleCompanion(message) : null);
+  worker.drain(LINGER);
+  if (client) assertLingered(await client.fin(), worker.drainedAt);
+  await worker.gone();
+  assert.strictEqual(worker.agentMessages('listening').length, 1);
+}
+scenarios['exclusive listen is reported and drained'] = async () => {
+  await ownListen({ EXCLUSIVE: 1 }, ({ address, port }) => assert(address === '127.0.0.1' && port > 0));
+  const file = path.join(os.tmpdir(), `slc-agent-${process.pid}.sock`);
+  await ownListen({ EXCLUSIVE: 1, UNIX_PATH: file }, ({ address, port }) => assert(address === file && port === -1));
+};
+scenarios['reusePort listen is reported and drained'] = async () => {
+  if (MAJOR < 22) return 'not a feature of this version';
+  return ownListen({ REUSE_PORT: 1 }, ({ address, port }) => assert(address === '127.0.0.1' && port > 0));
+};
+
+scenarios['inactive in a worker thread'] = async () => {
+  const worker = start(app('mirror.cjs'), { MIRROR: 'thread' });
+  const seen = await until('thread', () => worker.messages[0]);
+  assert.strictEqual(seen.active, 'no');
+  assert.strictEqual(worker.agentMessages('hello').length, 1);
+  worker.disconnect();
+  await worker.gone();
+};
+
+scenarios["inactive in the app's forked children, which inherit --require"] = async () => {
+  const worker = start(app('mirror.cjs'), { MIRROR: 'fork' });
+  const { code, out } = await until('child', () => worker.messages[0]);
+  assert.strictEqual(code, 0);
+  assert.strictEqual(JSON.parse(out).active, 'no');
+  worker.disconnect();
+  await worker.gone();
+};
+
+scenarios['inactive outside of a cluster, and the process exits'] = async () => {
+  const mirror = app('mirror.cjs');
+  const env = { ...process.env, MIRROR: 'print' };
+  const run = (args) => new Promise((resolve, reject) => {
+    const done = (error, stdout, stderr) => (error ? reject(error) : resolve(stdout + stderr));
+    execFile(process.execPath, args, { env, timeout: 5000 }, done);
+  });
+  const plain = JSON.parse(await run([mirror]));
+  assert.deepStrictEqual(JSON.parse(await run(['--require', AGENT, mirror])), plain);
+  assert.strictEqual(plain.active, 'no');
+  const child = fork(mirror, { execArgv: ['--require', AGENT], env, silent: true });
+  let out = '';
+  const internal = [];
+  child.stdout.on('data', (data) => { out += data; });
+  child.on('internalMessage', (message) => internal.push(message));
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  assert.deepStrictEqual([code, JSON.parse(out).active, internal], [0, 'no', []]);
+};
+
+module.exports = scenarios;
+
+if (require.main === module) {
+  const [name] = process.argv.slice(2);
+  if (name === '--list') {
+    console.log(JSON.stringify(Object.keys(scenarios)));
+  } else {
+    scenarios[name]().then((detail) => {
+      if (detail) console.log(detail);
+      process.exit(0);
+    }, (error) => {
+      console.log(error.stack);
+      process.exit(1);
+    });
+  }
+}

@@ -1,0 +1,5 @@
+// Lives and never listens.
+'use strict';
+
+console.log('thinking about it');
+setInterval(() => {}, 60000);

@@ -1,0 +1,4 @@
+// Not JavaScript.
+'use strict';
+
+const http = require('http';

@@ -1,0 +1,63 @@
+// The report of a run, as text for people or as one JSON object. Pure.
+//
+// JSON, all times in ms unless the name says seconds; null where there was nothing to measure:
+//   {"passed": bool,            the verdict, as the exit code
+//    "elapsed_seconds": number,
+//    "lanes": [{
+//      "name", "url": string, "mode": "keepalive" | "close",
+//      "balanced": bool,        attempted == ok + failures.total; false would be a bug of ours
+//      "attempted": number,     requests that became due
+//      "sent": number,          of which at least one byte was handed to the kernel
+//      "ok": number,
+//      "failures": {"total", "refused", "reset", "cut", "fin_crossed", "timeout", "non200",
+//                   "bad_body", "other": number},
+//      "closed_between": number,  connections that the server closed while no request was
+//      outstanding,
+//                                 or with an answer that said `Connection: close`; no failure
+//      "reset_between": number,   the same by RST; no failure
+//      "connections_opened": number,
+//      "connect_max_ms": number | null,   TCP and TLS handshake
+//      "latency_ms": {"p50", "p90", "p99", "max": number | null},  of ok answers, first request
+//      byte
+//                                                                  written until last byte read
+//      "longest_gap_ms": number | null,   between two successive ok answers
+//      "elapsed_seconds": number,
+//      "requests_per_second": number,     ok answers
+//      "workers": {VALUE OF x-worker: {"connections": number, "requests": number}, ...},
+//      "first_failures": [{"at_ms": since the start, "connection_age_ms", "requests_on_connection":
+//                          number, "kind": as above, "errno": number, "errno_text", "text":
+//                          string}]
+//    }]}
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "load/options.h"
+#include "load/tally.h"
+
+namespace slc::load {
+
+struct LaneReport {
+  const LaneOptions& options;
+  const Tally& tally;
+  Duration elapsed;
+};
+
+struct RunReport {
+  Duration elapsed{0};
+  std::vector<LaneReport> lanes;
+
+  // No failure of any kind, every lane got an answer, the books balance. "0 failures" of a lane
+  // that never got through to anything would be no proof.
+  bool passed() const;
+};
+
+std::string HumanReport(const RunReport& run);
+// Ends with a newline.
+std::string JsonReport(const RunReport& run);
+
+// `text` as a JSON string with its quotes. Bytes that are not ASCII become \u00XX.
+std::string JsonString(std::string_view text);
+
+}  // namespace slc::load
