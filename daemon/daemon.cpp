@@ -409,7 +409,8 @@ Daemon::Service& Daemon::ServiceOf(ServiceId id) {
         loop_, options_.context, id, wish != nullptr ? wish->spec.name : std::to_string(id),
         InstanceHandle::Events{[this, id](const link::Facts& facts) { OnFacts(id, facts); },
                                [this, id](const Progress& progress) { OnNotice(id, progress); },
-                               [this, id] { OnGone(id); }});
+                               [this, id](const Error& error) { OnLaunchFailed(id, error); },
+                               [this] { ReapChildren(); }, [this, id] { OnGone(id); }});
   }
   return service;
 }
@@ -436,17 +437,38 @@ void Daemon::OnGone(ServiceId id) {
   LeaveWhenAllAreGone();
 }
 
+void Daemon::OnLaunchFailed(ServiceId id, const Error& error) {
+  Service& service = services_[id];
+  const std::vector<Operation> failed = std::move(service.operations);
+  service.operations.clear();
+  for (const Operation& operation : failed) {
+    Fail(id, operation, error.During("start the master"), {});
+  }
+}
+
+void Daemon::Fail(ServiceId id, const Operation& operation, Error error,
+                  std::vector<std::string> log_tail) {
+  if (options_.run && operation.client == 0) {
+    log::Failure(error.message);
+    return EndRun(error.message);
+  }
+  Reply reply = ReplyWith(id, operation.notes);
+  reply.error = std::move(error);
+  reply.log_tail = std::move(log_tail);
+  Answer(operation.client, operation.request, std::move(reply));
+}
+
 void Daemon::Settle(ServiceId id) {
   const auto found = services_.find(id);
   if (found == services_.end()) return;
   Service& service = found->second;
   if (service.finish_removal && !service.instance->has_master()) return FinishRemoval(id);
-  auto& operations = service.operations;
-  operations.erase(std::remove_if(operations.begin(), operations.end(),
-                                  [&](const Operation& operation) {
-                                    return Conclude(id, operation);
-                                  }),
-                   operations.end());
+  // Taken out while they are judged: an answer may set off what leads back here.
+  std::vector<Operation> open;
+  open.swap(service.operations);
+  for (Operation& operation : open) {
+    if (!Conclude(id, operation)) services_[id].operations.push_back(std::move(operation));
+  }
 }
 
 bool Daemon::Conclude(ServiceId id, const Operation& operation) {
@@ -461,11 +483,9 @@ bool Daemon::Conclude(ServiceId id, const Operation& operation) {
   const auto& facts = instance.facts();
   if (!facts || facts->order < operation.order) return false;
   if (facts->phase == "failed" || (facts->failure && facts->failure->order == wish.order)) {
-    Reply reply = ReplyWith(id, operation.notes);
-    const FleetFailure failure = facts->failure.value_or(FleetFailure{});
-    reply.error = Error{ErrorCode::kNotReady, failure.reason};
-    reply.log_tail = facts->log_tail;
-    Answer(operation.client, operation.request, std::move(reply));
+    Fail(id, operation,
+         Error{ErrorCode::kNotReady, facts->failure ? facts->failure->reason : "it did not come up"},
+         facts->log_tail);
     return true;
   }
   if (facts->phase == "running" || facts->phase == "finished") return succeed();
@@ -537,8 +557,11 @@ void Daemon::LeaveWhenAllAreGone() {
 void Daemon::EndRun(const std::string& how) {
   // "exit code 3" or "killed by SIGSEGV (signal 11)": the container ends with what its app ended with.
   const std::size_t bracket = how.find("(signal ");
+  if (exit_code_ != 0 || shutting_down_) return;
   if (StartsWith(how, "exit code ")) {
     exit_code_ = std::atoi(how.c_str() + 10);
+  } else if (bracket == std::string::npos) {
+    exit_code_ = 1;
   } else if (bracket != std::string::npos) {
     exit_code_ = 128 + std::atoi(how.c_str() + bracket + 8);
   }

@@ -89,6 +89,9 @@ class Daemon {
   void OnFacts(ServiceId id, const link::Facts& facts);
   void OnNotice(ServiceId id, const Progress& progress);
   void OnGone(ServiceId id);
+  void OnLaunchFailed(ServiceId id, const Error& error);
+  void Fail(ServiceId id, const Operation& operation, Error error,
+            std::vector<std::string> log_tail);
   void Settle(ServiceId id);
   // Answers an operation if what it asked for has happened or failed. True when it is done with.
   bool Conclude(ServiceId id, const Operation& operation);

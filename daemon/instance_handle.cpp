@@ -106,8 +106,9 @@ void InstanceHandle::Feed(const PlanEvent& event) {
 }
 
 void InstanceHandle::SetWish(const FleetWish& wish) {
+  const bool renewed = wish.order != wish_.order;
   wish_ = wish;
-  Feed(PlanWish{wish.run});
+  Feed(PlanWish{wish.run, renewed});
 }
 
 void InstanceHandle::AddConfig(Generation generation, UniqueFd memfd) {
@@ -151,9 +152,7 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   auto directory = OpenDirectory();
   SocketPair pair = MakeSocketPair(SOCK_SEQPACKET);
   if (!directory || !pair.first) {
-    log::Failure("service " + name_ + ": its master cannot be started: " +
-                 (directory ? std::string(std::strerror(errno)) : directory.error().message));
-    return Feed(MasterLaunched{false});
+    return LaunchFailed(directory ? SystemError("make its link", errno) : directory.error());
   }
   SpawnOptions options;
   options.program = context_.master_program;
@@ -172,8 +171,7 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   auto spawned = Spawn(options);
   pair.second.reset();
   if (!spawned) {
-    log::Failure("service " + name_ + ": " + spawned.error().message);
-    return Feed(MasterLaunched{false});
+    return LaunchFailed(spawned.error());
   }
   master_ = spawned->identity;
   pidfd_ = std::move(spawned->pidfd);
@@ -192,6 +190,12 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   link_->Send(setup);
   if (adopt_) HandOver();
   Feed(MasterLaunched{true});
+}
+
+void InstanceHandle::LaunchFailed(const Error& error) {
+  log::Failure("service " + name_ + ": its master cannot be started: " + error.message);
+  if (events_.on_launch_failed) events_.on_launch_failed(error);
+  Feed(MasterLaunched{false});
 }
 
 void InstanceHandle::HandOver() {
@@ -268,6 +272,7 @@ void InstanceHandle::Watch(const ProcessIdentity&) {
   end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
     end_poll_->Watch(false, false);
     Reap(pidfd_);
+    if (events_.on_reaped) events_.on_reaped();
     if (link_) link_->ReadToEnd();
     if (link_) {
       old_link_ = std::move(link_);

@@ -45,6 +45,8 @@ class InstanceHandle {
   struct Events {
     std::function<void(const link::Facts& facts)> on_facts;
     std::function<void(const Progress& progress)> on_notice;
+    std::function<void(const Error& error)> on_launch_failed;  // it is tried again
+    std::function<void()> on_reaped;  // the master's zombie is gone; others may have hidden behind it
     std::function<void()> on_gone;  // no master any more, and none is to come
   };
 
@@ -83,6 +85,7 @@ class InstanceHandle {
   void Do(const CleanUp& action);
   void Watch(const ProcessIdentity& identity);
   void UseLink(UniqueFd socket);
+  void LaunchFailed(const Error& error);
   void HandOver();
   void OnPacket(link::Packet packet, std::vector<UniqueFd> fds);
   void OnLinkClosed();

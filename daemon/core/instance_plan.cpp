@@ -24,9 +24,8 @@ Millis Pause(int failures) {
 std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
   actions_.clear();
   if (const auto* wish = std::get_if<PlanWish>(&event)) {
-    if (wish->run != run_) left_ = false;
     run_ = wish->run;
-    left_ = left_ && run_;
+    left_ = left_ && run_ && !wish->renewed;
     if (state_ == State::kAbsent && run_ && !launch_pending_ && !left_) {
       failures_ = 0;
       Launch(now, false);

@@ -20,6 +20,7 @@ namespace slc {
 // Facts.
 struct PlanWish {           // what is wanted has changed
   bool run = false;
+  bool renewed = false;     // by a command, as opposed to a repeat
 };
 struct MasterSearched {     // result of looking for a living master at slcd's start
   bool found = false;       // a link was made; its hello is awaited
