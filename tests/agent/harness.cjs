@@ -107,7 +107,7 @@ class Client {
   }
 
   constructor(where, { secure = false } = {}) {
-    Object.assign(this, { buffer: Buffer.alloc(0), answers: [], taken: 0, lastRead: 0 });
+    Object.assign(this, { buffer: Buffer.alloc(0), answers: [], taken: 0 });
     const to = typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1' };
     if (secure) Object.assign(to, { rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
     const connected = () => { this.connected = true; };
@@ -120,7 +120,6 @@ class Client {
   }
 
   #onData(data) {
-    this.lastRead = now();
     this.buffer = Buffer.concat([this.buffer, data]);
     while (!this.raw && this.#parse());
   }

@@ -234,7 +234,7 @@ scenarios['pipelined requests are all answered, the last one says close'] = asyn
   worker.frame(LINGER);
   await worker.ping();
   client.send('/');
-  await idleCompanionDraining(worker);
+  await roundTripWhileDraining(worker);
   worker.release();
   const answers = [await client.next(), await client.next(), await client.next(), await client.next()];
   assert.deepStrictEqual(answers.map((a) => a.body), ['held', 'stored', 'ok', 'ok']);
@@ -245,7 +245,7 @@ scenarios['pipelined requests are all answered, the last one says close'] = asyn
 };
 
 // A round trip on a new connection: what other clients sent before has been read.
-async function idleCompanionDraining(worker, options) {
+async function roundTripWhileDraining(worker, options) {
   const client = await Client.open(worker.port, options);
   saysClose(await client.get('/'));
   return client;
@@ -528,6 +528,21 @@ scenarios['app that closes its server on shutdown'] = async () => {
   const took = assertLingered(await idle.fin(), worker.drainedAt);
   await worker.gone();
   return took;
+};
+
+scenarios['the channel stays open until an app that closed its server has answered'] = async () => {
+  const worker = await http({ CLOSE_ON_SHUTDOWN: 1 });
+  const client = await Client.open(worker.port);
+  client.send('/hold');
+  await worker.ping();
+  worker.frame(LINGER);
+  worker.worker.send('shutdown');
+  await until('shutdown seen', () => worker.seenByApp().includes('shutdown'));
+  worker.disconnect();
+  await worker.ping();
+  worker.release();
+  assert.strictEqual((await client.next()).body, 'held');
+  await worker.gone();
 };
 
 scenarios['app without timers or message listeners exits by itself'] = async () => {

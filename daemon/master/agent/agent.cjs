@@ -4,16 +4,14 @@
 // Node's own cluster `disconnect` closes the listeners but never tells busy keep-alive clients to go away, and from
 // Node 19 on it destroys idle connections at once, racing with a request already in the socket buffer. Once the master
 // says that the worker drains, this file does better. Until then it costs two calls and a map entry per connection and
-// nothing per request. Public events of the servers are the cheapest hook for Node 16 to 24: diagnostics_channel does
-// not show TLS sockets, process._getActiveHandles() misses unref'd ones, a wrapped emit() would cost each request.
+// nothing per request: diagnostics_channel does not show TLS sockets, a wrapped emit() would cost each request.
 
 const VERSION = '1.0.0';
 const TICK = 20; // ms between two looks at the connections while draining: the precision of the linger
 const BATCH = 64; // connections closed per turn of the event loop, see closeIdle()
 const guard = (fn) => (...args) => { try { return fn(...args); } catch { /* better no agent than no app */ } };
 
-// Threads and fork()ed children inherit --require through execArgv. NODE_UNIQUE_ID does not tell a cluster worker, as
-// Node consumes it before preloads run; and in a thread even reading process.connected throws.
+// Threads and fork()ed children inherit --require through execArgv; in a thread even reading process.connected throws.
 if (require('worker_threads').isMainThread && process.connected && require('cluster').worker) guard(install)();
 
 function install() {
@@ -26,13 +24,13 @@ function install() {
   const sessions = new Set(); // HTTP/2
   let linger = 500; // ms; this one is for a `disconnect` that comes without our drain frame
   let draining = false;
+  let open = 0, leave = null; // sockets; set when Node wants to close the channel
   const idle = []; // about to be closed
 
-  // With a callback a broken channel does not become an 'error' event in the app.
   const tell = (fields) => process.connected && send({ cmd: 'NODE_SLC', ...fields }, () => {});
 
-  // net calls this for every kind of listen(), by its public name "to avoid breaking code that wraps this method" (its
-  // own words). A handle that is there beforehand came from the primary.
+  // net calls this for every kind of listen() and keeps the name for those who wrap it. A handle that is there
+  // beforehand came from the primary.
   const listen2 = Server.prototype._listen2;
   Server.prototype._listen2 = function (...args) {
     const bindsItself = !this._handle;
@@ -51,8 +49,8 @@ function install() {
     const at = server.address(); // a path when it is a unix socket
     tell({ act: 'listening', address: at.address || at, port: at.port || -1 });
   });
-  const onConnection = guard((socket) => { connections.set(socket, null); socket.on('close', onClose); });
-  function onClose() { connections.delete(this); }
+  const onConnection = guard((socket) => { connections.set(socket, null); open++; socket.on('close', onClose); });
+  function onClose() { connections.delete(this); if (--open === 0 && leave) leave(); }
   const onSecureConnection = guard((socket) => { connections.delete(socket._parent); onConnection(socket); });
   const onSession = guard((session) => {
     sessions.add(session);
@@ -65,6 +63,9 @@ function install() {
     if (draining) return;
     draining = true;
     setInterval(look, TICK).unref();
+    // The end of the channel shall mean "drained", also when the app closed its servers itself and Node asks too early.
+    const { disconnect } = process;
+    process.disconnect = () => { leave = () => process.connected && disconnect.call(process); if (!open) leave(); };
     // Prototypes, not instances: a server created later, or one fed through emit('connection'), has to obey too.
     const { ServerResponse } = require('http');
     const store = ServerResponse.prototype._storeHeader;
@@ -74,8 +75,8 @@ function install() {
     for (const name of ['http', 'https']) require(name).Server.prototype.closeIdleConnections = () => {};
   }
 
-  // Works on the finished text, as an app (any proxy) may set or remove `Connection` in five ways. Does nothing when a
-  // pipelined request waits behind this one: the last answer will say it.
+  // Works on the finished text, as an app may set or remove `Connection` in five ways. When a pipelined request waits
+  // behind this one, the last answer will say it.
   const sayClose = guard((response) => {
     if (!response || !response._header || response._headerSent || response.statusCode < 200) return;
     const { socket, complete } = response.req;
@@ -84,13 +85,13 @@ function install() {
     response._header = /^connection:.*\bclose/im.test(text) ? text : `${text.slice(0, -2)}Connection: close\r\n\r\n`;
     told.add(socket);
     if (connections.has(socket)) connections.set(socket, null); // look() shall see it afresh
-    // Makes Node close after the response. Not while a body is still coming in: unread bytes would turn the FIN into an
-    // RST, which can take the answer along. Then look() closes when the request is complete.
+    // Makes Node close after the response. Not while a body still comes in: unread bytes would make the FIN an RST,
+    // which can take the answer along. Then look() closes when the request is complete.
     if (complete) response._last = true;
   });
 
-  // GOAWAY goes with the next stream, so that a request on its way is still served, or after the linger. Until then
-  // close() is hidden, because server.close() of Node >= 24 would send it at once.
+  // GOAWAY goes with the next stream, so that a request on its way is served, or after the linger. Until then close()
+  // is hidden: server.close() of Node >= 24 would send it at once.
   const retire = guard((session) => {
     const goAway = guard(() => { delete session.close; session.close(); });
     session.close = (callback) => { if (typeof callback === 'function') session.once('close', callback); };
@@ -98,8 +99,7 @@ function install() {
     setTimeout(goAway, linger).unref();
   });
 
-  // Half a TLS record shows only in the socket below.
-  const bytesRead = (socket) => (socket._parent || socket).bytesRead;
+  const bytesRead = (socket) => (socket._parent || socket).bytesRead; // below TLS: half a record counts
   const mark = (socket, now) => ({ bytes: bytesRead(socket), since: told.has(socket) ? -linger : now });
 
   // Level, not edge: no event says "idle again" on all versions, and a hook that did would cost each request.
@@ -137,7 +137,7 @@ function install() {
     }
   });
 
-  // Ahead of cluster's own listener, which closes the servers. This event, unlike 'message', does not ref the channel.
+  // Ahead of cluster's own listener. This event, unlike 'message', does not ref the channel.
   process.prependListener('internalMessage', guard((message) => {
     if (message.cmd === 'NODE_SLC' && message.act === 'drain') drain(message.linger);
     if (message.cmd !== 'NODE_CLUSTER' || message.act !== 'disconnect') return;
