@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+
 #include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
@@ -108,8 +109,8 @@ std::string Tidy(std::string script) {
   return script.empty() ? "." : script;
 }
 
-// The file Node would run for `node SCRIPT` in `folder`; empty if there is none. `main` is looked up in
-// a folder's own package.json.
+// The file Node would run for `node SCRIPT` in `folder`; empty if there is none. `main` is looked
+// up in a folder's own package.json.
 std::string ResolveScript(const std::string& folder, const std::string& written,
                           const std::string& main_of_folder) {
   const std::string script = Tidy(written);
@@ -130,7 +131,8 @@ std::string ResolveScript(const std::string& folder, const std::string& written,
     auto package = ReadPackage(path);
     main = package ? package->main : "";
   }
-  for (const std::string& name : {main, main + ".js", main + "/index.js", std::string("index.js")}) {
+  for (const std::string& name :
+       {main, main + ".js", main + "/index.js", std::string("index.js")}) {
     if (main.empty() && name != "index.js") continue;
     const std::string candidate = prefix + Tidy(name);
     if (KindOf(Beside(folder, candidate)) == Kind::kFile) return candidate;
@@ -229,7 +231,8 @@ Result<App> FindInFolder(const std::string& folder, const AppRequest& request) {
     return Error{ErrorCode::kUsage, "--interpreter needs a file to run: slc start --interpreter " +
                                         Printable(request.interpreter) + " FILE"};
   }
-  if (::access(folder.c_str(), R_OK | X_OK) != 0) return SystemError("read folder " + folder, errno);
+  if (::access(folder.c_str(), R_OK | X_OK) != 0)
+    return SystemError("read folder " + folder, errno);
   auto package = ReadPackage(folder);
   if (!package) return package.error();
   App app;
@@ -257,8 +260,8 @@ std::string SuggestInterpreter(const std::string& file) {
   return "PROGRAM";
 }
 
-// A file that is what its package's folder would run is that package: its name, its folder. Any other
-// file stands for itself.
+// A file that is what its package's folder would run is that package: its name, its folder. Any
+// other file stands for itself.
 void TakePackageOf(const std::string& path, App& app) {
   std::string folder = app.directory;
   while (KindOf(Beside(folder, "package.json")) == Kind::kMissing) {
@@ -293,8 +296,9 @@ Result<App> FindFile(const std::string& path, const AppRequest& request) {
     app.reason = "an executable, named on the command line";
   } else {
     return Error{ErrorCode::kInvalid,
-                 path + " is neither a script for Node (.js .mjs .cjs .ts) nor executable; make it "
-                        "executable with chmod +x, or say what runs it: slc start --interpreter " +
+                 path +
+                     " is neither a script for Node (.js .mjs .cjs .ts) nor executable; make it "
+                     "executable with chmod +x, or say what runs it: slc start --interpreter " +
                      SuggestInterpreter(path) + " " + Printable(request.target)};
   }
   if (node_script) TakePackageOf(path, app);

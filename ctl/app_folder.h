@@ -1,5 +1,5 @@
-// App folder: what is to be run when somebody says `slc start`, in a folder or with a file. Reads the
-// disk, changes nothing.
+// App folder: what is to be run when somebody says `slc start`, in a folder or with a file. Reads
+// the disk, changes nothing.
 #pragma once
 
 #include <string>
@@ -17,11 +17,12 @@ struct AppRequest {
 };
 
 struct App {
-  std::string name;       // a proper service name; empty if neither package nor folder or file
-                          // yields one
-  std::string directory;  // absolute; symbolic links in it are kept: they may lead elsewhere tomorrow
-  std::string script;     // relative to `directory`
-  std::string reason;     // why this script, for people: "from scripts.start"
+  std::string name;  // a proper service name; empty if neither package nor folder or file
+                     // yields one
+  std::string
+      directory;       // absolute; symbolic links in it are kept: they may lead elsewhere tomorrow
+  std::string script;  // relative to `directory`
+  std::string reason;  // why this script, for people: "from scripts.start"
   std::vector<std::string> node_arguments;
   std::vector<std::string> arguments;
   std::string node;  // a path that scripts.start names

@@ -8,7 +8,9 @@
 #include <CLI/CLI.hpp>
 
 #include "common/base/text.h"
+#include "common/base/time.h"
 #include "ctl/command_table.h"
+#include "ctl/log_reader.h"
 #include "ctl/shell_words.h"
 
 namespace slc::ctl {
@@ -16,8 +18,8 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// The options of one command. Only the asked-for command's are built: that of all of them would cost
-// every `slc ctl ls` more than its work.
+// The options of one command. Only the asked-for command's are built: that of all of them would
+// cost every `slc ctl ls` more than its work.
 class Options {
  public:
   Options() {
@@ -26,12 +28,15 @@ class Options {
   }
 
   void Flag(const std::string& name, const std::string& help, bool& target) {
-    app_->add_flag_function(name, [&target](std::int64_t) { target = true; }, help);
+    app_->add_flag_function(
+        name, [&target](std::int64_t) { target = true; }, help);
   }
   void Flag(const std::string& name, const std::string& help, std::function<void()> take) {
-    app_->add_flag_function(name, [take = std::move(take)](std::int64_t) { take(); }, help);
+    app_->add_flag_function(
+        name, [take = std::move(take)](std::int64_t) { take(); }, help);
   }
-  // `take` is called once with the last value given; what it refuses is reported with the option's name.
+  // `take` is called once with the last value given; what it refuses is reported with the option's
+  // name.
   void Value(const std::string& name, const std::string& kind, const std::string& help,
              std::function<Status(const std::string&)> take) {
     auto values = std::make_unique<Words>();
@@ -143,8 +148,8 @@ class Options {
 // The command line of one command.
 struct Input {
   const CommandInfo* command = nullptr;
-  Words words;     // without the command's name
-  Words behind;    // what stood after "--"
+  Words words;   // without the command's name
+  Words behind;  // what stood after "--"
   bool help = false;
   std::string socket;  // -C in front of the verb
   bool json = false;
@@ -163,9 +168,10 @@ Result<Millis> ToDuration(const std::string& text, Millis least) {
   constexpr Millis kMost = 24LL * 3600 * 1000;
   const Millis value = ParseDuration(text);
   if (value < least || value > kMost) {
-    return Usage("'" + Printable(text) + "' is no duration; write for example 500ms, 30s, 2m" +
-                 (value >= 0 && value < least ? " (" + std::to_string(least) + "ms at least)" : "") +
-                 (value > kMost ? " (24h at most)" : ""));
+    return Usage(
+        "'" + Printable(text) + "' is no duration; write for example 500ms, 30s, 2m" +
+        (value >= 0 && value < least ? " (" + std::to_string(least) + "ms at least)" : "") +
+        (value > kMost ? " (24h at most)" : ""));
   }
   return value;
 }
@@ -189,7 +195,8 @@ Result<std::uint64_t> ToBytes(const std::string& text) {
   constexpr std::uint64_t kLeast = 64U << 10;
   const std::uint64_t bytes = number ? static_cast<std::uint64_t>(*number) << shift : 0;
   if (!number || (shift == 0 && !unit.empty()) || bytes < kLeast || bytes > (1ULL << 40)) {
-    return Usage("'" + Printable(text) + "' is no size of a file; write for example 512k, 10M, 1G "
+    return Usage("'" + Printable(text) +
+                 "' is no size of a file; write for example 512k, 10M, 1G "
                  "(64k at least)");
   }
   return bytes;
@@ -308,9 +315,9 @@ void AddBasics(Options& options, StartOptions& start) {
 
 void AddLifeCycle(Options& options, StartOptions& start) {
   ServiceSpec& spec = start.spec;
-  options.Value("--ready", "HOW", "What tells that a worker serves: listening, message or alive.",
-                Named(start, "ready", &ReadinessFromName, spec.readiness,
-                      "listening, message, alive"));
+  options.Value(
+      "--ready", "HOW", "What tells that a worker serves: listening, message or alive.",
+      Named(start, "ready", &ReadinessFromName, spec.readiness, "listening, message, alive"));
   options.Flag("--wait-ready", "The same as --ready message.", [&start] {
     start.spec.readiness = Readiness::kMessage;
     start.given.emplace_back("ready");
@@ -331,9 +338,9 @@ void AddLifeCycle(Options& options, StartOptions& start) {
                 });
   AddDuration(options, start, "stop-timeout", "How long it may take before it is killed (5s).", 0,
               spec.stop_timeout);
-  options.Value("--restart", "WHEN", "Start ended workers anew: always, on-failure or never.",
-                Named(start, "restart", &RestartPolicyFromName, spec.restart,
-                      "always, on-failure, never"));
+  options.Value(
+      "--restart", "WHEN", "Start ended workers anew: always, on-failure or never.",
+      Named(start, "restart", &RestartPolicyFromName, spec.restart, "always, on-failure, never"));
   AddDuration(options, start, "min-uptime", "A shorter life is a failure and backs off (10s).", 0,
               spec.min_uptime);
   options.Flag("--no-agent", "Preload nothing into the app; drain by Node's own means.", [&start] {
@@ -359,7 +366,8 @@ void AddLifeCycle(Options& options, StartOptions& start) {
   options.Value("--log-files", "N", "Log files kept, 1 to 1000 (10).",
                 [&start](const std::string& text) -> Status {
                   const auto number = ParseInteger(text, 1, 1000);
-                  if (!number) return Usage("a number from 1 to 1000, not '" + Printable(text) + "'");
+                  if (!number)
+                    return Usage("a number from 1 to 1000, not '" + Printable(text) + "'");
                   start.spec.log_files = static_cast<std::uint32_t>(*number);
                   start.given.emplace_back("log-files");
                   return Ok();
@@ -531,6 +539,60 @@ Plan PlanEnvironmentChange(const Input& input) {
   });
 }
 
+// "10m" ago, or a time in UTC.
+Result<Millis> ToWallTime(const std::string& text) {
+  const Millis time = ParseIso(text);
+  if (time > 0) return time;
+  const bool has_unit = !text.empty() && (text.back() < '0' || text.back() > '9');
+  const Millis ago = has_unit ? ParseDuration(text) : -1;
+  if (ago < 0) {
+    return Usage("'" + Printable(text) +
+                 "' is no time; write for example 10m, 2h, 2026-11-22 or 2026-11-22T17:16 (UTC)");
+  }
+  return std::max<Millis>(1, WallNow() - ago);
+}
+
+Plan PlanLogs(const Input& input) {
+  VerbPlan<LogsQuery> verb(input);
+  Options& options = verb.plan.options;
+  LogsQuery& query = *verb.value;
+  options.Flag("-f,--follow", "Go on with what is logged from now on.", query.follow);
+  options.Value("-n,--lines", "N", "The last N lines.",
+                [&query](const std::string& text) -> Status {
+                  const auto number = ParseInteger(text, 0, 1LL << 40);
+                  if (!number) return Usage("a number of lines, not '" + Printable(text) + "'");
+                  query.lines = static_cast<std::size_t>(*number);
+                  return Ok();
+                });
+  options.Value("--since", "TIME", "Not older than 10m, 2h, 2026-11-22T17:16 (UTC), ...",
+                [&query](const std::string& text) -> Status {
+                  const auto time = ToWallTime(text);
+                  if (!time) return time.error();
+                  query.since = *time;
+                  return Ok();
+                });
+  options.Value("--grep", "RE", "Only lines that match this regular expression.",
+                [&query](const std::string& text) -> Status {
+                  const auto pattern = LinePattern::Compile(text);
+                  if (!pattern) return pattern.error();
+                  query.grep = text;
+                  return Ok();
+                });
+  options.Flag("--err", "Only what was written to standard error.", query.errors_only);
+  return verb.Make([](LogsQuery& filled, const Words& operands) -> Status {
+    return operands.empty() ? Ok() : TakeService(filled, operands);
+  });
+}
+
+Plan PlanLogDump(const Input& input) {
+  VerbPlan<LogDumpQuery> verb(input);
+  verb.plan.options.Flag("-f,--follow", "Go on with what is logged from now on.",
+                         verb.value->follow);
+  return verb.Make([](LogDumpQuery& filled, const Words& operands) -> Status {
+    return operands.empty() ? Ok() : TakeService(filled, operands);
+  });
+}
+
 Plan PlanPackages(const Input& input) {
   return VerbPlan<PackagesOptions>(input).Make(
       [](PackagesOptions& options, const Words& operands) -> Status {
@@ -551,8 +613,9 @@ Plan PlanOf(const Input& input) {
     case CommandId::kRun:
       return PlanStart(input);
     case CommandId::kLogs:
+      return PlanLogs(input);
     case CommandId::kLogDump:
-      break;
+      return PlanLogDump(input);
     case CommandId::kControl:
     case CommandId::kStatus:
       return PlanStatus(input);
@@ -590,9 +653,7 @@ Plan PlanOf(const Input& input) {
 
 // ---- from words to a command
 
-bool IsVerb(const CommandInfo& command) {
-  return FindCommand(Verbs(), command.name) == &command;
-}
+bool IsVerb(const CommandInfo& command) { return FindCommand(Verbs(), command.name) == &command; }
 
 std::string FullName(const CommandInfo& command) {
   return std::string(IsVerb(command) ? "slc ctl " : "slc ") + command.name;
@@ -629,8 +690,8 @@ std::variant<Command, Printout> Finish(const Input& input) {
                       json);
   }
   if (operands.size() > command.most) {
-    std::string message = "too many arguments, '" + Printable(operands[command.most]) +
-                          "' has no place";
+    std::string message =
+        "too many arguments, '" + Printable(operands[command.most]) + "' has no place";
     if (passes_on) message += "; what is for the app itself comes after '--'";
     return UsageError(where, message, json);
   }
@@ -675,7 +736,8 @@ std::variant<Command, Printout> ParseControl(const Words& words) {
   input.command = FindCommand(Verbs(), "status");
   std::size_t at = 0;
   // Options may stand in front of the verb.
-  for (; at < words.size() && words[at].size() > 1 && words[at][0] == '-' && words[at] != "--"; ++at) {
+  for (; at < words.size() && words[at].size() > 1 && words[at][0] == '-' && words[at] != "--";
+       ++at) {
     const std::string& word = words[at];
     if (IsVersion(word)) return Printout{"slc " SLC_VERSION "\n"};
     if (IsHelp(word)) {
@@ -728,11 +790,11 @@ Printout UnknownProgram(const std::string& word, bool json) {
   if (FindCommand(Verbs(), word) != nullptr) {
     message += "; did you mean 'slc ctl " + word + "'?";
   } else {
-    std::string near = DidYouMean(word, Names(Programs()));
-    if (near.empty()) {
-      near = DidYouMean(word, Names(Verbs()));
-      if (!near.empty()) near.insert(0, "ctl ");
-    }
+    std::vector<std::string> names = Names(Programs());
+    const std::vector<std::string> verbs = Names(Verbs());
+    names.insert(names.end(), verbs.begin(), verbs.end());
+    std::string near = DidYouMean(word, names);
+    if (FindCommand(Programs(), near) == nullptr && !near.empty()) near.insert(0, "ctl ");
     if (!near.empty()) message += "; did you mean 'slc " + near + "'?";
   }
   return UsageError("slc", message, json);

@@ -1,4 +1,5 @@
-// Command line: from argv to plain options. Pure but for the files it never reads: paths stay as typed.
+// Command line: from argv to plain options. Pure but for the files it never reads: paths stay as
+// typed.
 #pragma once
 
 #include <string>
@@ -6,26 +7,17 @@
 #include <vector>
 
 #include "ctl/options.h"
-#if __has_include("ctl/commands/logs.h")
-#include "ctl/commands/logs.h"
-#else
-namespace slc::ctl {
-struct LogsOptions {};
-struct LogDumpOptions {};
-inline int RunLogs(const LogsOptions&) { return 1; }
-inline int RunLogDump(const LogDumpOptions&) { return 1; }
-}  // namespace slc::ctl
-#endif
 
 namespace slc::ctl {
 
 using Command =
-    std::variant<StartOptions, RunOptions, LogsOptions, StatusOptions, ListOptions, InfoOptions,
+    std::variant<StartOptions, RunOptions, LogsQuery, StatusOptions, ListOptions, InfoOptions,
                  CreateOptions, StartServiceOptions, StopOptions, RestartOptions, SetSizeOptions,
-                 EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpOptions, PackagesOptions,
+                 EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpQuery, PackagesOptions,
                  RemoveOptions, ShutdownOptions>;
 
-// Something to print instead of a command: help, the version, or what is wrong with the command line.
+// Something to print instead of a command: help, the version, or what is wrong with the command
+// line.
 struct Printout {
   std::string text;
   bool is_error = false;

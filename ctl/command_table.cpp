@@ -20,7 +20,8 @@ std::string Synopsis(const CommandInfo& command) {
 }
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 slcd could not be reached or started,\n"
+    "Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 slcd could not be reached or "
+    "started,\n"
     "130 detached by Ctrl-C (the operation goes on).\n";
 
 }  // namespace
@@ -29,17 +30,24 @@ const std::vector<CommandInfo>& Programs() {
   static const std::vector<CommandInfo> table{
       {CommandId::kStart, "start", "", "[DIR|FILE] [-- ARGS...]", 0, 1,
        "Run the app of a folder, or a file, as a supervised cluster.",
-       "In a folder the script is scripts.start of package.json when that is a plain `node X` call, else\n"
-       "server.js, app.js, main of package.json, index.js. The same folder again updates the service:\n"
+       "In a folder the script is scripts.start of package.json when that is a plain `node X` "
+       "call, else\n"
+       "server.js, app.js, main of package.json, index.js. The same folder again updates the "
+       "service:\n"
        "options that are not given stay as they are.\n"
        "Waits until every worker is ready. Ctrl-C detaches; the start goes on.\n"},
       {CommandId::kRun, "run", "", "[DIR|FILE] [-- ARGS...]", 0, 1,
        "The same in the foreground, for containers.",
-       "Logs go to standard output; `slc ctl` works beside it. SIGTERM and SIGINT drain and end it with\n"
-       "exit code 0, SIGHUP is a soft-restart. The app gets the whole environment of this command, and\n"
+       "Logs go to standard output; `slc ctl` works beside it. SIGTERM and SIGINT drain and end it "
+       "with\n"
+       "exit code 0, SIGHUP is a soft-restart. The app gets the whole environment of this command, "
+       "and\n"
        "PORT of it if that is set.\n"},
-      {CommandId::kLogs, "logs", "", "[SVC]", 0, 1, "Show and follow the logs of one or all services.",
-       ""},
+      {CommandId::kLogs, "logs", "", "[SVC]", 0, 1,
+       "Show and follow the logs of one or all services.",
+       "Merges workers and streams by time, rotated files included. Without -n or --since: the "
+       "last 20\n"
+       "lines.\n"},
       {CommandId::kControl, "ctl", "", "[VERB ...]", 0, kAnyNumber,
        "Look at services and change them; alone it is `slc ctl status`.", ""},
   };
@@ -62,7 +70,8 @@ const std::vector<CommandInfo>& Verbs() {
       {CommandId::kRestart, "restart", "", "SVC", 1, 1, "Stop a service and start it again.", ""},
       {CommandId::kSoftRestart, "soft-restart", "", "SVC", 1, 1,
        "Replace the workers one by one, without a failed request.",
-       "Each successor is ready before its predecessor drains. New code, environment and configuration\n"
+       "Each successor is ready before its predecessor drains. New code, environment and "
+       "configuration\n"
        "are used. If a successor does not come up, the old workers go on.\n"},
       {CommandId::kClusterRestart, "cluster-restart", "", "SVC", 1, 1, "The same as soft-restart.",
        ""},
@@ -74,15 +83,15 @@ const std::vector<CommandInfo>& Verbs() {
        "Set environment variables; a running service is soft-restarted.", ""},
       {CommandId::kEnvironmentUnset, "env-unset", "", "SVC KEY...", 2, kAnyNumber,
        "Remove environment variables; a running service is soft-restarted.", ""},
-      {CommandId::kLogDump, "log-dump", "", "SVC", 1, 1,
+      {CommandId::kLogDump, "log-dump", "", "[SVC]", 0, 1,
        "Print what was logged since the last dump, at most 1 MiB.", ""},
       {CommandId::kPackages, "npmls", "", "SVC [DEPTH]", 1, 2,
-       "List the npm packages of a service.",
-       "DEPTH 0 shows the direct dependencies only.\n"},
+       "List the npm packages of a service.", "DEPTH 0 shows the direct dependencies only.\n"},
       {CommandId::kRemove, "remove", "", "SVC", 1, 1, "Stop a service and forget it.", ""},
       {CommandId::kShutdown, "shutdown", "", "", 0, 0,
        "Drain and stop all services, then slcd itself.",
-       "The services are remembered: the next command starts slcd again, and with it those that ran.\n"},
+       "The services are remembered: the next command starts slcd again, and with it those that "
+       "ran.\n"},
   };
   return table;
 }
@@ -101,15 +110,17 @@ std::string OverviewText() {
   for (const CommandInfo& command : Programs()) text += Columns(Synopsis(command), command.summary);
   text += "\n" + Columns("--version", "Print the version.") +
           Columns("--help", "This text; also after every command.");
-  text += "\nFirst steps, in the folder of an app:\n"
-          "  slc start\n  slc ctl\n  slc logs -f\n  slc ctl soft-restart NAME\n\n";
+  text +=
+      "\nFirst steps, in the folder of an app:\n"
+      "  slc start\n  slc ctl\n  slc logs -f\n  slc ctl soft-restart NAME\n\n";
   return text + kExitCodes;
 }
 
 std::string ControlHelpText() {
   std::string text =
       "usage: slc ctl [-C SOCKET] [--json] [VERB ...]\n\n"
-      "SVC is the name or the id of a service, as `slc ctl ls` shows them. Without a verb: status.\n"
+      "SVC is the name or the id of a service, as `slc ctl ls` shows them. Without a verb: "
+      "status.\n"
       "\nVerbs:\n";
   for (const CommandInfo& command : Verbs()) text += Columns(Synopsis(command), command.summary);
   text += "\nOptions of every verb:\n";

@@ -34,12 +34,12 @@ enum class CommandId {
 struct CommandInfo {
   CommandId id;
   const char* name;
-  const char* alias;      // another name, or ""
-  const char* operands;   // as shown: "SVC K=V..."
-  std::size_t least;      // number of operands
+  const char* alias;     // another name, or ""
+  const char* operands;  // as shown: "SVC K=V..."
+  std::size_t least;     // number of operands
   std::size_t most;
-  const char* summary;    // one line
-  const char* details;    // more lines for its own help, or ""
+  const char* summary;  // one line
+  const char* details;  // more lines for its own help, or ""
 };
 
 inline constexpr std::size_t kAnyNumber = 1U << 20;

@@ -33,11 +33,10 @@ std::vector<std::string>& Arguments() {
 
 // Single-quoted for a shell where needed.
 std::string Quoted(const std::string& word) {
-  const bool plain =
-      !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view("-_./=:,@%+").find(c) != std::string_view::npos;
-      });
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_./=:,@%+").find(c) != std::string_view::npos;
+  });
   if (plain) return word;
   std::string quoted = "'";
   for (const char c : word) {
@@ -62,8 +61,8 @@ std::optional<uid_t> OwnerOf(std::string path) {
   return info.st_uid;
 }
 
-// kPermission if the home is another user's. `to_start`: root may talk to anybody's slcd, but one that
-// root starts would be root's.
+// kPermission if the home is another user's. `to_start`: root may talk to anybody's slcd, but one
+// that root starts would be root's.
 Status CheckOwner(const HomePaths& paths, bool to_start) {
   const auto owner = OwnerOf(paths.home);
   const uid_t self = ::geteuid();
@@ -72,9 +71,9 @@ Status CheckOwner(const HomePaths& paths, bool to_start) {
   if (name.empty()) name = "#" + std::to_string(*owner);
   const char* set = std::getenv("SLC_HOME");
   const bool named = set != nullptr && set[0] != '\0';
-  return Error{ErrorCode::kPermission,
-               "the home " + paths.home + " belongs to " + name + ", not to you; as that user: " +
-                   SudoCommand(name, named ? paths.home : "", Arguments())};
+  return Error{ErrorCode::kPermission, "the home " + paths.home + " belongs to " + name +
+                                           ", not to you; as that user: " +
+                                           SudoCommand(name, named ? paths.home : "", Arguments())};
 }
 
 // The last lines that were written to slcd.out from `offset` on.
@@ -140,8 +139,8 @@ void Sleep(Millis span) { ::poll(nullptr, 0, static_cast<int>(span)); }
 void RememberArguments(std::vector<std::string> arguments) { Arguments() = std::move(arguments); }
 
 Environment DaemonEnvironment(const Environment& own) {
-  static const std::vector<std::string> kept{"PATH", "HOME", "USER",   "LOGNAME", "LANG",
-                                             "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"};
+  static const std::vector<std::string> kept{"PATH",   "HOME", "USER",   "LOGNAME",        "LANG",
+                                             "LC_ALL", "TZ",   "TMPDIR", "XDG_RUNTIME_DIR"};
   Environment environment;
   for (const auto& [name, value] : own) {
     const bool ours = StartsWith(name, "SLC_") && name != kCookieVariable && name != "SLC_SLOT";

@@ -1,4 +1,5 @@
-// Connect: finds the slcd of our home, and starts it when there is none and the command may do that.
+// Connect: finds the slcd of our home, and starts it when there is none and the command may do
+// that.
 #pragma once
 
 #include <functional>
@@ -21,11 +22,12 @@ enum class WhenAbsent {
 
 class Daemon {
  public:
-  // `socket` as given by -C: that slcd and no other, and never start one. Empty: the one of our home.
+  // `socket` as given by -C: that slcd and no other, and never start one. Empty: the one of our
+  // home.
   Daemon(const std::string& socket, WhenAbsent when_absent);
 
-  // A connection; nothing when there is no slcd and the home is empty. kUnreachable: it could not be
-  // reached or started. kPermission: the home is somebody else's.
+  // A connection; nothing when there is no slcd and the home is empty. kUnreachable: it could not
+  // be reached or started. kPermission: the home is somebody else's.
   Result<std::optional<ControlClient>> Connect();
 
   // As Connect, but never starts one: nothing when nobody answers.
@@ -44,13 +46,13 @@ class Daemon {
   std::optional<Error> no_home_;
 };
 
-// What slcd gets of our environment: what tells it its home and its language, and nothing else, since
-// whoever comes first would decide for all services. Never our own SLC_COOKIE: we may run inside of a
-// worker, and slcd must not be taken for one.
+// What slcd gets of our environment: what tells it its home and its language, and nothing else,
+// since whoever comes first would decide for all services. Never our own SLC_COOKIE: we may run
+// inside of a worker, and slcd must not be taken for one.
 Environment DaemonEnvironment(const Environment& own);
 
-// "sudo -u bob slc ctl ls": our own command as `user` would have to give it. `slc_home` is named when the
-// home is not the user's default.
+// "sudo -u bob slc ctl ls": our own command as `user` would have to give it. `slc_home` is named
+// when the home is not the user's default.
 std::string SudoCommand(const std::string& user, const std::string& slc_home,
                         const std::vector<std::string>& arguments);
 

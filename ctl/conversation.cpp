@@ -37,6 +37,8 @@ class InterruptGuard {
     struct sigaction action {};
     action.sa_handler = OnInterrupt;  // no SA_RESTART: waiting calls return
     ::sigaction(SIGINT, &action, &before_);
+    // Who is started in the background of a script is not meant by the Ctrl-C of its terminal.
+    if (before_.sa_handler == SIG_IGN) ::sigaction(SIGINT, &before_, nullptr);
   }
   ~InterruptGuard() {
     if (active_) ::sigaction(SIGINT, &before_, nullptr);
@@ -50,8 +52,8 @@ class InterruptGuard {
   struct sigaction before_ {};
 };
 
-// How many workers the service will have: asked for on a connection of its own, and only when there is
-// a line to show it in. 0 if not known.
+// How many workers the service will have: asked for on a connection of its own, and only when there
+// is a line to show it in. 0 if not known.
 std::uint32_t WorkersWanted(Daemon& daemon, const std::string& service) {
   auto client = daemon.ConnectOnly();
   if (!client || !*client) return 0;
@@ -70,8 +72,9 @@ std::uint32_t WorkersWanted(Daemon& daemon, const std::string& service) {
 std::string SilentDaemon(const ControlClient& client) {
   const auto peer = PeerOf(client.fd());
   const std::string pid = peer && peer->pid > 0 ? std::to_string(peer->pid) : "";
-  return "slcd" + (pid.empty() ? "" : " (pid " + pid + ")") + " does not answer; if it stays so: kill -9 " +
-         (pid.empty() ? "its pid" : pid) + ", the services go on and the next command starts a new one";
+  return "slcd" + (pid.empty() ? "" : " (pid " + pid + ")") +
+         " does not answer; if it stays so: kill -9 " + (pid.empty() ? "its pid" : pid) +
+         ", the services go on and the next command starts a new one";
 }
 
 // The state of one Ask.
@@ -160,7 +163,8 @@ Answer Ask(const Question& question) {
   Millis give_up = 0;
   while (true) {
     const bool again = talk.losses > 0;
-    // A slcd that is gone after it was told to shut down has done so; it must not be started for that.
+    // A slcd that is gone after it was told to shut down has done so; it must not be started for
+    // that.
     auto client = shutdown && again ? talk.daemon.ConnectOnly() : talk.daemon.Connect();
     const bool connected = client && *client;
     if (!connected && shutdown && again) return end(Answer::Kind::kReply);
@@ -241,9 +245,9 @@ int ReportFailure(const Answer& answer, const std::string& what, const std::stri
     case Answer::Kind::kNoDaemon:
       break;
     case Answer::Kind::kDetached:
-      error = Error{ErrorCode::kCancelled,
-                    "detached; slcd goes on to " + what + ", look with: slc ctl status" +
-                        (service.empty() ? "" : " " + service)};
+      error = Error{ErrorCode::kCancelled, "detached; slcd goes on to " + what +
+                                               ", look with: slc ctl status" +
+                                               (service.empty() ? "" : " " + service)};
       break;
   }
   if (json) {

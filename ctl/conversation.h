@@ -17,8 +17,8 @@ struct Question {
   WhenAbsent when_absent = WhenAbsent::kStartIfServices;
   RequestBody body;
   bool wait = true;
-  // Shown on a terminal when it takes over a second, for example "soft-restarting my-app". Empty: this
-  // only looks, and slcd answers at once or not at all.
+  // Shown on a terminal when it takes over a second, for example "soft-restarting my-app". Empty:
+  // this only looks, and slcd answers at once or not at all.
   std::string doing;
   std::string service;  // the name or id that `doing` is about
   bool quiet = false;   // no progress line
@@ -39,8 +39,8 @@ struct Answer {
   std::string place;  // home or socket, for messages
 };
 
-// When slcd dies between request and answer the same request is sent again with the same id, which has
-// no second effect.
+// When slcd dies between request and answer the same request is sent again with the same id, which
+// has no second effect.
 Answer Ask(const Question& question);
 
 // The only service of a reply; null if there is not exactly one.
@@ -52,10 +52,11 @@ int ExitCodeOf(const Answer& answer);
 // At most 20 lines, the last ones, safe for a terminal.
 std::string LogTailText(const std::vector<std::string>& lines);
 
-// Says on standard error, or as JSON on standard output, why there is no good answer, and gives the exit
-// code. To be called for every answer but a reply without error. `what` is the operation, for example
-// "stop my-app".
-int ReportFailure(const Answer& answer, const std::string& what, const std::string& service, bool json);
+// Says on standard error, or as JSON on standard output, why there is no good answer, and gives the
+// exit code. To be called for every answer but a reply without error. `what` is the operation, for
+// example "stop my-app".
+int ReportFailure(const Answer& answer, const std::string& what, const std::string& service,
+                  bool json);
 // The same for what failed before slcd was asked.
 int ReportError(const Error& error, bool json);
 

@@ -10,8 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-// One line. Bytes that would move a terminal's cursor although they are fine in JSON, DEL and the C1
-// block, are written as escapes: values hold what applications print.
+// One line. Bytes that would move a terminal's cursor although they are fine in JSON, DEL and the
+// C1 block, are written as escapes: values hold what applications print.
 std::string Line(const json& value) {
   const std::string text = DumpJson(value);
   std::string safe;
@@ -35,9 +35,7 @@ std::string Line(const json& value) {
   return safe + "\n";
 }
 
-json Named(const ServiceView& service) {
-  return json{{"id", service.id}, {"name", service.name}};
-}
+json Named(const ServiceView& service) { return json{{"id", service.id}, {"name", service.name}}; }
 
 json PackageToJson(const PackageTree& tree) {
   json value{{"name", tree.name}, {"version", tree.version}};
@@ -70,8 +68,7 @@ std::string EnvironmentJson(const ServiceView& service, const Environment& envir
 }
 
 std::string PackagesJson(const ServiceView& service, const PackageTree& tree) {
-  return Line(
-      json{{"ok", true}, {"service", Named(service)}, {"packages", PackageToJson(tree)}});
+  return Line(json{{"ok", true}, {"service", Named(service)}, {"packages", PackageToJson(tree)}});
 }
 
 std::string DoneJson(const Reply& reply, Millis took) {

@@ -1,18 +1,20 @@
-// JSON output: what `--json` prints. Each command prints exactly one value and a newline. The forms are
-// part of the interface: fields are added, never renamed or taken away.
+// JSON output: what `--json` prints. Each command prints exactly one value and a newline. The forms
+// are part of the interface: fields are added, never renamed or taken away.
 //
 //   status, ls          [SERVICE, ...]              see ToJson(ServiceView) in common/model/json.h
-//   info                {"ok":true, "running":true, "info":{version, pid, protocol, epoch, home, socket,
+//   info                {"ok":true, "running":true, "info":{version, pid, protocol, epoch, home,
+//   socket,
 //                       started, started_ms, uptime_ms, cpus, services}}; without a daemon
 //                       {"ok":true, "running":false, "home":"..."}
 //   env-get             {"ok":true, "service":{"id":1,"name":"my-app"}, "environment":{"K":"V"}}
 //   npmls               {"ok":true, "service":{...}, "packages":PACKAGE} with PACKAGE =
-//                       {"name", "version", "dependencies":[PACKAGE, ...]}, and "missing":true for what is
-//                       declared but not installed, "deduped":true for what was shown with all it needs
-//                       before
-//   start, create and   {"ok":true, "notes":["..."], "took_ms":N, "service":SERVICE}; the service is the
-//   all other verbs     state after it has happened, absent when there is none (remove, shutdown)
-//   any that fails      {"ok":false, "error":{"code":"not_found", "message":"..."}, "log_tail":["..."],
+//                       {"name", "version", "dependencies":[PACKAGE, ...]}, and "missing":true for
+//                       what is declared but not installed, "deduped":true for what was shown with
+//                       all it needs before
+//   start, create and   {"ok":true, "notes":["..."], "took_ms":N, "service":SERVICE}; the service
+//   is the all other verbs     state after it has happened, absent when there is none (remove,
+//   shutdown) any that fails      {"ok":false, "error":{"code":"not_found", "message":"..."},
+//   "log_tail":["..."],
 //                       "notes":["..."]}; the exit code is not 0. Codes: see ErrorCodeName in
 //                       common/base/result.h
 //   logs, log-dump      see commands/logs.h

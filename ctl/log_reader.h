@@ -24,7 +24,7 @@
 #include "common/base/time.h"
 #include "common/base/unique_fd.h"
 
-namespace slc {
+namespace slc::ctl {
 
 struct LogLine {
   std::string text;      // the whole line without its "\n"
@@ -99,15 +99,17 @@ class LogStreamReader {
   // and not older than `since`. Reads from the end; to be called after StartAtEnd(), before Next().
   std::vector<LogLine> Last(std::size_t count, Millis since,
                             const std::function<bool(const LogLine&)>& wanted);
+  // True if there is a log at all.
+  bool exists() const { return bytes_ || !pending_.empty() || !after_.empty(); }
 
   // Files that could not be read, for people; each is reported once.
   std::vector<std::string> TakeWarnings() { return std::exchange(warnings_, {}); }
 
  private:
-  // A file to be read: one that was put aside, or the current one (`stamp` empty).
+  // A file that was put aside (or, with an empty stamp, the current one) and where to begin in it.
   struct Candidate {
     std::string stamp;
-    std::uint64_t offset = 0;  // where to begin
+    std::uint64_t offset = 0;
     bool within_line = false;  // `offset` may be within a line, whose rest is skipped
   };
   struct FileId {
@@ -115,44 +117,46 @@ class LogStreamReader {
     std::uint64_t inode = 0;
   };
 
+  using Wanted = std::function<bool(const LogLine&)>;
+
+  // False: there is no such directory.
   Result<bool> OpenDirectory();
+  bool DirectoryIsInPlace() const;
   std::vector<std::string> StampsAfter(const std::string& after) const;
   std::unique_ptr<LogFileBytes> Open(const std::string& stamp);
   bool OpenNext();
   void Begin(std::unique_ptr<LogFileBytes> bytes, const Candidate& candidate);
+  bool Fill();
   bool TakeLine(LogLine* line);
   void TakeRest(LogLine* line);
-  bool Fill();
+  void Describe(LogLine* line, std::string_view text, bool ended);
   bool CurrentIsInPlace() const;
+  bool CurrentWasCut() const;
   void LeaveCurrent();
-  std::vector<Candidate> Resolve(const LogPosition& position);
-  bool Matches(const std::string& stamp, const LogPosition& position);
-  void KeepLast(std::vector<Candidate>* files, std::uint64_t most);
-  std::vector<LogLine> LastOfFile(LogFileBytes& bytes, std::uint64_t size, std::size_t count,
-                                  Millis since, const std::string& stamp,
-                                  const std::function<bool(const LogLine&)>& wanted);
-  Millis LatestOf(const LogFileBytes& bytes, const std::string& stamp) const;
-  Millis BeginningOf(const std::string& after) const;
+  bool Matches(LogFileBytes& bytes, const LogPosition& position) const;
+  void KeepLast(std::vector<Candidate>* files, const LogFileBytes* current, std::uint64_t most);
+  std::vector<LogLine> LastOfFile(LogFileBytes& bytes, std::uint64_t size, const std::string& after,
+                                  std::size_t count, Millis since, const Wanted& wanted);
 
   const std::string path_;
   const LogStream stream_;
   UniqueFd directory_;
   std::vector<std::string> warnings_;
 
-  std::vector<Candidate> pending_;  // to be opened, oldest first
-  std::string after_;               // stamp of the newest file that is behind us
-  std::unique_ptr<LogFileBytes> bytes_;  // being read
-  std::string stamp_;               // of that file; empty: the current one
-  std::uint64_t offset_ = 0;        // of buffer_[begin_] in it
+  std::vector<Candidate> pending_;       // files put aside that come next, oldest first
+  std::string after_;                    // stamp of the newest one that is behind us
+  std::unique_ptr<LogFileBytes> bytes_;  // what is being read
+  std::string stamp_;                    // of that file; empty: it is the current one
+  std::uint64_t offset_ = 0;             // of buffer_[begin_] in it
   std::string buffer_;
   std::size_t begin_ = 0;
-  std::size_t searched_ = 0;        // no "\n" in buffer_ before this
-  bool skip_rest_ = false;
-  std::vector<FileId> files_;       // those that were read; LogLine::file is an index
+  std::size_t searched_ = 0;             // there is no "\n" in buffer_ before this
+  bool skip_line_ = false;
+  std::vector<FileId> files_;            // all that were begun
   StampParser stamps_;
-  Millis time_ = 0;                 // of the last line with a stamp
+  Millis time_ = 0;                      // for lines without a stamp
   Millis latest_ = 0;
-  bool stamped_ = false;            // a line of the file being read had one
+  bool stamped_ = false;                 // a line of this file had a stamp
 };
 
 // Merges lines by time; within each list their order is kept.
@@ -197,4 +201,4 @@ class LinePattern {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace slc
+}  // namespace slc::ctl

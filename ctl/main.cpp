@@ -13,9 +13,6 @@
 namespace slc::ctl {
 namespace {
 
-int Run(const LogsOptions& options) { return RunLogs(options); }
-int Run(const LogDumpOptions& options) { return RunLogDump(options); }
-
 // A socket must not become descriptor 1 because whoever started us had closed that.
 void HoldStandardDescriptors() {
   for (int fd = 0; fd <= 2; ++fd) {

@@ -1,14 +1,14 @@
-// What was asked on the command line, as plain values: one struct per command. command_line.cpp makes
-// them, commands/ carries them out.
+// What was asked on the command line, as plain values: one struct per command. command_line.cpp
+// makes them, commands/ carries them out.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "common/base/environment.h"
+#include "common/base/time.h"
 #include "common/model/service.h"
 
 namespace slc::ctl {
@@ -31,6 +31,16 @@ struct StartOptions {
 };
 struct RunOptions {
   StartOptions start;
+};
+
+struct LogsQuery {  // `slc logs`
+  Control control;
+  std::string service;               // empty: all
+  std::optional<std::size_t> lines;  // -n
+  Millis since = 0;                  // wall time; 0: no limit
+  std::string grep;
+  bool errors_only = false;
+  bool follow = false;
 };
 
 struct StatusOptions {
@@ -90,6 +100,11 @@ struct PackagesOptions {  // npmls
   Control control;
   std::string service;
   std::optional<std::uint32_t> depth;  // 0: direct dependencies only; absent: all
+};
+struct LogDumpQuery {  // log-dump
+  Control control;
+  std::string service;  // empty: all
+  bool follow = false;
 };
 struct RemoveOptions {
   Control control;

@@ -11,12 +11,13 @@ namespace slc::ctl {
 
 // Exit codes of slc: part of its interface.
 inline constexpr int kDone = 0;
-inline constexpr int kFailed = 1;        // failed or refused
+inline constexpr int kFailed = 1;  // failed or refused
 inline constexpr int kWrongUsage = 2;
-inline constexpr int kNoDaemon = 3;      // slcd could not be reached or started
-inline constexpr int kDetached = 130;    // Ctrl-C while waiting: the operation goes on
+inline constexpr int kNoDaemon = 3;    // slcd could not be reached or started
+inline constexpr int kDetached = 130;  // Ctrl-C while waiting: the operation goes on
 
-// Writes to standard output at once. A full disk or the like ends the program with kFailed and a reason.
+// Writes to standard output at once. A full disk or the like ends the program with kFailed and a
+// reason.
 void Print(std::string_view text);
 
 // "slc: ..." on standard error, one line.

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
 #include "common/base/text.h"
@@ -21,8 +22,8 @@ using nlohmann::json;
 struct Manifest {
   std::string name;
   std::string version;
-  std::map<std::string, std::string> wants;     // name -> range
-  std::set<std::string> optional;  // may be absent
+  std::map<std::string, std::string> wants;  // name -> range
+  std::set<std::string> optional;            // may be absent
 };
 
 void Collect(const json& package, const char* key, bool optional, Manifest& manifest) {
@@ -149,8 +150,10 @@ std::vector<std::string> Installed(const std::string& modules) {
   return names;
 }
 
-// What the whole tree needs, however deep: so that it is not taken for a stray when the depth is limited.
-void MarkNeeded(const std::string& folder, const Manifest& manifest, std::set<std::string>& needed) {
+// What the whole tree needs, however deep: so that it is not taken for a stray when the depth is
+// limited.
+void MarkNeeded(const std::string& folder, const Manifest& manifest,
+                std::set<std::string>& needed) {
   for (const auto& [name, range] : manifest.wants) {
     const std::string place = Reader::Locate(folder, name);
     if (place.empty() || !needed.insert(place).second) continue;

@@ -1,4 +1,5 @@
-// Package tree: the npm packages a folder has, as `require` would find them. Reads the disk, runs nothing.
+// Package tree: the npm packages a folder has, as `require` would find them. Reads the disk, runs
+// nothing.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,13 @@ namespace slc::ctl {
 struct PackageTree {
   std::string name;
   std::string version;
-  bool missing = false;  // declared, but not installed
-  bool deduped = false;  // shown before with its own dependencies
+  bool missing = false;                   // declared, but not installed
+  bool deduped = false;                   // shown before with its own dependencies
   std::vector<PackageTree> dependencies;  // by name
 };
 
-// `depth` 0: direct dependencies only; absent: all. Installed packages that nobody declares are listed
-// with the direct ones.
+// `depth` 0: direct dependencies only; absent: all. Installed packages that nobody declares are
+// listed with the direct ones.
 Result<PackageTree> ReadPackages(const std::string& where, std::optional<std::uint32_t> depth);
 
 // As the original printed it (npm's topiary).

@@ -41,14 +41,15 @@ void ProgressLine::Show(const std::string& line) {
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) columns = size.ws_col;
   std::string text = Printable(line);
   if (text.size() >= columns) text.resize(columns - 1);
+  if (text == shown_) return;
   Remark("\r" + text + "\x1b[K");
-  shown_ = true;
+  shown_ = text;
 }
 
 void ProgressLine::Clear() {
-  if (!shown_) return;
+  if (shown_.empty()) return;
   Remark("\r\x1b[K");
-  shown_ = false;
+  shown_.clear();
 }
 
 }  // namespace slc::ctl

@@ -47,7 +47,7 @@ class ProgressLine {
 
  private:
   bool enabled_;
-  bool shown_ = false;
+  std::string shown_;
 };
 
 }  // namespace slc::ctl

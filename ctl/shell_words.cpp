@@ -67,17 +67,32 @@ constexpr std::array<std::string_view, 51> kTakesValue{
     "--experimental-config-file",
 };
 
-// With these Node does something else than run the script that follows, or runs it in a child of its own
-// that we could neither reach nor drain (--watch).
+// With these Node does something else than run the script that follows, or runs it in a child of
+// its own that we could neither reach nor drain (--watch).
 constexpr std::array<std::string_view, 23> kNotAnApp{
-    "-e",          "--eval",       "-p",
-    "--print",     "-pe",          "-c",
-    "--check",     "-i",           "--interactive",
-    "-h",          "--help",       "-v",
-    "--version",   "--v8-options", "--test",
-    "--run",       "--watch",      "--watch-path",
-    "--build-snapshot", "--experimental-sea-config", "--prof-process",
-    "--completion-bash", "--build-sea",
+    "-e",
+    "--eval",
+    "-p",
+    "--print",
+    "-pe",
+    "-c",
+    "--check",
+    "-i",
+    "--interactive",
+    "-h",
+    "--help",
+    "-v",
+    "--version",
+    "--v8-options",
+    "--test",
+    "--run",
+    "--watch",
+    "--watch-path",
+    "--build-snapshot",
+    "--experimental-sea-config",
+    "--prof-process",
+    "--completion-bash",
+    "--build-sea",
 };
 
 template <std::size_t N>
@@ -135,7 +150,8 @@ std::optional<NodeCall> ParseCall(const std::string& command, int depth) {
       const std::size_t equals = word.find('=');
       call.environment[word.substr(0, equals)] = word.substr(equals + 1);
     } else if (word == "cross-env-shell" && at + 1 < words->size()) {
-      // What follows is a command line again: K=V words, then one quoted word or several plain ones.
+      // What follows is a command line again: K=V words, then one quoted word or several plain
+      // ones.
       std::size_t rest = at + 1;
       for (; rest < words->size() && IsAssignment((*words)[rest]); ++rest) {
         const std::size_t equals = (*words)[rest].find('=');

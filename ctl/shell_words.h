@@ -1,5 +1,5 @@
-// Shell words: cuts a command line into words as sh does, as long as it is so plain that no shell is
-// needed to run it. Pure; nothing is expanded.
+// Shell words: cuts a command line into words as sh does, as long as it is so plain that no shell
+// is needed to run it. Pure; nothing is expanded.
 #pragma once
 
 #include <optional>
@@ -10,12 +10,12 @@
 
 namespace slc::ctl {
 
-// The words, quotes and backslashes taken away. Nothing when a shell would do more than that: && | ; & >
-// < ( ) $ ` * ? [ ~ # ! { } outside of quotes, a line break, or a quote that is not closed.
+// The words, quotes and backslashes taken away. Nothing when a shell would do more than that: && |
+// ; & > < ( ) $ ` * ? [ ~ # ! { } outside of quotes, a line break, or a quote that is not closed.
 std::optional<std::vector<std::string>> SplitWords(const std::string& text);
 
-// A command of the form [K=V ...] node [flags] SCRIPT [arguments], also behind exec, env, cross-env or
-// cross-env-shell.
+// A command of the form [K=V ...] node [flags] SCRIPT [arguments], also behind exec, env, cross-env
+// or cross-env-shell.
 struct NodeCall {
   Environment environment;
   std::string node;  // a path if the command names one, else empty

@@ -118,8 +118,9 @@ Result<StartService> MakeStartRequest(const StartOptions& options, const std::st
     if (port != own.end()) {
       const auto number = ParseInteger(port->second, 1, 65535);
       if (!number) {
-        return Error{ErrorCode::kUsage, "PORT in the environment must be a number from 1 to 65535, not '" +
-                                            Printable(port->second) + "'"};
+        return Error{ErrorCode::kUsage,
+                     "PORT in the environment must be a number from 1 to 65535, not '" +
+                         Printable(port->second) + "'"};
       }
       spec.port = static_cast<std::uint16_t>(*number);
       request.given.emplace_back("port");

@@ -68,8 +68,21 @@ Row IdleSlotRow(const SlotView& slot) {
   if (slot.retry_in > 0) {
     reason = "next try in " + FormatSpan(slot.retry_in) + (reason.empty() ? "" : ": " + reason);
   }
-  return Row{"", "", "", "", "", "", "", "", std::to_string(slot.restarts),
-             "", "", NumberOrBlank(slot.slot), "", Printable(slot.state), reason};
+  return Row{"",
+             "",
+             "",
+             "",
+             "",
+             "",
+             "",
+             "",
+             std::to_string(slot.restarts),
+             "",
+             "",
+             NumberOrBlank(slot.slot),
+             "",
+             Printable(slot.state),
+             reason};
 }
 
 std::string InstanceTable(const ServiceView& service) {
@@ -84,16 +97,18 @@ std::string InstanceTable(const ServiceView& service) {
 }
 
 std::string ProcessTable(const ServiceView& service, bool wide, const UsageByPid& usage) {
-  std::vector<Row> rows{{kIndent, "ID", "PID", "WID", "Listening Ports", "Tracking objects?",
-                         "CPU profiling?"}};
+  std::vector<Row> rows{
+      {kIndent, "ID", "PID", "WID", "Listening Ports", "Tracking objects?", "CPU profiling?"}};
   std::vector<Align> align(6, Align::kCentre);
   if (wide) {
-    for (const char* name : {"Uptime", "Restarts", "CPU %", "Memory", "Slot", "Generation",
-                             "State", "Reason"}) {
+    for (const char* name :
+         {"Uptime", "Restarts", "CPU %", "Memory", "Slot", "Generation", "State", "Reason"}) {
       rows[0].emplace_back(name);
     }
   }
   for (const ProcessView& process : service.processes) {
+    // Known by its slot, but not born yet.
+    if (process.pid <= 0) continue;
     rows.push_back(ProcessRow(service, process, wide, usage));
   }
   if (wide) {
@@ -117,8 +132,9 @@ std::string StateRemark(const ServiceView& service) {
       next = slot.retry_in;
       slot_reason = slot.reason;
     }
-    if (next > 0) remark += ", next try in " + FormatSpan(next);
     const std::string reason = service.reason.empty() ? slot_reason : service.reason;
+    const bool told = reason.find("next try") != std::string::npos;
+    if (next > 0 && !told) remark += ", next try in " + FormatSpan(next);
     if (!reason.empty()) remark += ": " + Printable(reason);
   }
   if (service.facts_age > 0) {
@@ -160,7 +176,8 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
 
 std::string ListText(const std::vector<ServiceView>& services) {
   if (services.empty()) return "No services defined\n";
-  // The blanks of the original's page: names start at column 12, scales at 25, unless a name needs more.
+  // The blanks of the original's page: names start at column 12, scales at 25, unless a name needs
+  // more.
   constexpr std::size_t kIdWidth = 10;
   constexpr std::size_t kNameWidth = 11;
   const auto widen = [](std::string cell, std::size_t width) {

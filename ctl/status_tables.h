@@ -1,5 +1,5 @@
-// The tables of `slc ctl status` and `slc ctl ls`: columns and spacing are those of the original, which
-// people's scripts cut apart. Pure.
+// The tables of `slc ctl status` and `slc ctl ls`: columns and spacing are those of the original,
+// which people's scripts cut apart. Pure.
 #pragma once
 
 #include <cstdint>

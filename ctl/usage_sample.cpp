@@ -22,8 +22,8 @@ Nanos Now() {
   return ToNanos(time);
 }
 
-// What the process has used so far: to the nanosecond, where /proc counts in hundredths of a second and
-// would make of 100 ms a scale of ten steps.
+// What the process has used so far: to the nanosecond, where /proc counts in hundredths of a second
+// and would make of 100 ms a scale of ten steps.
 std::optional<Nanos> CpuTime(pid_t pid) {
   clockid_t clock{};
   timespec time{};
@@ -56,9 +56,9 @@ UsageByPid SampleUsage(const std::vector<ServiceView>& services) {
     const auto read = ReadUsage(process.pid);
     const Nanos span = Now() - process.at;
     if (!cpu || !read || span <= 0) continue;
-    usage[process.pid] = Usage{100.0 * static_cast<double>(*cpu - process.cpu) /
-                                   static_cast<double>(span),
-                               read->resident};
+    usage[process.pid] =
+        Usage{100.0 * static_cast<double>(*cpu - process.cpu) / static_cast<double>(span),
+              read->resident};
   }
   return usage;
 }

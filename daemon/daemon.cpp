@@ -202,8 +202,15 @@ void Daemon::Handle(const Pending& pending, const StartService& body) {
     creating_ = true;
     return Carry(pending, std::move(proposal));
   }
-  Change(pending, std::to_string(id),
-         [this, start](ServiceId) { return registry_.ProposeStart(start); });
+  Change(pending, std::to_string(id), [this, start](ServiceId service) -> Result<Proposal> {
+    auto again = registry_.ProposeStart(start);
+    // Nothing has changed but the app's own files, and it does not do well: that asks for a new try.
+    const auto& facts = ServiceOf(service).instance->facts();
+    const bool ails = facts && (facts->failure || facts->phase == "failed" || facts->phase == "backoff");
+    if (!again || again->changed || !ails) return again;
+    return registry_.ProposeRestart(
+        service, facts->ready > 0 ? RollMode::kRolling : RollMode::kRestart, 1);
+  });
 }
 
 void Daemon::Handle(const Pending& pending, const CreateService& body) {
@@ -296,10 +303,12 @@ bool Daemon::RefuseDuringRoll(const Pending& pending, ServiceId id) {
 void Daemon::Carry(const Pending& pending, Result<Proposal> proposed) {
   const auto end_creation = [this] {
     creating_ = false;
-    if (waiting_creations_.empty()) return;
-    const auto next = std::move(waiting_creations_.front());
-    waiting_creations_.pop_front();
-    next();
+    // Who waited may find that the service exists by now, and then creates nothing that would end.
+    while (!creating_ && !waiting_creations_.empty()) {
+      const auto next = std::move(waiting_creations_.front());
+      waiting_creations_.pop_front();
+      next();
+    }
   };
   if (!proposed) return Refuse(pending, proposed.error());
   Proposal proposal = std::move(*proposed);

@@ -65,6 +65,12 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
   }
 }
 
+bool AnyReady(const InstanceState& state) {
+  return std::any_of(
+      state.fleet.workers.begin(), state.fleet.workers.end(),
+      [](const auto& entry) { return entry.second.state == WorkerState::kReady; });
+}
+
 std::string BackoffReason(const ServiceView& view) {
   const SlotView* next = nullptr;
   for (const SlotView& slot : view.idle_slots) {
@@ -126,7 +132,8 @@ ServiceView MakeView(const ViewInput& input) {
     const bool rolled_back = state.fleet.failed == failure.generation;
     if (rolled_back) {
       view.reason = "generation " + std::to_string(failure.generation) +
-                    " did not come up: " + failure.reason + "; older workers go on serving";
+                    " did not come up: " + failure.reason +
+                    (AnyReady(state) ? "; older workers go on serving" : "");
     } else if (view.state == "failed") {
       view.reason = failure.reason;
       // The order has failed, but the restart policy goes on trying.

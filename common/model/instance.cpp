@@ -1,6 +1,8 @@
 #include "common/model/instance.h"
 
+#include <algorithm>
 #include <set>
+#include <string_view>
 
 namespace slc {
 
@@ -35,10 +37,11 @@ bool IsRolling(const FleetState& state) {
          state.wish.generation != state.failed;
 }
 
-const char* InstancePhase(const FleetState& state) {
+namespace {
+
+// InstancePhase of an instance that is to run, leaving aside whether its order has failed.
+const char* RunningPhase(const FleetState& state) {
   const FleetWish& wish = state.wish;
-  if (!wish.run) return state.workers.empty() ? "stopped" : "stopping";
-  if (state.failure && state.failure->order == wish.order) return "failed";
   const bool rolling = IsRolling(state);
   bool all_serve = true;
   bool waits = false;
@@ -73,6 +76,21 @@ const char* InstancePhase(const FleetState& state) {
   if (waits) return "backoff";
   if (!all_serve) return rolling ? "rolling" : "starting";
   return counted.size() == state.workers.size() ? "running" : "changing";
+}
+
+}  // namespace
+
+const char* InstancePhase(const FleetState& state) {
+  if (!state.wish.run) return state.workers.empty() ? "stopped" : "stopping";
+  const char* phase = RunningPhase(state);
+  if (!state.failure || state.failure->order != state.wish.order) return phase;
+  // What came up after all has not failed; a roll that was given up has, and who ended for good.
+  const bool given_up =
+      state.failed == state.wish.generation ||
+      std::any_of(state.slots.begin(), state.slots.end(),
+                  [](const auto& entry) { return entry.second.finished; });
+  const bool all_serve = phase == std::string_view("running") || phase == std::string_view("changing");
+  return all_serve && !given_up ? phase : "failed";
 }
 
 std::string DescribeListener(const ListenerFacts& listener) {

@@ -82,7 +82,7 @@ struct FleetState {
   Generation good = 0;    // the newest generation that came up; new slots start with it after a failed roll
   Generation failed = 0;  // a rolling generation that did not come up and is not pursued further
   std::uint64_t reached = 0;  // newest order that was carried out in full; later failures are not its own
-  std::optional<FleetFailure> failure;  // of the newest generation asked for
+  std::optional<FleetFailure> failure;  // of the newest generation asked for, until it is everywhere
 
   bool operator==(const FleetState&) const = default;
 };

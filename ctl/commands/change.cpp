@@ -127,17 +127,16 @@ int Run(const RestartOptions& options) {
 
 int Run(const SetSizeOptions& options) {
   const std::string size = FormatSize(options.size);
-  return CarryOut({options.control, options.service, SetSize{options.service, options.size},
-                   "set the size of", "setting the size of", options.wait},
-                  [&](const Answer& answer) {
-                    const ServiceView* view = OnlyService(answer.reply);
-                    // "cpu" says little; a stopped service has no number yet.
-                    const bool number =
-                        options.size == kSizeCpu && view != nullptr && view->cluster_size > 0;
-                    return "Service \"" + NameOf(answer, options.service) + "\" size was set to " +
-                           size +
-                           (number ? " (" + std::to_string(view->cluster_size) + ")" : "") + "\n";
-                  });
+  return CarryOut(
+      {options.control, options.service, SetSize{options.service, options.size}, "set the size of",
+       "setting the size of", options.wait},
+      [&](const Answer& answer) {
+        const ServiceView* view = OnlyService(answer.reply);
+        // "cpu" says little; a stopped service has no number yet.
+        const bool number = options.size == kSizeCpu && view != nullptr && view->cluster_size > 0;
+        return "Service \"" + NameOf(answer, options.service) + "\" size was set to " + size +
+               (number ? " (" + std::to_string(view->cluster_size) + ")" : "") + "\n";
+      });
 }
 
 int Run(const EnvironmentChangeOptions& options) {
@@ -149,22 +148,21 @@ int Run(const EnvironmentChangeOptions& options) {
   return CarryOut({options.control, options.service, body, "change the environment of",
                    "soft-restarting", options.wait},
                   [&](const Answer& answer) {
-                    std::string text = "Service \"" + NameOf(answer, options.service) +
-                                       "\" environment updated\n";
+                    std::string text =
+                        "Service \"" + NameOf(answer, options.service) + "\" environment updated\n";
                     if (const ServiceView* view = OnlyService(answer.reply)) {
-                      text += EnvironmentText(view->environment,
-                                              "No environment variables defined");
+                      text +=
+                          EnvironmentText(view->environment, "No environment variables defined");
                     }
                     return text;
                   });
 }
 
 int Run(const RemoveOptions& options) {
-  return CarryOut({options.control, options.service, RemoveService{options.service}, "remove",
-                   "removing", true},
-                  [&](const Answer&) {
-                    return "Destroyed service: " + Printable(options.service) + "\n";
-                  });
+  return CarryOut(
+      {options.control, options.service, RemoveService{options.service}, "remove", "removing",
+       true},
+      [&](const Answer&) { return "Destroyed service: " + Printable(options.service) + "\n"; });
 }
 
 int Run(const ShutdownOptions& options) {

@@ -9,6 +9,10 @@ namespace slc::ctl {
 int Run(const StartOptions& options);
 int Run(const RunOptions& options);
 
+// show_logs.cpp
+int Run(const LogsQuery& options);
+int Run(const LogDumpQuery& options);
+
 // inspect.cpp
 int Run(const StatusOptions& options);
 int Run(const ListOptions& options);

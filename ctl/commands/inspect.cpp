@@ -51,9 +51,9 @@ int Run(const StatusOptions& options) {
   const Answer answer = Look(options.control, GetStatus{options.service});
   const bool empty = answer.kind == Answer::Kind::kNoServices && options.service.empty();
   if (!IsGood(answer) && !empty) {
-    const std::string what = "show the status" + (options.service.empty()
-                                                      ? std::string()
-                                                      : " of " + Printable(options.service));
+    const std::string what =
+        "show the status" +
+        (options.service.empty() ? std::string() : " of " + Printable(options.service));
     return ReportFailure(answer, what, options.service, options.control.json);
   }
   const auto& services = Services(answer.reply);
@@ -82,11 +82,11 @@ int Run(const ListOptions& options) {
 int Run(const InfoOptions& options) {
   const Answer answer = Look(options.control, GetInfo{});
   if (answer.kind == Answer::Kind::kNoServices) {
-    Print(options.control.json ? NotRunningJson(answer.place)
-                               : "Server Name:     slcd\nServer Version:  " SLC_VERSION
-                                 "\nHome:            " +
-                                     Printable(answer.place) +
-                                     "\nDriver Status:   not running, no services exist\n");
+    Print(options.control.json
+              ? NotRunningJson(answer.place)
+              : "Server Name:     slcd\nServer Version:  " SLC_VERSION "\nHome:            " +
+                    Printable(answer.place) +
+                    "\nDriver Status:   not running, no services exist\n");
     return kDone;
   }
   if (!IsGood(answer)) {
@@ -101,16 +101,33 @@ int Run(const InfoOptions& options) {
     Print(InfoJson(*info));
     return kDone;
   }
-  Print("Server Name:     slcd\n"
-        "Server Version:  " + Printable(info->version) + "\n"
-        "Server PID:      " + std::to_string(info->pid) + "\n"
-        "API Version:     " + std::to_string(info->protocol) + "\n"
-        "API Socket:      " + Printable(info->socket) + "\n"
-        "Home:            " + Printable(info->home) + "\n"
-        "Running since:   " + FormatIso(info->started_wall) + " (" + FormatSpan(info->uptime) + ")\n"
-        "CPUs:            " + std::to_string(info->cpus) + "\n"
-        "Services:        " + std::to_string(info->services) + "\n"
-        "Driver Status:   running\n");
+  Print(
+      "Server Name:     slcd\n"
+      "Server Version:  " +
+      Printable(info->version) +
+      "\n"
+      "Server PID:      " +
+      std::to_string(info->pid) +
+      "\n"
+      "API Version:     " +
+      std::to_string(info->protocol) +
+      "\n"
+      "API Socket:      " +
+      Printable(info->socket) +
+      "\n"
+      "Home:            " +
+      Printable(info->home) +
+      "\n"
+      "Running since:   " +
+      FormatIso(info->started_wall) + " (" + FormatSpan(info->uptime) +
+      ")\n"
+      "CPUs:            " +
+      std::to_string(info->cpus) +
+      "\n"
+      "Services:        " +
+      std::to_string(info->services) +
+      "\n"
+      "Driver Status:   running\n");
   RemarkNotes(answer.reply);
   return kDone;
 }
@@ -143,9 +160,9 @@ int Run(const PackagesOptions& options) {
                            "list the packages of " + Printable(options.service), exit_code);
   if (!view) return exit_code;
   if (view->directory.empty()) {
-    return ReportError(Error{ErrorCode::kInvalid, "service '" + view->name +
-                                                      "' has no app yet, so no packages"},
-                       options.control.json);
+    return ReportError(
+        Error{ErrorCode::kInvalid, "service '" + view->name + "' has no app yet, so no packages"},
+        options.control.json);
   }
   auto tree = ReadPackages(view->directory, options.depth);
   if (!tree) {

@@ -98,8 +98,9 @@ std::string Remedy(const Error& error, const std::vector<std::string>& log_tail,
   };
   std::string text;
   if (printed("ERR_UNKNOWN_FILE_EXTENSION") && printed(".ts")) {
-    text += "This Node does not run TypeScript by itself: use Node 22.18 or newer (--node PATH), or\n"
-            "start the compiled script.\n";
+    text +=
+        "This Node does not run TypeScript by itself: use Node 22.18 or newer (--node PATH), or\n"
+        "start the compiled script.\n";
   } else if (printed("ERR_MODULE_NOT_FOUND") || printed("Cannot find module")) {
     text += "A module is missing: perhaps `npm install` was not run in the app's folder.\n";
   }
@@ -110,18 +111,17 @@ std::string Remedy(const Error& error, const std::vector<std::string>& log_tail,
     default:
       return text;
   }
-  return text + "More of its log: slc logs " + name + "    Try again: slc start    Give up: slc ctl stop " +
-         name + "\n";
+  return text + "More of its log: slc logs " + name +
+         "    Try again: slc start    Give up: slc ctl stop " + name + "\n";
 }
 
 void WarnAboutPort(const StartOptions& options) {
   const char* port = std::getenv("PORT");
-  const bool given = std::any_of(options.given.begin(), options.given.end(), [](const auto& name) {
-    return name == "port" || name == "env";
-  });
+  const bool given = std::any_of(options.given.begin(), options.given.end(),
+                                 [](const auto& name) { return name == "port" || name == "env"; });
   if (port == nullptr || port[0] == '\0' || given) return;
-  Remark("slc: PORT=" + Printable(port) + " of your shell is not passed on; to set it: slc start --port " +
-         Printable(port) + "\n");
+  Remark("slc: PORT=" + Printable(port) +
+         " of your shell is not passed on; to set it: slc start --port " + Printable(port) + "\n");
 }
 
 // A file that only slcd can read, at the descriptor it inherits.

@@ -32,7 +32,9 @@ struct MasterLaunched {
 struct MasterSpoke {        // hello, facts or pong
   bool in_charge = false;
 };
-struct MasterStopped {};    // it said that everything has stopped and that it leaves
+struct MasterStopped {       // it said that everything has stopped and that it leaves
+  bool obeyed = true;       // false: it had not seen the newest order
+};
 struct LinkLost {};
 struct MasterEnded {};      // its process has ended
 struct PlanTick {};
@@ -59,7 +61,7 @@ class InstancePlan {
   State state() const { return state_; }
 
  private:
-  void Launch(Millis now, bool adopt);
+  void Launch(Millis now);
   void Lost(Millis now);
   void Gone(Millis now);
 
@@ -67,10 +69,10 @@ class InstancePlan {
   bool run_ = false;
   bool stopped_ = false;      // the master said so
   bool left_ = false;         // it left though the wish says run: SIGTERM by the operator
-  int failures_ = 0;          // launches in a row that did not get into charge
+  bool workers_ = false;      // there may be some: an order was given, and no end of them was seen
+  int failures_ = 0;          // launches in a row that did not get into charge, or not for long
   Millis launch_at_ = 0;      // not before
   bool launch_pending_ = false;
-  bool adopt_next_ = false;
   std::optional<Millis> deadline_;
   std::optional<Millis> patience_;  // until the hello, the end, or the pong
   Millis next_ping_ = 0;

@@ -51,6 +51,14 @@ void SettlePort(ServiceSpec& spec, bool port_given) {
   if (spec.environment.count("PORT") > 0) spec.port.reset();
 }
 
+// A variable of --env or env-set.
+Status CheckSetting(const std::string& name, const std::string& value) {
+  if (Status good = CheckVariable(name, value); !good) return good;
+  if (name != "PORT" || ParseInteger(value, 0, 65535)) return Ok();
+  return Error{ErrorCode::kInvalid,
+               "PORT must be a number from 0 to 65535, not '" + Printable(value) + "'"};
+}
+
 Status CheckDuration(const char* name, Millis value) {
   if (value >= 0 && value <= kLongestTimeout) return Ok();
   return Error{ErrorCode::kInvalid,
@@ -126,7 +134,7 @@ Status Registry::CheckSpec(const ServiceSpec& spec) const {
                                           Printable(spec.stop_signal) + "'"};
   }
   for (const auto& [name, value] : spec.environment) {
-    if (Status good = CheckVariable(name, value); !good) return good;
+    if (Status good = CheckSetting(name, value); !good) return good;
   }
   if (spec.ready_timeout < 100) {
     return Error{ErrorCode::kInvalid, "--ready-timeout must be at least 100ms"};
@@ -300,11 +308,7 @@ Result<Proposal> Registry::ProposeEnvironment(ServiceId id, const Environment& s
   Proposal proposal = Changed(wish);
   ServiceSpec& spec = proposal.wish.spec;
   for (const auto& [name, value] : set) {
-    if (Status good = CheckVariable(name, value); !good) return good.error();
-    if (name == "PORT" && !ParseInteger(value, 0, 65535)) {
-      return Error{ErrorCode::kInvalid,
-                   "PORT must be a number from 0 to 65535, not '" + Printable(value) + "'"};
-    }
+    if (Status good = CheckSetting(name, value); !good) return good.error();
     spec.environment[name] = value;
   }
   for (const std::string& name : unset) spec.environment.erase(name);

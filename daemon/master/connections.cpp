@@ -14,7 +14,10 @@ Connections::Connections(uv::Loop& loop, std::function<NodeChannel*(WorkerId)> c
     : loop_(loop),
       channel_of_(std::move(channel_of)),
       next_seq_(std::move(next_seq)),
-      again_(loop, [this] { Resume(); }) {}
+      again_(loop, [this] {
+        for (auto& [key, listener] : listeners_) TryRefused(*listener);
+        Resume();
+      }) {}
 
 Connections::~Connections() = default;
 
@@ -75,7 +78,9 @@ void Connections::Forget(WorkerId worker) {
   for (const std::uint64_t seq : dispatch_.Forget(worker)) {
     const auto flight = flights_.find(seq);
     if (flight == flights_.end()) continue;
-    orphans_.push_back(std::move(flight->second));
+    Listener* listener = FindById(flight->second.listener);
+    // Without its listener nobody serves that address any more.
+    if (listener != nullptr) listener->orphans.push_back(std::move(flight->second));
     flights_.erase(flight);
   }
   Resume();
@@ -83,19 +88,49 @@ void Connections::Forget(WorkerId worker) {
 
 void Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
   if (!dispatch_.Answered(worker, seq)) return;
-  const auto flight = flights_.find(seq);
-  if (flight == flights_.end()) return;
-  // Refused: the worker has closed its copy (its server is closing, or it does not know the key), so
-  // ours goes to somebody else.
-  if (!accepted) orphans_.push_back(std::move(flight->second));
-  flights_.erase(flight);
+  const auto found = flights_.find(seq);
+  if (found == flights_.end()) return;
+  Flight flight = std::move(found->second);
+  flights_.erase(found);
+  if (accepted) {
+    if (Listener* listener = FindById(flight.listener)) TryRefused(*listener);
+  } else {
+    OnRefused(std::move(flight));
+  }
   Resume();
 }
 
+// The worker has closed its copy (its server is closing, it has all it wants, or it does not know the
+// key), so ours goes to somebody else.
+void Connections::OnRefused(Flight flight) {
+  constexpr Millis kRetryWhenRefused = 20;
+  Listener* listener = FindById(flight.listener);
+  if (listener == nullptr) return;
+  if (++flight.refusals < dispatch_.holders(listener->id)) {
+    listener->orphans.push_back(std::move(flight));
+    return;
+  }
+  flight.refusals = 0;
+  const bool first_time = !flight.waited;
+  flight.waited = true;
+  if (first_time) {
+    listener->refused.push_back(std::move(flight));
+  } else {
+    listener->refused.push_front(std::move(flight));
+  }
+  again_.StartIn(kRetryWhenRefused);
+}
+
+void Connections::TryRefused(Listener& listener) {
+  if (listener.refused.empty()) return;
+  listener.orphans.push_back(std::move(listener.refused.front()));
+  listener.refused.pop_front();
+}
+
 void Connections::Resume() {
-  if (!orphans_.empty() && !PushOrphans()) return;
   for (auto& [key, listener] : listeners_) {
-    if (listener->poll && !listener->watched && dispatch_.holders(listener->id) > 0) {
+    if (PushOrphans(*listener) && listener->poll && !listener->watched &&
+        listener->refused.empty() && dispatch_.holders(listener->id) > 0) {
       Watch(*listener, true);
     }
   }
@@ -106,16 +141,10 @@ void Connections::Watch(Listener& listener, bool on) {
   listener.poll->Watch(on, false);
 }
 
-bool Connections::PushOrphans() {
-  while (!orphans_.empty()) {
-    Flight& orphan = orphans_.front();
-    const Listener* listener = FindById(orphan.listener);
-    // Without its listener nobody serves that address any more.
-    if (listener != nullptr &&
-        !Push(listener->id, listener->facts.key, orphan.connection)) {
-      return false;
-    }
-    orphans_.pop_front();
+bool Connections::PushOrphans(Listener& listener) {
+  while (!listener.orphans.empty()) {
+    if (!Push(listener, listener.orphans.front())) return false;
+    listener.orphans.pop_front();
   }
   return true;
 }
@@ -125,14 +154,16 @@ void Connections::OnAcceptable(Listener& listener) {
   constexpr int kPerTurn = 32;
   constexpr Millis kRetryWhenExhausted = 50;
   for (int i = 0; i < kPerTurn; ++i) {
-    if (!orphans_.empty() || !dispatch_.Pick(listener.id, loop_.now(), Dispatch::kLook)) {
+    if (!listener.orphans.empty() || !listener.refused.empty() ||
+        !dispatch_.Pick(listener.id, loop_.now(), Dispatch::kLook)) {
       // Not accepted, so it waits in the kernel's queue. Resume() looks again.
       Watch(listener, false);
       return;
     }
-    UniqueFd connection(
-        ::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!connection) {
+    Flight flight{UniqueFd(::accept4(listener.fd.get(), nullptr, nullptr,
+                                     SOCK_CLOEXEC | SOCK_NONBLOCK)),
+                  listener.id};
+    if (!flight.connection) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EAGAIN) return;
       // Out of descriptors: the socket stays readable, and looking again at once would spin.
@@ -140,8 +171,8 @@ void Connections::OnAcceptable(Listener& listener) {
       again_.StartIn(kRetryWhenExhausted);
       return;
     }
-    if (!Push(listener.id, listener.facts.key, connection)) {
-      orphans_.push_back(Flight{std::move(connection), listener.id});
+    if (!Push(listener, flight)) {
+      listener.orphans.push_back(std::move(flight));
       Watch(listener, false);
       again_.StartIn(kRetryWhenExhausted);
       return;
@@ -149,17 +180,17 @@ void Connections::OnAcceptable(Listener& listener) {
   }
 }
 
-bool Connections::Push(ListenerId listener, const std::string& key, UniqueFd& connection) {
-  const std::size_t holders = dispatch_.holders(listener);
+bool Connections::Push(const Listener& listener, Flight& flight) {
+  const std::size_t holders = dispatch_.holders(listener.id);
   for (std::size_t tried = 0; tried < holders; ++tried) {
-    const auto worker = dispatch_.Pick(listener, loop_.now(), Dispatch::kTake);
+    const auto worker = dispatch_.Pick(listener.id, loop_.now(), Dispatch::kTake);
     if (!worker) return false;
     NodeChannel* channel = channel_of_(*worker);
     if (channel == nullptr || !channel->has_room()) continue;
     const std::uint64_t seq = next_seq_();
-    if (!channel->TrySend(NewConnection(key, seq), connection.get())) continue;
+    if (!channel->TrySend(NewConnection(listener.facts.key, seq), flight.connection.get())) continue;
     dispatch_.Pushed(*worker, seq, loop_.now());
-    flights_[seq] = Flight{std::move(connection), listener};
+    flights_[seq] = std::move(flight);
     return true;
   }
   return false;

@@ -27,6 +27,13 @@ class Connections {
               std::function<std::uint64_t()> next_seq);
   ~Connections();
 
+  // A connection on its way to a worker.
+  struct Flight {
+    UniqueFd connection;
+    ListenerId listener = 0;
+    std::size_t refusals = 0;  // by how many workers in a row
+    bool waited = false;       // among Listener::refused
+  };
   struct Listener {
     ListenerId id = 0;
     ListenerFacts facts;
@@ -34,6 +41,10 @@ class Connections {
     std::set<WorkerId> users;       // workers that have it open, by rr or by their own copy
     std::unique_ptr<uv::Poll> poll;  // rr only
     bool watched = false;
+    std::deque<Flight> orphans;      // accepted once, to be given to another worker
+    // What every worker has refused (server.maxConnections): offered again one by one, from time to time
+    // or when one of them is accepted. Nothing more is accepted meanwhile.
+    std::deque<Flight> refused;
   };
 
   Listener* Find(const std::string& key);
@@ -54,17 +65,14 @@ class Connections {
   // A channel has room again, or a worker can take connections.
   void Resume();
 
-  std::size_t in_flight() const { return flights_.size() + orphans_.size(); }
-
  private:
-  struct Flight {
-    UniqueFd connection;
-    ListenerId listener = 0;
-  };
   void OnAcceptable(Listener& listener);
   // Gives it to a worker; false (and it stays the caller's) if nobody can take it now.
-  bool Push(ListenerId listener, const std::string& key, UniqueFd& connection);
-  bool PushOrphans();
+  bool Push(const Listener& listener, Flight& flight);
+  bool PushOrphans(Listener& listener);
+  void OnRefused(Flight flight);
+  // Gives the first of its refused connections another try.
+  void TryRefused(Listener& listener);
   void Watch(Listener& listener, bool on);
   Listener* FindById(ListenerId id);
 
@@ -75,7 +83,6 @@ class Connections {
   std::map<std::string, std::unique_ptr<Listener>> listeners_;
   ListenerId last_listener_ = 0;
   std::unordered_map<std::uint64_t, Flight> flights_;
-  std::deque<Flight> orphans_;  // accepted once, to be given again
   uv::Timer again_;
 };
 

@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/wire/control_server.h"
 
@@ -29,6 +30,8 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
       sweep_(loop, [this] {
         for (const LinkId id : doomed_) links_.erase(id);
         doomed_.clear();
+        for (const pid_t pid : ended_) revived_.erase(pid);
+        ended_.clear();
       }) {
   if (first) AddCandidate(std::move(first));
 }
@@ -125,13 +128,26 @@ void ControlLink::Revive() {
   options.working_directory = "/";
   auto spawned = Spawn(options);
   if (spawned) {
-    log::Warn("the daemon is gone; started a new one (pid " +
-              std::to_string(spawned->identity.pid) + ")");
+    const pid_t pid = spawned->identity.pid;
+    log::Warn("the daemon is gone; started a new one (pid " + std::to_string(pid) + ")");
+    Revived& revived = revived_[pid];
+    revived.pidfd = std::move(spawned->pidfd);
+    revived.end = std::make_unique<uv::Poll>(loop_, revived.pidfd.get(),
+                                             [this, pid](uv::Poll::Ready) { OnRevivedEnded(pid); });
+    revived.end->Watch(true, false);
   } else {
     log::Failure("the daemon is gone and a new one cannot be started: " + spawned.error().message);
   }
   ++revivals_;
   revive_timer_.StartIn(std::min(kLongestRevivePause, kReviveAfter << std::min(revivals_, 5)));
+}
+
+void ControlLink::OnRevivedEnded(pid_t pid) {
+  const Revived& revived = revived_.at(pid);
+  revived.end->Watch(false, false);
+  Reap(revived.pidfd);
+  ended_.push_back(pid);
+  sweep_.StartIn(0);
 }
 
 }  // namespace slc

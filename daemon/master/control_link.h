@@ -59,6 +59,7 @@ class ControlLink {
   void OnHello(LinkId id, const link::Hello& hello);
   void OnClosed(LinkId id);
   void Revive();
+  void OnRevivedEnded(pid_t pid);
 
   uv::Loop& loop_;
   int directory_;
@@ -71,10 +72,17 @@ class ControlLink {
   int revivals_ = 0;   // tries since the last link
   std::string daemon_program_;
   std::string home_;
+  // A daemon we started is our child, and ours to reap when it ends.
+  struct Revived {
+    UniqueFd pidfd;
+    std::unique_ptr<uv::Poll> end;
+  };
+  std::map<pid_t, Revived> revived_;
   UniqueFd listener_;
   uv::Timer revive_timer_;
-  uv::Timer sweep_;    // closes links that were replaced, outside their own callbacks
+  uv::Timer sweep_;    // closes what was replaced or has ended, outside its own callback
   std::vector<LinkId> doomed_;
+  std::vector<pid_t> ended_;
   std::unique_ptr<uv::Poll> poll_;
 };
 

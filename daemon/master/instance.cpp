@@ -376,8 +376,9 @@ void Instance::JudgeReadiness() {
     logs_->ForgetTail(id);
     log::Info("supervisor worker " + std::to_string(id) + " (pid " +
               std::to_string(worker->facts().process.pid) + ") is ready");
-    Feed(WorkerReady{id});
+    // Before the fact that may complete an order: whoever waits for that order hangs up then.
     Notify("worker_ready", id, "");
+    Feed(WorkerReady{id});
   }
 }
 
@@ -392,7 +393,11 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
   ListenerWish wish = InterpretQuery(query);
   const std::string key = wish.facts.key;
   const auto refuse = [&](int errno_value) {
-    std::string why = "listen on " + DescribeListener(wish.facts) + ": " + std::strerror(errno_value);
+    wish.facts.bound_port = wish.facts.port;
+    const std::string where = query.fd >= 0 && wish.facts.kind != ListenerKind::kUdp
+                                  ? "descriptor " + std::to_string(query.fd)
+                                  : DescribeListener(wish.facts);
+    std::string why = "listen on " + where + ": " + std::strerror(errno_value);
     if (errno_value == EADDRINUSE && wish.facts.port > 0) {
       why = "port " + std::to_string(wish.facts.port) + " is in use";
       if (const auto holder = FindPortHolder(static_cast<std::uint16_t>(wish.facts.port))) {
@@ -629,7 +634,10 @@ void Instance::Do(const DrainWorker& action) {
   } else {
     worker->Signal(config == nullptr ? SIGTERM : config->stop_signal);
   }
+  // At once: a successor that drained it a second time would make Node close the channel under it.
   worker->facts().drain_sent = true;
+  dirty_ = true;
+  Save();
   Notify("worker_draining", action.worker, "");
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/master/log_files.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -56,7 +57,25 @@ void LogFiles::SetLimits(std::uint64_t file_bytes, std::uint32_t files) {
   files_ = std::max(files, 2U);
 }
 
+Status LogFiles::AppendToStandardOutput(std::string_view block, std::size_t* offset) {
+  while (*offset < block.size()) {
+    const std::string_view rest = block.substr(*offset);
+    const ssize_t put = ::write(STDOUT_FILENO, rest.data(), rest.size());
+    if (put >= 0) {
+      *offset += static_cast<std::size_t>(put);
+    } else if (errno == EAGAIN) {
+      // Whoever started us may have made it non-blocking for its own purposes.
+      pollfd entry{STDOUT_FILENO, POLLOUT, 0};
+      ::poll(&entry, 1, 1000);
+    } else if (errno != EINTR) {
+      return SystemError("write to standard output", errno);
+    }
+  }
+  return Ok();
+}
+
 Status LogFiles::Append(LogStream stream, std::string_view block, std::size_t* offset) {
+  if (directory_path_ == kStandardOutput) return AppendToStandardOutput(block, offset);
   Current& file = Of(stream);
   if (directory_ && !DirectoryIsInPlace()) {
     AbandonGzip();

@@ -9,6 +9,9 @@
 // Looks before each write whether the file is still the one of that name: deleted, moved or with its
 // directory, it is made anew, and what is written goes there from the beginning of a line on.
 //
+// The directory "-" (kStandardOutput) stands for our standard output, where both streams go line by line
+// and nothing is rotated: `slc run` in a container.
+//
 // Every call may block on the disk: used only by the log writer's thread.
 #pragma once
 
@@ -27,9 +30,11 @@
 
 namespace slc {
 
+inline constexpr const char* kStandardOutput = "-";
+
 class LogFiles {
  public:
-  // Nothing is opened or made before the first Append(). `directory` is absolute.
+  // Nothing is opened or made before the first Append(). `directory` is absolute, or "-".
   explicit LogFiles(std::string directory);
   // A compression under way is given up; the next process does it.
   ~LogFiles();
@@ -62,6 +67,7 @@ class LogFiles {
   static std::size_t Index(LogStream stream) { return stream == LogStream::kOut ? 0 : 1; }
   Current& Of(LogStream stream) { return current_[Index(stream)]; }
 
+  static Status AppendToStandardOutput(std::string_view block, std::size_t* offset);
   Status OpenDirectory();
   Status Open(LogStream stream);
   bool DirectoryIsInPlace() const;

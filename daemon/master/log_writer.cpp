@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "common/base/log.h"
 #include "common/base/unique_fd.h"
@@ -47,15 +48,17 @@ struct LogWriter::Shared {
         settings(std::move(limits)),
         queue(::getpid(), PageLogMemory()) {}
 
-  void Run();
+  // The thread. True: it has to delete this object.
+  bool Run();
   bool WriteBlock(LogFiles& files, const LogBlock& block, std::size_t* offset);
   void Sleep(LogFiles& files, Millis timeout);
   void CallOnRoom();
-  void Say(log::Level level, const std::string& text);
+  void SayNotes();
 
   const std::string directory;
   UniqueFd wake;  // an eventfd; made with the thread
   pthread_t thread{};
+  std::vector<std::string> notes;  // for the log, from the thread itself
 
   std::mutex mutex;  // protects all that follows
   std::condition_variable changed;
@@ -69,6 +72,7 @@ struct LogWriter::Shared {
   bool ending = false;
   Millis end_deadline = 0;  // CLOCK_BOOTTIME, once `ending`
   bool finished = false;
+  bool orphaned = false;    // nobody but the thread knows this object
   std::string trouble;
 };
 
@@ -78,11 +82,13 @@ void LogWriter::Shared::CallOnRoom() {
   if (on_room) on_room();
 }
 
-void LogWriter::Shared::Say(log::Level level, const std::string& text) {
-  const std::lock_guard<std::mutex> hold(mutex);
+// The mutex is held. What there is no room for waits for the next time.
+void LogWriter::Shared::SayNotes() {
   const LineHead head(settings.format, LogStream::kOut, WallNow(), ::getpid(), 0);
-  const std::string line = std::string(log::LevelName(level)) + " " + text;
-  if (!queue.Push(head, line)) queue.Drop(head);
+  while (!notes.empty()) {
+    if (!queue.Push(head, std::string(log::LevelName(log::Level::kWarn)) + " " + notes.front())) return;
+    notes.erase(notes.begin());
+  }
 }
 
 // Until somebody writes to `wake`, a compression ends or the time is over.
@@ -117,16 +123,14 @@ bool LogWriter::Shared::WriteBlock(LogFiles& files, const LogBlock& block, std::
     Sleep(files, pause);
   }
   if (since == 0) return true;
-  {
-    const std::lock_guard<std::mutex> hold(mutex);
-    trouble.clear();
-  }
-  Say(log::Level::kWarn, "log files could not be written for " + FormatSpan(BootNow() - since) + ": " +
-                             reason);
+  notes.push_back("log files could not be written for " + FormatSpan(BootNow() - since) + ": " +
+                  reason);
+  const std::lock_guard<std::mutex> hold(mutex);
+  trouble.clear();
   return true;
 }
 
-void LogWriter::Shared::Run() {
+bool LogWriter::Shared::Run() {
   LogFiles files(directory);
   Millis busy_until = 0;  // when the last block was written
   while (true) {
@@ -138,6 +142,7 @@ void LogWriter::Shared::Run() {
         files.SetLimits(settings.file_bytes, settings.files);
         files.SetGzip(settings.gzip);
       }
+      if (!notes.empty()) SayNotes();
       block = queue.Take(WallNow());
       if (!block && ending) break;
       asleep = !block;
@@ -154,7 +159,7 @@ void LogWriter::Shared::Run() {
     std::size_t offset = 0;
     const bool whole = WriteBlock(files, *block, &offset);
     busy_until = BootNow();
-    const std::string note = files.TakeNote();
+    if (std::string note = files.TakeNote(); !note.empty()) notes.push_back(std::move(note));
     {
       const std::lock_guard<std::mutex> hold(mutex);
       if (whole) {
@@ -165,11 +170,11 @@ void LogWriter::Shared::Run() {
       if (queue.Roomy()) CallOnRoom();
       if (!whole) break;
     }
-    if (!note.empty()) Say(log::Level::kWarn, note);
   }
   const std::lock_guard<std::mutex> hold(mutex);
   finished = true;
   changed.notify_all();
+  return orphaned;
 }
 
 LogWriter::LogWriter(std::string directory, LogSettings settings, std::function<void()> on_room)
@@ -178,7 +183,11 @@ LogWriter::LogWriter(std::string directory, LogSettings settings, std::function<
 
 LogWriter::~LogWriter() {
   Stop(2000);
-  if (left_to_thread_) shared_.release();
+  if (!left_to_thread_) return;
+  const std::lock_guard<std::mutex> hold(shared_->mutex);
+  if (shared_->finished) return;
+  shared_->orphaned = true;
+  shared_.release();
 }
 
 LogWriter::Access::Access(LogWriter& writer) : writer_(writer) { writer.shared_->mutex.lock(); }
@@ -220,7 +229,8 @@ void LogWriter::StartThread() {
   const int failed = ::pthread_create(
       &shared.thread, &attributes,
       [](void* argument) -> void* {
-        static_cast<Shared*>(argument)->Run();
+        auto* self = static_cast<Shared*>(argument);
+        if (self->Run()) delete self;
         return nullptr;
       },
       &shared);

@@ -79,7 +79,7 @@ class LogWriter {
  private:
   void StartThread();
 
-  // Shared with the thread, and left to it for good (never freed) if it hangs in the disk at the end.
+  // Shared with the thread, and left to it if it hangs in the disk at the end.
   std::unique_ptr<Shared> shared_;
   bool left_to_thread_ = false;
 };

@@ -5,8 +5,12 @@
 namespace slc {
 
 void Dispatch::AddHolder(ListenerId listener, WorkerId worker) {
-  std::vector<WorkerId>& holders = listeners_[listener].holders;
-  if (std::find(holders.begin(), holders.end(), worker) == holders.end()) holders.push_back(worker);
+  Listener& entry = listeners_[listener];
+  std::vector<WorkerId>& holders = entry.holders;
+  if (std::find(holders.begin(), holders.end(), worker) != holders.end()) return;
+  // A newcomer comes last, also when the next round is about to begin.
+  if (entry.next == holders.size()) entry.next = 0;
+  holders.push_back(worker);
 }
 
 void Dispatch::RemoveHolder(ListenerId id, WorkerId worker) {

@@ -71,13 +71,12 @@ void Fleet::Record(const WorkerReady& event, Millis now) {
   FleetWorker& worker = found->second;
   worker.state = WorkerState::kReady;
   worker.ready_at = now;
-  worker.deadline = 0;
+  // Without a channel it can get no connections: its exit is still awaited.
+  if (!worker.disconnected) worker.deadline = 0;
   const auto slot = state_.slots.find(worker.slot);
-  if (slot != state_.slots.end()) slot->second.generation = worker.generation;
-  // The app works again: slots that were waiting for their turn need not wait any longer.
-  for (auto& [number, other] : state_.slots) {
-    if (other.generation == worker.generation) other.retry_at = 0;
-  }
+  if (slot == state_.slots.end()) return;
+  slot->second.generation = worker.generation;
+  slot->second.finished = false;
 }
 
 void Fleet::Record(const WorkerDisconnected& event, Millis now) {
@@ -98,26 +97,33 @@ void Fleet::Record(const WorkerExited& event, Millis now) {
   if (found == state_.workers.end()) return;
   const FleetWorker worker = found->second;
   state_.workers.erase(found);
+  // One that was killed for not getting ready in time was judged when its time ran out.
+  if (IsStaying(worker)) EndedUnasked(worker, event.clean, event.reason, now);
+}
+
+void Fleet::EndedUnasked(const FleetWorker& worker, bool clean, const std::string& reason,
+                         Millis now) {
   const auto entry = state_.slots.find(worker.slot);
   if (entry == state_.slots.end()) return;
   FleetSlot& slot = entry->second;
-  // Ready workers that end unasked, and all that end before they were ready, are failures. One that was
-  // killed for not getting ready in time was counted when its time ran out.
-  const bool unasked = IsStaying(worker);
-  if (!unasked) return;
-  const WorkerPolicy& policy = PolicyOf(worker.generation);
-  slot.last_exit = event.reason;
+  slot.last_exit = reason;
   ++slot.restarts;
-  const bool by_policy = policy.restart == RestartPolicy::kNever ||
-                         (policy.restart == RestartPolicy::kOnFailure && event.clean);
+  const WorkerPolicy& policy = PolicyOf(worker.generation);
   const Millis lived = worker.ready_at > 0 ? now - worker.ready_at : 0;
   const bool proved = worker.ready_at > 0 && lived >= policy.min_uptime;
-  if (!proved && !(by_policy && event.clean)) NoteFailure(worker, event.reason);
+  // A successor in a roll was to take over from one that serves: whatever --restart says, it has not.
+  const bool successor =
+      worker.generation != slot.generation && IsTaken(worker.slot, worker.id);
+  const bool by_policy = !successor && (policy.restart == RestartPolicy::kNever ||
+                                        (policy.restart == RestartPolicy::kOnFailure && clean));
+  if (!proved && !(by_policy && clean)) NoteFailure(worker, reason);
   if (by_policy) {
     slot.finished = true;
+    if (clean) slot.generation = worker.generation;
     return;
   }
-  // Not of the slot's own generation: a successor in a roll. The slot has, or gets back, the old one.
+  // Not of the slot's own generation: one that was tried in a roll. The slot has, or gets back, the old
+  // one.
   if (worker.generation != slot.generation) return;
   if (lived >= kForgiveAfter) slot.failures = 0;
   if (proved) {
@@ -148,7 +154,9 @@ void Fleet::NoteFailure(const FleetWorker& worker, const std::string& reason) {
   // In a roll only the new generation is on trial.
   if (RollActive() && worker.generation != wish.generation) return;
   state_.failure = FleetFailure{wish.order, worker.generation, worker.id, worker.slot, reason};
-  if (wish.mode == RollMode::kRolling && worker.generation == wish.generation) {
+  // A generation that is everywhere already cannot be given up (a new slot of a larger size may fail).
+  if (wish.mode == RollMode::kRolling && worker.generation == wish.generation &&
+      state_.good != wish.generation) {
     state_.failed = wish.generation;
   }
 }
@@ -159,10 +167,16 @@ void Fleet::Settle(Millis now) {
     SettleStop(now);
   } else {
     SettleRestart(now);
+  }
+  // Before the slots are looked at: who is given up here leaves a slot to be filled.
+  SettleEscalations(now);
+  if (state_.wish.run) {
     SettleRoll(now);
     SettleSlots(now);
   }
-  SettleEscalations(now);
+  for (const auto& [id, worker] : state_.workers) {
+    if (worker.deadline > 0) Consider(worker.deadline);
+  }
 }
 
 void Fleet::SettleStop(Millis now) {
@@ -191,6 +205,17 @@ void Fleet::SettleRestart(Millis now) {
 }
 
 void Fleet::SettleRoll(Millis now) {
+  // A predecessor is drained only beside a successor that serves; also if the roll was given up in the
+  // moment in which that got ready.
+  for (auto& [id, worker] : state_.workers) {
+    if (worker.slot > state_.wish.size || !Serves(worker)) continue;
+    const auto& workers = state_.workers;
+    const bool replaced = std::any_of(workers.begin(), workers.end(), [&](const auto& entry) {
+      return entry.second.slot == worker.slot && Serves(entry.second) &&
+             entry.second.generation > worker.generation;
+    });
+    if (replaced) Drain(worker, now);
+  }
   if (!RollActive()) {
     // A roll that has failed: successors that were still starting beside it are given up.
     if (state_.wish.mode == RollMode::kRolling) {
@@ -211,20 +236,8 @@ void Fleet::SettleRoll(Millis now) {
     if ((wanted && worker.state == WorkerState::kStarting) || (!wanted && !IsStaying(worker))) {
       busy.insert(worker.slot);
     }
-    if (!wanted && Serves(worker)) {
-      // Drain a predecessor only beside a successor that serves.
-      const auto& workers = state_.workers;
-      const bool replaced = std::any_of(workers.begin(), workers.end(), [&](const auto& entry) {
-        return entry.second.slot == worker.slot && Serves(entry.second) &&
-               entry.second.generation == state_.wish.generation;
-      });
-      if (replaced) {
-        Drain(worker, now);
-        busy.insert(worker.slot);
-      }
-    }
-    // An old worker that was still starting serves nobody; its slot goes straight to the new generation.
-    if (!wanted && worker.state == WorkerState::kStarting) {
+    // A successor of an earlier roll, which this one has overtaken.
+    if (!wanted && worker.state == WorkerState::kStarting && IsTaken(worker.slot, worker.id)) {
       Terminate(worker, now);
       busy.insert(worker.slot);
     }
@@ -233,18 +246,11 @@ void Fleet::SettleRoll(Millis now) {
     if (number > state_.wish.size || slot.generation == state_.wish.generation) continue;
     if (busy.size() >= std::max(1U, state_.wish.parallel)) break;
     if (busy.count(number) > 0) continue;
-    const auto& workers = state_.workers;
-    const bool has_old = std::any_of(workers.begin(), workers.end(), [&](const auto& entry) {
-      return entry.second.slot == number && IsStaying(entry.second);
-    });
-    if (has_old) {
-      Spawn(number, state_.wish.generation, now);
-    } else {
-      // Nobody serves in this slot: it simply starts with the new generation.
-      slot.generation = state_.wish.generation;
-      slot.retry_at = 0;
-      Spawn(number, state_.wish.generation, now);
+    // An old worker that is still starting serves nobody: the new one simply takes its place.
+    for (auto& [id, worker] : state_.workers) {
+      if (worker.slot == number && worker.state == WorkerState::kStarting) Terminate(worker, now);
     }
+    Spawn(number, state_.wish.generation, now);
     busy.insert(number);
   }
 }
@@ -285,47 +291,36 @@ void Fleet::SettleSlots(Millis now) {
   const std::string phase = InstancePhase(state_);
   if (phase == "running" || phase == "finished") {
     state_.reached = wish.order;
-    if (state_.failed != wish.generation) state_.good = wish.generation;
+    if (state_.failed != wish.generation) {
+      state_.good = wish.generation;
+      state_.failure.reset();
+    }
   }
 }
 
 void Fleet::SettleEscalations(Millis now) {
   for (auto& [id, worker] : state_.workers) {
-    if (worker.deadline == 0) continue;
-    if (worker.deadline <= now) {
-      switch (worker.state) {
-        case WorkerState::kStarting:
-        case WorkerState::kReady: {
-          const bool was_ready = worker.state == WorkerState::kReady;
-          if (was_ready && !worker.disconnected) {
-            worker.deadline = 0;
-            break;
-          }
-          const std::string reason =
-              worker.disconnected
-                  ? "closed its channel to the master (process.disconnect) but did not exit"
-                  : "not ready within " + FormatSpan(PolicyOf(worker.generation).ready_timeout) +
-                        "; if it never listens on a port, start it with --ready alive";
-          NoteFailure(worker, reason);
-          const auto slot = state_.slots.find(worker.slot);
-          if (slot != state_.slots.end()) {
-            slot->second.last_exit = reason;
-            ++slot->second.restarts;
-            if (slot->second.generation == worker.generation) CountFailure(slot->second, now);
-          }
-          Kill(worker, now);
-          break;
-        }
-        case WorkerState::kDraining:
-          Terminate(worker, now);
-          break;
-        case WorkerState::kStopping:
-        case WorkerState::kKilling:
-          Kill(worker, now);
-          break;
+    if (worker.deadline == 0 || worker.deadline > now) continue;
+    switch (worker.state) {
+      case WorkerState::kStarting:
+      case WorkerState::kReady: {
+        const std::string reason =
+            worker.disconnected
+                ? "closed its channel to the master (process.disconnect) but did not exit"
+                : "not ready within " + FormatSpan(PolicyOf(worker.generation).ready_timeout) +
+                      "; if it never listens on a port, start it with --ready alive";
+        EndedUnasked(worker, false, reason, now);
+        Kill(worker, now);
+        break;
       }
+      case WorkerState::kDraining:
+        Terminate(worker, now);
+        break;
+      case WorkerState::kStopping:
+      case WorkerState::kKilling:
+        Kill(worker, now);
+        break;
     }
-    if (worker.deadline > 0) Consider(worker.deadline);
   }
 }
 
@@ -343,7 +338,7 @@ void Fleet::Spawn(SlotNumber slot, Generation generation, Millis now) {
 void Fleet::Drain(FleetWorker& worker, Millis now) {
   worker.state = WorkerState::kDraining;
   worker.deadline = now + PolicyOf(worker.generation).drain_timeout;
-  if (worker.disconnected) worker.deadline = now + kAfterDisconnect;
+  if (worker.disconnected) worker.deadline = std::min(worker.deadline, now + kAfterDisconnect);
   actions_.push_back(DrainWorker{worker.id});
 }
 
@@ -367,6 +362,12 @@ const WorkerPolicy& Fleet::PolicyOf(Generation generation) const {
   static const WorkerPolicy kDefault;
   const auto found = policies_.find(generation);
   return found == policies_.end() ? kDefault : found->second;
+}
+
+bool Fleet::IsTaken(SlotNumber slot, WorkerId besides) const {
+  return std::any_of(state_.workers.begin(), state_.workers.end(), [&](const auto& entry) {
+    return entry.first != besides && entry.second.slot == slot && IsStaying(entry.second);
+  });
 }
 
 bool Fleet::RollActive() const { return IsRolling(state_); }

@@ -115,11 +115,14 @@ class Fleet {
   void Drain(FleetWorker& worker, Millis now);
   void Terminate(FleetWorker& worker, Millis now);
   void Kill(FleetWorker& worker, Millis now);
+  void EndedUnasked(const FleetWorker& worker, bool clean, const std::string& reason, Millis now);
   void NoteFailure(const FleetWorker& worker, const std::string& reason);
   void CountFailure(FleetSlot& slot, Millis now);
   void Consider(Millis at);
 
   const WorkerPolicy& PolicyOf(Generation generation) const;
+  // Somebody else than `besides` is meant to serve in the slot.
+  bool IsTaken(SlotNumber slot, WorkerId besides) const;
   bool RollActive() const;
   Generation GenerationForNewSlot() const;
   bool AnyServing() const;

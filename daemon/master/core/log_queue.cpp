@@ -25,7 +25,9 @@ LogBlock* LogQueue::Tail(LogStream stream, std::size_t room) {
   LogBlock*& tail = tail_[Index(stream)];
   if (tail != nullptr && kLogBlockBytes - tail->size_ >= room) return tail;
   // The other stream can always have one block: stderr is not lost because stdout floods.
-  if (in_use_[Index(stream)] >= kLogBlocks - 1) return nullptr;
+  if (in_use_[0] + in_use_[1] >= kLogBlocks || in_use_[Index(stream)] >= kLogBlocks - 1) {
+    return nullptr;
+  }
   std::unique_ptr<LogBlock> block;
   if (!free_.empty()) {
     // The one used last: it is still in the processor's cache.
@@ -66,7 +68,7 @@ bool LogQueue::Push(const LineHead& head, std::string_view text) {
   const std::size_t room = head.Room(text.size());
   if (gaps_[Index(stream)].lines > 0) [[unlikely]] {
     // Only when half of the buffer is free again, or each freed block would get its own gap.
-    if (!Roomy(stream) || !ReportGap(stream, head.wall())) return false;
+    if (!Roomy() || !ReportGap(stream, head.wall())) return false;
     block = tail_[Index(stream)];
   }
   if (block == nullptr || kLogBlockBytes - block->size_ < room) [[unlikely]] {

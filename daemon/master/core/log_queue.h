@@ -79,9 +79,8 @@ class LogQueue {
   // Only the first `bytes` are, and the rest never will be: its lines count as dropped.
   void Abandon(std::unique_ptr<LogBlock> block, std::size_t bytes);
 
-  // At least half of the buffer is free for this stream.
-  bool Roomy(LogStream stream) const { return in_use_[Index(stream)] <= kLogBlocks / 2 - 1; }
-  bool Roomy() const { return Roomy(LogStream::kOut) && Roomy(LogStream::kErr); }
+  // At least half of the buffer is free.
+  bool Roomy() const { return in_use_[0] + in_use_[1] <= kLogBlocks / 2; }
   // Nothing to take.
   bool empty() const { return waiting_.empty() && gaps_[0].lines == 0 && gaps_[1].lines == 0; }
 

@@ -1,4 +1,4 @@
-#include "load/channel.h"
+#include "tests/bench/load/channel.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "load/endpoint.h"
-#include "load/fd.h"
-#include "load/tls.h"
+#include "tests/bench/load/endpoint.h"
+#include "tests/bench/load/fd.h"
+#include "tests/bench/load/tls.h"
 
 namespace slc::load {
 

@@ -1,4 +1,4 @@
-#include "load/connection.h"
+#include "tests/bench/load/connection.h"
 
 #include <sys/epoll.h>
 

@@ -10,15 +10,15 @@
 #include <cstdint>
 #include <string>
 
-#include "load/channel.h"
-#include "load/clock.h"
-#include "load/failure.h"
-#include "load/http_response.h"
-#include "load/options.h"
-#include "load/reactor.h"
-#include "load/request.h"
-#include "load/schedule.h"
-#include "load/tally.h"
+#include "tests/bench/load/channel.h"
+#include "tests/bench/load/clock.h"
+#include "tests/bench/load/failure.h"
+#include "tests/bench/load/http_response.h"
+#include "tests/bench/load/options.h"
+#include "tests/bench/load/reactor.h"
+#include "tests/bench/load/request.h"
+#include "tests/bench/load/schedule.h"
+#include "tests/bench/load/tally.h"
 
 namespace slc::load {
 

@@ -1,4 +1,4 @@
-#include "load/endpoint.h"
+#include "tests/bench/load/endpoint.h"
 
 #include <netdb.h>
 

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "load/options.h"
+#include "tests/bench/load/options.h"
 
 namespace slc::load {
 

@@ -1,4 +1,4 @@
-#include "load/failure.h"
+#include "tests/bench/load/failure.h"
 
 #include <cerrno>
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "load/clock.h"
+#include "tests/bench/load/clock.h"
 
 namespace slc::load {
 

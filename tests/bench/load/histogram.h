@@ -7,7 +7,7 @@
 #include <array>
 #include <cstdint>
 
-#include "load/clock.h"
+#include "tests/bench/load/clock.h"
 
 namespace slc::load {
 

@@ -1,4 +1,4 @@
-#include "load/http_response.h"
+#include "tests/bench/load/http_response.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "load/lane.h"
+#include "tests/bench/load/lane.h"
 
 namespace slc::load {
 

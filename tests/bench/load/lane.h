@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "load/connection.h"
+#include "tests/bench/load/connection.h"
 
 namespace slc::load {
 

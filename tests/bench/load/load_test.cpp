@@ -9,14 +9,14 @@
 
 #include <doctest/doctest.h>
 
-#include "load/failure.h"
-#include "load/histogram.h"
-#include "load/http_response.h"
-#include "load/options.h"
-#include "load/report.h"
-#include "load/request.h"
-#include "load/schedule.h"
-#include "load/tally.h"
+#include "tests/bench/load/failure.h"
+#include "tests/bench/load/histogram.h"
+#include "tests/bench/load/http_response.h"
+#include "tests/bench/load/options.h"
+#include "tests/bench/load/report.h"
+#include "tests/bench/load/request.h"
+#include "tests/bench/load/schedule.h"
+#include "tests/bench/load/tally.h"
 
 namespace slc::load {
 namespace {

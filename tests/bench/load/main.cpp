@@ -19,12 +19,12 @@
 #include <string>
 #include <vector>
 
-#include "load/endpoint.h"
-#include "load/lane.h"
-#include "load/options.h"
-#include "load/reactor.h"
-#include "load/report.h"
-#include "load/tls.h"
+#include "tests/bench/load/endpoint.h"
+#include "tests/bench/load/lane.h"
+#include "tests/bench/load/options.h"
+#include "tests/bench/load/reactor.h"
+#include "tests/bench/load/report.h"
+#include "tests/bench/load/tls.h"
 
 namespace slc::load {
 namespace {

@@ -1,4 +1,4 @@
-#include "load/reactor.h"
+#include "tests/bench/load/reactor.h"
 
 #include <sys/epoll.h>
 

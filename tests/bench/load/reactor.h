@@ -9,8 +9,8 @@
 #include <map>
 #include <optional>
 
-#include "load/clock.h"
-#include "load/fd.h"
+#include "tests/bench/load/clock.h"
+#include "tests/bench/load/fd.h"
 
 namespace slc::load {
 

@@ -1,4 +1,4 @@
-#include "load/report.h"
+#include "tests/bench/load/report.h"
 
 #include <algorithm>
 #include <array>

@@ -33,8 +33,8 @@
 #include <string>
 #include <vector>
 
-#include "load/options.h"
-#include "load/tally.h"
+#include "tests/bench/load/options.h"
+#include "tests/bench/load/tally.h"
 
 namespace slc::load {
 

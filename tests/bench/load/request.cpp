@@ -1,4 +1,4 @@
-#include "load/request.h"
+#include "tests/bench/load/request.h"
 
 #include <algorithm>
 

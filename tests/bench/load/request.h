@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "load/options.h"
+#include "tests/bench/load/options.h"
 
 namespace slc::load {
 

@@ -1,4 +1,4 @@
-#include "load/schedule.h"
+#include "tests/bench/load/schedule.h"
 
 #include <algorithm>
 #include <limits>

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <random>
 
-#include "load/clock.h"
-#include "load/options.h"
+#include "tests/bench/load/clock.h"
+#include "tests/bench/load/options.h"
 
 namespace slc::load {
 

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "load/clock.h"
-#include "load/failure.h"
-#include "load/histogram.h"
+#include "tests/bench/load/clock.h"
+#include "tests/bench/load/failure.h"
+#include "tests/bench/load/histogram.h"
 
 namespace slc::load {
 

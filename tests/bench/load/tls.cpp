@@ -1,4 +1,4 @@
-#include "load/tls.h"
+#include "tests/bench/load/tls.h"
 
 #include <arpa/inet.h>
 

@@ -1,0 +1,111 @@
+// slc logs and slc ctl log-dump: from a service's name or id to the folder of its logs, which are
+// read here and not by slcd.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "common/base/files.h"
+#include "common/base/home.h"
+#include "common/base/text.h"
+#include "ctl/commands/commands.h"
+#include "ctl/commands/logs.h"
+#include "ctl/conversation.h"
+#include "ctl/output.h"
+
+namespace slc::ctl {
+namespace {
+
+bool IsFolder(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+// Logs as they lie in our home: of a service that was removed, or when slcd cannot be asked.
+std::vector<LogSource> SourcesOfHome(const std::string& service) {
+  std::vector<LogSource> sources;
+  const auto home = LocateOwnHome();
+  if (!home) return sources;
+  const std::string logs = home->home + "/logs";
+  if (!service.empty()) {
+    const std::string directory = logs + "/" + service;
+    if (CheckServiceName(service) && IsFolder(directory)) sources.push_back({service, directory});
+    return sources;
+  }
+  const UniqueFd folder(::open(logs.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return sources;
+  const auto names = ListDirectory(folder.get());
+  if (!names) return sources;
+  for (const std::string& name : *names) {
+    const std::string directory = logs + "/" + name;
+    if (IsFolder(directory)) sources.push_back({name, directory});
+  }
+  return sources;
+}
+
+// Where the logs are; empty with an exit code if that is to be all.
+std::vector<LogSource> FindSources(const Control& control, const std::string& service,
+                                   int& exit_code) {
+  exit_code = kDone;
+  Question question;
+  question.socket = control.socket;
+  question.body = GetStatus{service};
+  const Answer answer = Ask(question);
+  std::vector<LogSource> sources;
+  if (answer.kind == Answer::Kind::kReply && !answer.reply.error) {
+    for (const ServiceView& view : Services(answer.reply)) {
+      if (!view.log_directory.empty()) sources.push_back({view.name, view.log_directory});
+    }
+    if (sources.empty()) Remark("slc: no services exist, so there are no logs\n");
+    return sources;
+  }
+  if (control.socket.empty()) sources = SourcesOfHome(service);
+  if (!sources.empty()) {
+    if (answer.kind == Answer::Kind::kNoDaemon) {
+      Remark("slc: " + answer.error.message + "\nslc: reading the files there are\n");
+    }
+    return sources;
+  }
+  if (answer.kind == Answer::Kind::kNoServices && service.empty()) {
+    Remark("slc: no services exist, so there are no logs\n");
+    return sources;
+  }
+  exit_code = ReportFailure(answer, "read the log" + (service.empty() ? "s" : " of " + service),
+                            service, control.json);
+  return sources;
+}
+
+}  // namespace
+
+int Run(const LogsQuery& options) {
+  int exit_code = kDone;
+  LogsOptions logs;
+  logs.sources = FindSources(options.control, options.service, exit_code);
+  if (logs.sources.empty()) return exit_code;
+  logs.lines = options.lines;
+  logs.since = options.since;
+  logs.grep = options.grep;
+  logs.errors_only = options.errors_only;
+  logs.follow = options.follow;
+  logs.json = options.control.json;
+  logs.terminal = ::isatty(STDOUT_FILENO) == 1;
+  logs.out_fd = STDOUT_FILENO;
+  std::ios::sync_with_stdio(false);
+  return RunLogs(logs, std::cout, std::cerr);
+}
+
+int Run(const LogDumpQuery& options) {
+  int exit_code = kDone;
+  LogDumpOptions dump;
+  dump.sources = FindSources(options.control, options.service, exit_code);
+  if (dump.sources.empty()) return exit_code;
+  dump.follow = options.follow;
+  dump.json = options.control.json;
+  dump.terminal = ::isatty(STDOUT_FILENO) == 1;
+  dump.out_fd = STDOUT_FILENO;
+  std::ios::sync_with_stdio(false);
+  return RunLogDump(dump, std::cout, std::cerr);
+}
+
+}  // namespace slc::ctl
