@@ -61,8 +61,10 @@ bool PacketSocket::ReadToEnd() {
 
 bool PacketSocket::ReadOne(const bool& alive) {
   if (closed_) return false;
-  static thread_local std::string buffer(link::kMostPacketBytes, '\0');
-  Received received = ReceiveWithFds(socket_.get(), buffer.data(), buffer.size());
+  // Not filled with zeroes: pages that no packet has reached stay untouched, in each of many masters.
+  static thread_local const auto buffer =
+      std::make_unique_for_overwrite<char[]>(link::kMostPacketBytes);
+  Received received = ReceiveWithFds(socket_.get(), buffer.get(), link::kMostPacketBytes);
   if (received.bytes < 0) {
     if (errno != EAGAIN) Close(std::strerror(errno), alive);
     return false;
@@ -75,7 +77,7 @@ bool PacketSocket::ReadOne(const bool& alive) {
     Close("a packet was too long or its descriptors did not fit", alive);
     return false;
   }
-  auto packet = link::Decode(buffer.substr(0, static_cast<std::size_t>(received.bytes)));
+  auto packet = link::Decode(std::string(buffer.get(), static_cast<std::size_t>(received.bytes)));
   if (!packet) {
     // A newer peer may say things we do not know; they are not needed to go on.
     log::Warn("link: " + packet.error().message);

@@ -28,27 +28,29 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     left_ = left_ && run_ && !wish->renewed;
     if (state_ == State::kAbsent && run_ && !launch_pending_ && !left_) {
       failures_ = 0;
-      Launch(now, false);
+      Launch(now);
+    } else if (state_ == State::kAbsent && launch_pending_) {
+      if (!Needed()) Leave();
     } else if (state_ == State::kInCharge) {
       stopped_ = false;
-      actions_.push_back(SendOrder{});
+      Order();
     }
   } else if (const auto* searched = std::get_if<MasterSearched>(&event)) {
     run_ = searched->run;
     if (searched->found) {
       state_ = State::kSearching;
+      workers_ = true;
       patience_ = now + kHelloPatience;
     } else {
-      state_ = State::kAbsent;
-      actions_.push_back(CleanUp{});
-      if (run_) Launch(now, false);
+      Leave();
+      if (run_) Launch(now);
     }
   } else if (const auto* launched = std::get_if<MasterLaunched>(&event)) {
     if (launched->started) {
       patience_ = now + kHelloPatience;
     } else {
       ++failures_;
-      Launch(now, adopt_next_);
+      LaunchOrLeave(now);
     }
   } else if (const auto* spoke = std::get_if<MasterSpoke>(&event)) {
     ping_open_ = false;
@@ -59,12 +61,13 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       stopped_ = false;
       patience_.reset();
       next_ping_ = now - now % kPingEvery + kPingEvery;
-      actions_.push_back(SendOrder{});
+      Order();
     }
-  } else if (std::holds_alternative<MasterStopped>(event)) {
+  } else if (const auto* stopped = std::get_if<MasterStopped>(&event)) {
     stopped_ = true;
-    // It was told to stop, or it was sent SIGTERM: then it stays down until the next command.
-    left_ = run_;
+    // It was told to stop, or it was sent SIGTERM: then it stays down until the next command. If that
+    // command has crossed its last words, it is not down for long.
+    left_ = run_ && stopped->obeyed;
     if (state_ == State::kInCharge) {
       state_ = State::kEnding;
       patience_ = now + kEndPatience;
@@ -99,7 +102,7 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     state_ = State::kLaunching;
     patience_ = now + kHelloPatience;
     constexpr int kTryPrevious = 2;
-    actions_.push_back(LaunchMaster{adopt_next_, failures_ >= kTryPrevious});
+    actions_.push_back(LaunchMaster{workers_, failures_ >= kTryPrevious});
   }
   deadline_ = patience_;
   const auto consider = [&](Millis at) {
@@ -114,9 +117,30 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
   return std::move(actions_);
 }
 
-void InstancePlan::Launch(Millis now, bool adopt) {
+void InstancePlan::Order() {
+  workers_ = workers_ || run_;
+  actions_.push_back(SendOrder{});
+}
+
+void InstancePlan::Leave() {
+  state_ = State::kAbsent;
+  launch_pending_ = false;
+  workers_ = false;
+  patience_.reset();
+  actions_.push_back(CleanUp{});
+}
+
+// Somebody must look after workers, be it only to stop them.
+void InstancePlan::LaunchOrLeave(Millis now) {
+  if (Needed()) {
+    Launch(now);
+  } else {
+    Leave();
+  }
+}
+
+void InstancePlan::Launch(Millis now) {
   launch_pending_ = true;
-  adopt_next_ = adopt;
   launch_at_ = now + Pause(failures_);
   state_ = State::kAbsent;
   patience_.reset();
@@ -125,7 +149,7 @@ void InstancePlan::Launch(Millis now, bool adopt) {
 
 // The master is not to be trusted any more: make sure that it is gone before anybody takes its place.
 void InstancePlan::Lost(Millis now) {
-  if (state_ == State::kLaunching) ++failures_;
+  if (IsEarly(now)) ++failures_;
   state_ = State::kFencing;
   patience_ = now + kEndPatience;
   ping_open_ = false;
@@ -136,18 +160,20 @@ void InstancePlan::Gone(Millis now) {
   patience_.reset();
   ping_open_ = false;
   if (state_ == State::kAbsent) return;
-  if (state_ == State::kLaunching) ++failures_;
+  if (IsEarly(now)) ++failures_;
   const bool done = stopped_;
   stopped_ = false;
-  state_ = State::kAbsent;
-  if (done) {
-    actions_.push_back(CleanUp{});
-    // The wish may have turned while it was on its way out.
-    if (run_ && !left_) Launch(now, false);
-    return;
-  }
-  // Killed or crashed: somebody must look after its workers, be it only to stop them.
-  Launch(now, true);
+  if (!done) return LaunchOrLeave(now);
+  Leave();
+  // The wish may have turned while it was on its way out.
+  if (run_ && !left_) Launch(now);
+}
+
+// A master that does not get into charge, or is lost at once, is a failed try: without a pause the next
+// one would most likely do the same, as fast as the machine can.
+bool InstancePlan::IsEarly(Millis now) const {
+  constexpr Millis kEarly = 1000;
+  return state_ == State::kLaunching || (state_ == State::kInCharge && now < launch_at_ + kEarly);
 }
 
 }  // namespace slc

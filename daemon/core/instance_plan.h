@@ -61,7 +61,12 @@ class InstancePlan {
   State state() const { return state_; }
 
  private:
+  bool Needed() const { return run_ || workers_; }
+  bool IsEarly(Millis now) const;
+  void Order();
   void Launch(Millis now);
+  void Leave();
+  void LaunchOrLeave(Millis now);
   void Lost(Millis now);
   void Gone(Millis now);
 

@@ -48,8 +48,12 @@ int main(int argc, char** argv) {
     return kWrongUse;
   }
   // There may be hundreds of masters: one arena, and freed memory goes back early.
+  constexpr int kSmall = 16 * 1024;
   ::mallopt(M_ARENA_MAX, 1);
-  ::mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+  ::mallopt(M_MMAP_THRESHOLD, kSmall);
+  ::mallopt(M_TRIM_THRESHOLD, kSmall);
+  ::mallopt(M_TOP_PAD, 0);
+  ::mallopt(M_MXFAST, 0);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
   ::umask(077);
