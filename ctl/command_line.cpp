@@ -10,7 +10,7 @@
 #include "common/base/text.h"
 #include "common/base/time.h"
 #include "ctl/command_table.h"
-#include "ctl/log_reader.h"
+#include "ctl/line_pattern.h"
 #include "ctl/shell_words.h"
 
 namespace slc::ctl {

@@ -259,7 +259,7 @@ int ReportFailure(const Answer& answer, const std::string& what, const std::stri
     return ExitCodeOf(answer);
   }
   // The lines of slcd.out are a block of their own, made printable where they were read.
-  Complain("cannot " + what + ": " +
+  Complain("cannot " + Printable(what) + ": " +
            (answer.kind == Answer::Kind::kReply ? Printable(error.message) : error.message));
   if (!answer.reply.log_tail.empty()) {
     Remark("the last lines it printed:\n" + LogTailText(answer.reply.log_tail));

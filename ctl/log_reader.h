@@ -184,21 +184,4 @@ class LogWatch {
   UniqueFd inotify_;          // empty: the system has none left; then we look once a second
 };
 
-// A regular expression (ECMAScript) that takes time linear in the line, or a plain text.
-class LinePattern {
- public:
-  // kUsage with the reason if `expression` is none. Back references are not supported.
-  static Result<LinePattern> Compile(const std::string& expression);
-  LinePattern(LinePattern&&) noexcept;
-  LinePattern& operator=(LinePattern&&) noexcept;
-  ~LinePattern();
-
-  bool Matches(const std::string& line) const;
-
- private:
-  struct Impl;
-  explicit LinePattern(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
-
 }  // namespace slc::ctl

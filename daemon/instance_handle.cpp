@@ -339,7 +339,7 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
   }
   if (const auto* facts = std::get_if<link::Facts>(&packet)) {
     facts_ = *facts;
-    if (facts->phase == "stopped") Feed(MasterStopped{});
+    if (facts->phase == "stopped") Feed(MasterStopped{facts->order >= wish_.order});
     if (events_.on_facts) events_.on_facts(*facts);
     return;
   }

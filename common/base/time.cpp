@@ -28,26 +28,54 @@ std::int64_t DaysFromCivil(std::int64_t year, int month, int day) {
   return era * 146097 + day_of_era - 719468;
 }
 
+std::int64_t FloorDivide(std::int64_t number, std::int64_t by) {
+  return number >= 0 ? number / by : -((-number + by - 1) / by);
+}
+
+struct Civil {
+  std::int64_t year;
+  std::int64_t month;
+  std::int64_t day;
+};
+
+// The inverse of DaysFromCivil.
+Civil CivilFromDays(std::int64_t days) {
+  days += 719468;
+  const std::int64_t era = FloorDivide(days, 146097);
+  const std::int64_t day_of_era = days - era * 146097;
+  const std::int64_t year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const std::int64_t day_of_year =
+      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::int64_t shifted_month = (5 * day_of_year + 2) / 153;
+  const std::int64_t month = shifted_month + (shifted_month < 10 ? 3 : -9);
+  return Civil{year_of_era + era * 400 + (month <= 2 ? 1 : 0), month,
+               day_of_year - (153 * shifted_month + 2) / 5 + 1};
+}
+
 }  // namespace
 
 Millis BootNow() { return Now(CLOCK_BOOTTIME); }
 Millis WallNow() { return Now(CLOCK_REALTIME); }
 
 std::string FormatIso(Millis wall) {
-  Millis seconds = wall / 1000;
-  Millis rest = wall % 1000;
-  if (rest < 0) {
-    rest += 1000;
-    --seconds;
-  }
-  const time_t whole = static_cast<time_t>(seconds);
-  tm parts{};
-  ::gmtime_r(&whole, &parts);
-  std::array<char, 48> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-                parts.tm_sec, static_cast<int>(rest));
-  return buffer.data();
+  // Not gmtime_r: it reads /etc/localtime when it is first called, and takes a lock each time.
+  const Civil date = CivilFromDays(FloorDivide(wall, 86400000));
+  const Millis rest = wall - FloorDivide(wall, 86400000) * 86400000;
+  std::string text = "0000-00-00T00:00:00.000Z";
+  const auto put = [&text](std::size_t at, std::size_t digits, std::int64_t number) {
+    for (std::size_t i = digits; i-- > 0; number /= 10) {
+      text[at + i] = static_cast<char>('0' + number % 10);
+    }
+  };
+  put(0, 4, date.year);
+  put(5, 2, date.month);
+  put(8, 2, date.day);
+  put(11, 2, rest / 3600000);
+  put(14, 2, rest / 60000 % 60);
+  put(17, 2, rest / 1000 % 60);
+  put(20, 3, rest % 1000);
+  return text;
 }
 
 Millis ParseIso(const std::string& text) {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
+#include "ctl/line_pattern.h"
 #include "ctl/log_cursor.h"
 #include "ctl/log_reader.h"
 

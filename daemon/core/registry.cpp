@@ -16,13 +16,6 @@ void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::strin
   const auto is_given = [&](const char* name) {
     return std::find(given.begin(), given.end(), name) != given.end();
   };
-  if (!is_given("env")) {
-    after.environment = before.environment;
-  } else {
-    Environment merged = before.environment;
-    for (const auto& [name, value] : after.environment) merged[name] = value;
-    after.environment = std::move(merged);
-  }
   if (!is_given("port")) after.port = before.port;
   if (!is_given("cwd")) after.cwd = before.cwd;
   if (!is_given("node")) after.node = before.node;
@@ -45,6 +38,13 @@ void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::strin
   if (!is_given("log-files")) after.log_files = before.log_files;
 }
 
+// Variables that were set before stay, unless they are set anew.
+void KeepVariables(const ServiceSpec& before, ServiceSpec& after) {
+  Environment merged = before.environment;
+  for (const auto& [name, value] : after.environment) merged[name] = value;
+  after.environment = std::move(merged);
+}
+
 // --port and a PORT variable would contradict each other; the newer one stays.
 void SettlePort(ServiceSpec& spec, bool port_given) {
   if (port_given) spec.environment.erase("PORT");
@@ -64,6 +64,12 @@ Status CheckDuration(const char* name, Millis value) {
   return Error{ErrorCode::kInvalid,
                std::string("--") + name + " must be between 0 and 24h, not " +
                    std::to_string(value) + " ms"};
+}
+
+Status CheckSize(std::uint32_t size) {
+  if (size == kSizeCpu || size <= kMostWorkers) return Ok();
+  return Error{ErrorCode::kInvalid,
+               "a service has at most " + std::to_string(kMostWorkers) + " workers"};
 }
 
 Proposal Changed(const Wish& before) {
@@ -150,6 +156,7 @@ Status Registry::CheckSpec(const ServiceSpec& spec) const {
 
 Result<Proposal> Registry::ProposeStart(const StartWish& start) const {
   if (Status good = CheckSpec(start.spec); !good) return good.error();
+  if (Status good = CheckSize(start.size.value_or(0)); !good) return good.error();
   const bool name_given =
       std::find(start.given.begin(), start.given.end(), "name") != start.given.end();
   const Wish* same_name = nullptr;
@@ -201,6 +208,7 @@ Result<Proposal> Registry::ProposeUpdate(const Wish& current, const StartWish& s
   const bool port_given =
       std::find(start.given.begin(), start.given.end(), "port") != start.given.end();
   if (!current.spec.directory.empty()) KeepWhatWasNotGiven(current.spec, start.given, spec);
+  KeepVariables(current.spec, spec);
   SettlePort(spec, port_given);
   Proposal proposal = Changed(current);
   proposal.notes = DescribeChanges(current.spec, spec);
@@ -228,6 +236,7 @@ Result<Proposal> Registry::ProposeUpdate(const Wish& current, const StartWish& s
 
 Result<Proposal> Registry::ProposeCreate(const std::string& name, std::uint32_t size) const {
   if (Status good = CheckServiceName(name); !good) return good.error();
+  if (Status good = CheckSize(size); !good) return good.error();
   for (const auto& [id, wish] : wishes_) {
     if (wish.spec.name == name) {
       return Error{ErrorCode::kConflict, "there is a service '" + name + "' already (id " +
@@ -287,10 +296,7 @@ Result<Proposal> Registry::ProposeRestart(ServiceId id, RollMode mode,
 
 Result<Proposal> Registry::ProposeSize(ServiceId id, std::uint32_t size) const {
   const Wish& wish = wishes_.at(id);
-  if (size != kSizeCpu && size > kMostWorkers) {
-    return Error{ErrorCode::kInvalid,
-                 "a service has at most " + std::to_string(kMostWorkers) + " workers"};
-  }
+  if (Status good = CheckSize(size); !good) return good.error();
   Proposal proposal = Changed(wish);
   if (wish.size == size) {
     proposal.wish = wish;

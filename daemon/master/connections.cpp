@@ -15,7 +15,7 @@ Connections::Connections(uv::Loop& loop, std::function<NodeChannel*(WorkerId)> c
       channel_of_(std::move(channel_of)),
       next_seq_(std::move(next_seq)),
       again_(loop, [this] {
-        for (auto& [key, listener] : listeners_) TryRefused(*listener);
+        for (auto& [key, listener] : listeners_) OfferRefused(*listener);
         Resume();
       }) {}
 
@@ -92,48 +92,57 @@ void Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
   if (found == flights_.end()) return;
   Flight flight = std::move(found->second);
   flights_.erase(found);
-  if (accepted) {
-    if (Listener* listener = FindById(flight.listener)) TryRefused(*listener);
-  } else {
-    OnRefused(std::move(flight));
+  if (!accepted || flight.waited) {
+    if (Listener* listener = FindById(flight.listener)) {
+      if (accepted) {
+        listener->offering = false;
+        OfferRefused(*listener);
+      } else {
+        OnRefused(*listener, std::move(flight));
+      }
+    }
   }
   Resume();
 }
 
 // The worker has closed its copy (its server is closing, it has all it wants, or it does not know the
 // key), so ours goes to somebody else.
-void Connections::OnRefused(Flight flight) {
-  constexpr Millis kRetryWhenRefused = 20;
-  Listener* listener = FindById(flight.listener);
-  if (listener == nullptr) return;
-  if (++flight.refusals < dispatch_.holders(listener->id)) {
-    listener->orphans.push_back(std::move(flight));
+void Connections::OnRefused(Listener& listener, Flight flight) {
+  constexpr Millis kOfferAgain = 20;
+  if (++flight.refusals < dispatch_.holders(listener.id)) {
+    listener.orphans.push_back(std::move(flight));
     return;
   }
   flight.refusals = 0;
-  const bool first_time = !flight.waited;
-  flight.waited = true;
-  if (first_time) {
-    listener->refused.push_back(std::move(flight));
+  if (flight.waited) {
+    listener.offering = false;
+    listener.refused.push_front(std::move(flight));
   } else {
-    listener->refused.push_front(std::move(flight));
+    flight.waited = true;
+    listener.refused.push_back(std::move(flight));
   }
-  again_.StartIn(kRetryWhenRefused);
+  again_.StartIn(kOfferAgain);
 }
 
-void Connections::TryRefused(Listener& listener) {
-  if (listener.refused.empty()) return;
+void Connections::OfferRefused(Listener& listener) {
+  if (listener.offering || listener.refused.empty()) return;
+  listener.offering = true;
   listener.orphans.push_back(std::move(listener.refused.front()));
   listener.refused.pop_front();
 }
 
 void Connections::Resume() {
   for (auto& [key, listener] : listeners_) {
-    if (PushOrphans(*listener) && listener->poll && !listener->watched &&
-        listener->refused.empty() && dispatch_.holders(listener->id) > 0) {
+    if (PushOrphans(*listener) && MayAccept(*listener) && listener->poll && !listener->watched &&
+        dispatch_.holders(listener->id) > 0) {
       Watch(*listener, true);
     }
   }
+}
+
+// Those that came first go first.
+bool Connections::MayAccept(const Listener& listener) {
+  return listener.orphans.empty() && listener.refused.empty() && !listener.offering;
 }
 
 void Connections::Watch(Listener& listener, bool on) {
@@ -154,8 +163,7 @@ void Connections::OnAcceptable(Listener& listener) {
   constexpr int kPerTurn = 32;
   constexpr Millis kRetryWhenExhausted = 50;
   for (int i = 0; i < kPerTurn; ++i) {
-    if (!listener.orphans.empty() || !listener.refused.empty() ||
-        !dispatch_.Pick(listener.id, loop_.now(), Dispatch::kLook)) {
+    if (!MayAccept(listener) || !dispatch_.Pick(listener.id, loop_.now(), Dispatch::kLook)) {
       // Not accepted, so it waits in the kernel's queue. Resume() looks again.
       Watch(listener, false);
       return;

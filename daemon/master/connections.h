@@ -32,7 +32,7 @@ class Connections {
     UniqueFd connection;
     ListenerId listener = 0;
     std::size_t refusals = 0;  // by how many workers in a row
-    bool waited = false;       // among Listener::refused
+    bool waited = false;       // was among Listener::refused
   };
   struct Listener {
     ListenerId id = 0;
@@ -42,9 +42,10 @@ class Connections {
     std::unique_ptr<uv::Poll> poll;  // rr only
     bool watched = false;
     std::deque<Flight> orphans;      // accepted once, to be given to another worker
-    // What every worker has refused (server.maxConnections): offered again one by one, from time to time
-    // or when one of them is accepted. Nothing more is accepted meanwhile.
+    // What every worker has refused (server.maxConnections), oldest first. The first is offered again from
+    // time to time, and the next when that one is accepted. Nothing more is accepted meanwhile.
     std::deque<Flight> refused;
+    bool offering = false;           // the first of them is on its way again
   };
 
   Listener* Find(const std::string& key);
@@ -70,9 +71,9 @@ class Connections {
   // Gives it to a worker; false (and it stays the caller's) if nobody can take it now.
   bool Push(const Listener& listener, Flight& flight);
   bool PushOrphans(Listener& listener);
-  void OnRefused(Flight flight);
-  // Gives the first of its refused connections another try.
-  void TryRefused(Listener& listener);
+  static bool MayAccept(const Listener& listener);
+  void OnRefused(Listener& listener, Flight flight);
+  void OfferRefused(Listener& listener);
   void Watch(Listener& listener, bool on);
   Listener* FindById(ListenerId id);
 

@@ -1,5 +1,5 @@
-// A fake slcd for trying out slc without masters and workers: it answers everything from memory, slowly
-// where the real one would be slow. Install it beside slc as `slcd`.
+// A fake slcd for trying out slc without masters and workers: it answers everything from memory,
+// slowly where the real one would be slow. Install it beside slc as `slcd`.
 //
 //   SLC_FAKE=slow     each worker takes 0.8 s
 //   SLC_FAKE=broken   workers do not come up
@@ -14,8 +14,8 @@
 #include <deque>
 #include <map>
 
-#include "common/base/home.h"
 #include "common/base/files.h"
+#include "common/base/home.h"
 #include "common/base/process.h"
 #include "common/uv/loop.h"
 #include "common/uv/signal.h"
@@ -86,8 +86,8 @@ class FakeDaemon {
     view->directory = body.spec.directory;
     view->environment = body.spec.environment;
     Fill(*view, body.size.value_or(2) == kSizeCpu ? 2 : body.size.value_or(2));
-    if (const Status kept = ReplaceFileAt(home_.services.get(), std::to_string(view->id) + ".json",
-                                          "{}", false);
+    if (const Status kept =
+            ReplaceFileAt(home_.services.get(), std::to_string(view->id) + ".json", "{}", false);
         !kept) {
       return Answer(client, request.id, Reply{kept.error(), {}, {}, {}});
     }
@@ -233,7 +233,8 @@ int Main() {
   auto home = OpenHome(*paths);
   if (!home) return Fail(home.error());
   auto lock = LockFileAt(home->run.get(), kDaemonLock, "pid " + std::to_string(::getpid()) + "\n");
-  if (!lock) return lock.error().code == ErrorCode::kConflict ? kAnotherOneIsThere : Fail(lock.error());
+  if (!lock)
+    return lock.error().code == ErrorCode::kConflict ? kAnotherOneIsThere : Fail(lock.error());
   uv::Loop loop;
   auto listener = ListenOnUnixSocket(home->run.get(), kDaemonSocket, SOCK_STREAM, 64);
   if (!listener) return Fail(listener.error());

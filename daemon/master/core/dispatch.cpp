@@ -8,9 +8,10 @@ void Dispatch::AddHolder(ListenerId listener, WorkerId worker) {
   Listener& entry = listeners_[listener];
   std::vector<WorkerId>& holders = entry.holders;
   if (std::find(holders.begin(), holders.end(), worker) != holders.end()) return;
-  // A newcomer comes last, also when the next round is about to begin.
-  if (entry.next == holders.size()) entry.next = 0;
-  holders.push_back(worker);
+  // A newcomer comes last: just before the one whose turn it is. One that closes and opens its server
+  // again and again gets no more than its share.
+  holders.insert(holders.begin() + static_cast<std::ptrdiff_t>(entry.next), worker);
+  ++entry.next;
 }
 
 void Dispatch::RemoveHolder(ListenerId id, WorkerId worker) {
@@ -42,7 +43,9 @@ std::vector<std::uint64_t> Dispatch::Forget(WorkerId worker) {
 bool Dispatch::CanTake(WorkerId worker, Millis now) const {
   const auto found = pushes_.find(worker);
   if (found == pushes_.end() || found->second.empty()) return true;
-  return found->second.size() < kCredits && now - found->second.front().at < kStale;
+  const Millis waited = now - found->second.front().at;
+  if (waited >= kStuck) return false;
+  return found->second.size() < (waited < kBusy ? kCredits : kBusyCredits);
 }
 
 std::optional<WorkerId> Dispatch::Pick(ListenerId id, Millis now, Turn turn) {

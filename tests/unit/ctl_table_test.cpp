@@ -1,0 +1,188 @@
+#include <doctest/doctest.h>
+
+#include "ctl/status_tables.h"
+#include "ctl/table.h"
+
+namespace slc::ctl {
+namespace {
+
+ServiceView MyApp(int master, WorkerId workers) {
+  ServiceView view;
+  view.id = 1;
+  view.name = "my-app";
+  view.state = "running";
+  view.agent_version = "1.5.14";
+  view.cluster_size = workers;
+  for (WorkerId i = 0; i <= workers; ++i) {
+    ProcessView process;
+    process.pid = master + static_cast<int>(i);
+    process.worker = i;
+    process.slot = i;
+    process.generation = 1;
+    process.state = "ready";
+    if (i > 0) process.listening = {"0.0.0.0:3001"};
+    view.processes.push_back(process);
+  }
+  return view;
+}
+
+// The mission page shows another version than ours; both are six and five characters of a centred
+// cell.
+std::string WithVersion(std::string text, const std::string& cell) {
+  const std::string mark = "VERSION";
+  text.replace(text.find(mark), mark.size(), cell);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("A centred cell has the odd blank on its left, and no line ends in blanks") {
+  CHECK(LayOut({{"head", "x"}, {"a", ""}, {"ab", "yy"}}, {Align::kCentre, Align::kCentre}) ==
+        "head   x\n  a\n ab   yy\n");
+}
+
+TEST_CASE("A cell of several bytes per character is as wide as it looks") {
+  CHECK(LayOut({{"ä", "b"}, {"cc", "d"}}, {}) == "ä   b\ncc  d\n");
+}
+
+TEST_CASE("The status of a healthy service is that of the mission page, byte for byte") {
+  const std::string version = SLC_VERSION;
+  REQUIRE(version.size() <= 7);
+  const std::size_t blanks = 7 - version.size();
+  const std::string cell =
+      std::string((blanks + 1) / 2, ' ') + version + std::string(blanks - (blanks + 1) / 2, ' ');
+  const std::string page =
+      "Service ID: 1\n"
+      "Service Name: my-app\n"
+      "Environment variables:\n"
+      "  No environment variables defined\n"
+      "Instances:\n"
+      "    Version  Agent version  Cluster size\n"
+      "    VERSION      1.5.14           4\n"
+      "Processes:\n"
+      "        ID      PID   WID  Listening Ports  Tracking objects?  CPU profiling?\n"
+      "    1.1.57692  57692   0\n"
+      "    1.1.57693  57693   1     0.0.0.0:3001\n"
+      "    1.1.57694  57694   2     0.0.0.0:3001\n"
+      "    1.1.57695  57695   3     0.0.0.0:3001\n"
+      "    1.1.57696  57696   4     0.0.0.0:3001\n"
+      "\n";
+  CHECK(StatusText({MyApp(57692, 4)}, false, {}) == WithVersion(page, cell));
+}
+
+TEST_CASE("The list is that of the mission page, byte for byte") {
+  CHECK(ListText({MyApp(57692, 4)}) ==
+        "Id          Name         Scale\n"
+        " 1          my-app       1\n");
+}
+
+TEST_CASE("A long name or id widens the list's columns") {
+  ServiceView view = MyApp(1, 1);
+  view.id = 1234;
+  view.name = "a-service-with-a-long-name";
+  CHECK(ListText({MyApp(1, 1), view}) ==
+        "Id          Name                        Scale\n"
+        " 1          my-app                      1\n"
+        "1234        a-service-with-a-long-name  1\n");
+}
+
+TEST_CASE("Without services the answers are those of the original") {
+  CHECK(StatusText({}, false, {}) == "No services exist\n");
+  CHECK(ListText({}) == "No services defined\n");
+}
+
+TEST_CASE("A stopped service has size 0 and no table, and no blank line after it") {
+  ServiceView view = MyApp(57692, 0);
+  view.state = "stopped";
+  view.cluster_size = 0;
+  view.processes.clear();
+  view.environment = {{"FOO", "bar"}, {"MSG", "hello world"}};
+  const std::string text = StatusText({view}, false, {});
+  CHECK(text.find("    Name  Value\n    FOO   bar\n    MSG   hello world\nInstances:\n") !=
+        std::string::npos);
+  CHECK(text.find("           0\nNot started\n") != std::string::npos);
+  CHECK(text.find("Processes") == std::string::npos);
+  CHECK(text.find("State:") == std::string::npos);
+}
+
+TEST_CASE("A service that never had an app has an instance table without rows") {
+  ServiceView view;
+  view.id = 3;
+  view.name = "web2";
+  view.state = "new";
+  CHECK(StatusText({view}, false, {}) ==
+        "Service ID: 3\nService Name: web2\nEnvironment variables:\n"
+        "  No environment variables defined\nInstances:\n"
+        "    Version  Agent version  Cluster size\nNot started\n");
+}
+
+TEST_CASE("A worker that is not ready is not shown as serving, nor is the master") {
+  ServiceView view = MyApp(57692, 2);
+  view.processes[0].listening = {"0.0.0.0:3001"};
+  view.processes[1].state = "starting";
+  const std::string text = StatusText({view}, false, {});
+  CHECK(text.find("    1.1.57692  57692   0\n") != std::string::npos);
+  CHECK(text.find("    1.1.57693  57693   1\n") != std::string::npos);
+  CHECK(text.find("    1.1.57694  57694   2     0.0.0.0:3001\n") != std::string::npos);
+}
+
+TEST_CASE("What is wrong stands in a line below the name, with the nearest next try") {
+  ServiceView view = MyApp(57692, 0);
+  view.state = "backoff";
+  view.idle_slots = {SlotView{1, "backoff", 12000, 4, "exit code 1"},
+                     SlotView{2, "waiting", 0, 0, ""},
+                     SlotView{3, "backoff", 3000, 5, "exit code 2 after 0.3 s"}};
+  CHECK(StateRemark(view) == "backoff, next try in 3.0 s: exit code 2 after 0.3 s");
+  CHECK(StatusText({view}, false, {})
+            .find("Service Name: my-app\nState: backoff, next try in 3.0 s: exit code 2") !=
+        std::string::npos);
+}
+
+TEST_CASE("A next try that the reason tells of already is not told twice") {
+  ServiceView view = MyApp(57692, 0);
+  view.state = "backoff";
+  view.reason = "exit code 3; next try in 0.1 s";
+  view.idle_slots = {SlotView{1, "backoff", 100, 1, "exit code 3"}};
+  CHECK(StateRemark(view) == "backoff: exit code 3; next try in 0.1 s");
+}
+
+TEST_CASE("A worker that has no process yet is no row") {
+  ServiceView view = MyApp(57692, 1);
+  view.processes.push_back(ProcessView{});
+  CHECK(StatusText({view}, false, {}).find("1.1.0") == std::string::npos);
+}
+
+TEST_CASE("Facts of a silent master are marked with their age") {
+  ServiceView view = MyApp(57692, 1);
+  view.facts_age = 12400;
+  CHECK(StateRemark(view) == "the master is silent, as of 12 s ago");
+  view.state = "adopting";
+  CHECK(StateRemark(view) == "adopting; the master is silent, as of 12 s ago");
+}
+
+TEST_CASE("The wide table adds usage, and a row for each slot without a process") {
+  ServiceView view = MyApp(57692, 1);
+  view.processes[1].uptime = 65000;
+  view.processes[1].restarts = 2;
+  view.idle_slots = {SlotView{2, "backoff", 3000, 7, "exit code 1"}};
+  const std::string text = StatusText({view}, true, {{57693, Usage{12.34, 45600000}}});
+  CHECK(text.find("CPU profiling?  Uptime  Restarts  CPU %  Memory   Slot  Generation  State    "
+                  "Reason\n") != std::string::npos);
+  CHECK(text.find("1m5s    2         12.3   45.6 MB  1     1           ready\n") !=
+        std::string::npos);
+  CHECK(
+      text.find("7                         2                 backoff  next try in 3.0 s: exit code "
+                "1\n") != std::string::npos);
+}
+
+TEST_CASE("Control bytes of an application never reach the table") {
+  ServiceView view = MyApp(57692, 1);
+  view.environment = {{"A", "\x1b[2J"}};
+  view.state = "failed";
+  view.reason = "\x1b]0;x\x07";
+  const std::string text = StatusText({view}, true, {});
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(text.find("\\x1b[2J") != std::string::npos);
+}
+
+}  // namespace slc::ctl

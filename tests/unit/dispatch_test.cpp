@@ -1,0 +1,229 @@
+#include "daemon/master/core/dispatch.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "tests/unit/histories.h"
+
+namespace slc {
+namespace {
+
+// What there is to know about one worker, written down as simply as can be.
+struct Book {
+  struct Entry {
+    std::uint64_t seq;
+    Millis at;
+  };
+  std::vector<Entry> unanswered;  // oldest first
+
+  bool CanTake(Millis now) const {
+    if (unanswered.empty()) return true;
+    const Millis waited = now - unanswered[0].at;
+    if (waited < Dispatch::kBusy) return unanswered.size() < Dispatch::kCredits;
+    return waited < Dispatch::kStuck && unanswered.size() < Dispatch::kBusyCredits;
+  }
+};
+
+class Model {
+ public:
+  explicit Model(Random& random) : random_(random) {}
+
+  std::string Play() {
+    const int steps = static_cast<int>(random_.Between(20, 400));
+    for (int step = 0; step < steps && wrong_.empty(); ++step) Turn();
+    for (WorkerId worker = 1; worker <= kWorkers && wrong_.empty(); ++worker) ForgetOne(worker);
+    return wrong_;
+  }
+
+ private:
+  static constexpr WorkerId kWorkers = 6;
+  static constexpr ListenerId kListeners = 3;
+
+  WorkerId AnyWorker() { return static_cast<WorkerId>(random_.Between(1, kWorkers)); }
+  ListenerId AnyListener() { return static_cast<ListenerId>(random_.Between(1, kListeners)); }
+
+  void Turn() {
+    if (random_.Chance(20)) now_ += random_.Between(0, random_.Chance(10) ? 600 : 30);
+    const int dice = static_cast<int>(random_.Below(100));
+    if (dice < 8) {
+      AddOne(AnyListener(), AnyWorker());
+    } else if (dice < 12) {
+      RemoveOne(AnyListener(), AnyWorker());
+    } else if (dice < 14) {
+      RetireOne(AnyWorker());
+    } else if (dice < 16) {
+      ForgetOne(AnyWorker());
+    } else if (dice < 40) {
+      AnswerOne(AnyWorker());
+    } else if (dice < 44) {
+      AnswerAll();
+    } else {
+      PickOne(AnyListener());
+    }
+    Compare();
+  }
+
+  void AddOne(ListenerId listener, WorkerId worker) {
+    dispatch_.AddHolder(listener, worker);
+    if (!holders_[listener].insert(worker).second) return;
+    // Nobody owes a newcomer anything yet.
+    overtakers_[listener][worker].clear();
+  }
+  void RemoveOne(ListenerId listener, WorkerId worker) {
+    const auto before = dispatch_.Pick(listener, now_, Dispatch::kLook);
+    dispatch_.RemoveHolder(listener, worker);
+    holders_[listener].erase(worker);
+    const auto after = dispatch_.Pick(listener, now_, Dispatch::kLook);
+    if (before && *before != worker && after != before) wrong_ = "a removal moved the turn";
+  }
+  void RetireOne(WorkerId worker) {
+    dispatch_.Retire(worker);
+    for (auto& [listener, workers] : holders_) workers.erase(worker);
+  }
+  void ForgetOne(WorkerId worker) {
+    std::vector<std::uint64_t> expected;
+    for (const Book::Entry& entry : books_[worker].unanswered) expected.push_back(entry.seq);
+    if (dispatch_.Forget(worker) != expected) wrong_ = "lost or made up what was un-answered";
+    books_[worker] = Book{};
+    for (auto& [listener, workers] : holders_) workers.erase(worker);
+  }
+  void AnswerOne(WorkerId worker) {
+    Book& book = books_[worker];
+    if (book.unanswered.empty() || random_.Chance(10)) {
+      if (dispatch_.Answered(worker, last_seq_ + 1)) wrong_ = "took an answer to nothing";
+      return;
+    }
+    // Mostly the first; whatever order they come in, each counts once.
+    const std::size_t which =
+        random_.Chance(80) ? 0 : random_.Below(static_cast<unsigned>(book.unanswered.size()));
+    const std::uint64_t seq = book.unanswered[which].seq;
+    book.unanswered.erase(book.unanswered.begin() + static_cast<std::ptrdiff_t>(which));
+    if (!dispatch_.Answered(worker, seq)) wrong_ = "did not know what it was waiting for";
+    if (dispatch_.Answered(worker, seq)) wrong_ = "took the same answer twice";
+  }
+  void AnswerAll() {
+    for (WorkerId worker = 1; worker <= kWorkers; ++worker) {
+      while (!books_[worker].unanswered.empty()) {
+        const std::uint64_t seq = books_[worker].unanswered[0].seq;
+        books_[worker].unanswered.erase(books_[worker].unanswered.begin());
+        if (!dispatch_.Answered(worker, seq)) wrong_ = "did not know what it was waiting for";
+      }
+    }
+  }
+  void PickOne(ListenerId listener) {
+    const auto& holders = holders_[listener];
+    const bool possible = std::any_of(holders.begin(), holders.end(),
+                                      [&](WorkerId worker) { return books_[worker].CanTake(now_); });
+    const auto looked = dispatch_.Pick(listener, now_, Dispatch::kLook);
+    if (dispatch_.Pick(listener, now_, Dispatch::kLook) != looked) wrong_ = "a look moves the turn";
+    const auto picked = dispatch_.Pick(listener, now_, Dispatch::kTake);
+    if (picked != looked) wrong_ = "took another than it looked at";
+    if (picked.has_value() != possible) wrong_ = "somebody could take it, nobody did, or the reverse";
+    if (!picked) return;
+    if (holders.count(*picked) == 0) wrong_ = "picked one that does not hold the listener";
+    if (!books_[*picked].CanTake(now_)) wrong_ = "picked one without credit, or that is stale";
+    // Between two turns of one worker each other that could take one had its turn: with that, the counts
+    // of workers that can always take one never differ by more than 1.
+    auto& overtakers = overtakers_[listener];
+    for (const WorkerId other : holders) {
+      if (other == *picked) continue;
+      if (!books_[other].CanTake(now_)) {
+        overtakers[other].clear();
+      } else if (!overtakers[other].insert(*picked).second) {
+        wrong_ = "not even";
+      }
+    }
+    overtakers[*picked].clear();
+    // Now and then it is only looked at and then given up (no room in the channel).
+    if (random_.Chance(5)) return;
+    ++last_seq_;
+    dispatch_.Pushed(*picked, last_seq_, now_);
+    books_[*picked].unanswered.push_back({last_seq_, now_});
+  }
+  void Compare() {
+    for (WorkerId worker = 1; worker <= kWorkers; ++worker) {
+      if (dispatch_.in_flight(worker) != books_[worker].unanswered.size()) {
+        wrong_ = "counts in flight wrongly";
+      }
+    }
+    for (ListenerId listener = 1; listener <= kListeners; ++listener) {
+      if (dispatch_.holders(listener) != holders_[listener].size()) wrong_ = "counts holders wrongly";
+      for (WorkerId worker = 1; worker <= kWorkers; ++worker) {
+        if (dispatch_.Holds(listener, worker) != (holders_[listener].count(worker) > 0)) {
+          wrong_ = "is wrong about who holds a listener";
+        }
+      }
+    }
+  }
+
+  Random& random_;
+  Dispatch dispatch_;
+  Millis now_ = 1000;
+  std::uint64_t last_seq_ = 0;
+  std::map<WorkerId, Book> books_;
+  std::map<ListenerId, std::set<WorkerId>> holders_;
+  // Who had a turn since this worker had one, or could not take one.
+  std::map<ListenerId, std::map<WorkerId, std::set<WorkerId>>> overtakers_;
+  std::string wrong_;
+};
+
+}  // namespace
+
+TEST_CASE("Dispatch is even, keeps to credits, and forgets nothing, whatever happens") {
+  RunHistories(10'000, [](Random& random) { return Model(random).Play(); });
+}
+
+TEST_CASE("Connections go round the holders") {
+  Dispatch dispatch;
+  CHECK_FALSE(dispatch.Pick(1, 0, Dispatch::kTake));
+  for (const WorkerId worker : {7U, 8U, 9U}) dispatch.AddHolder(1, worker);
+  dispatch.AddHolder(1, 8);  // said twice
+  for (const WorkerId worker : {7U, 8U, 9U, 7U, 8U}) {
+    CHECK(dispatch.Pick(1, 0, Dispatch::kTake) == worker);
+  }
+  dispatch.RemoveHolder(1, 7);
+  CHECK(dispatch.Pick(1, 0, Dispatch::kTake) == 9U);
+  dispatch.AddHolder(1, 10);
+  // A newcomer comes last.
+  CHECK(dispatch.Pick(1, 0, Dispatch::kTake) == 8U);
+  CHECK(dispatch.Pick(1, 0, Dispatch::kTake) == 9U);
+  CHECK(dispatch.Pick(1, 0, Dispatch::kTake) == 10U);
+}
+
+TEST_CASE("A worker has 64 credits, 16 while its oldest waits for 50 ms, none after a second") {
+  Dispatch dispatch;
+  dispatch.AddHolder(1, 7);
+  for (std::uint64_t seq = 1; seq <= 64; ++seq) {
+    REQUIRE(dispatch.Pick(1, 0, Dispatch::kTake) == 7U);
+    dispatch.Pushed(7, seq, 0);
+  }
+  CHECK_FALSE(dispatch.Pick(1, 0, Dispatch::kTake));
+  CHECK(dispatch.Answered(7, 1));
+  CHECK(dispatch.Pick(1, 49, Dispatch::kLook) == 7U);
+  CHECK_FALSE(dispatch.Pick(1, 50, Dispatch::kLook));
+  for (std::uint64_t seq = 2; seq <= 48; ++seq) CHECK(dispatch.Answered(7, seq));
+  CHECK(dispatch.in_flight(7) == 16);
+  CHECK_FALSE(dispatch.Pick(1, 50, Dispatch::kLook));
+  CHECK(dispatch.Answered(7, 49));
+  CHECK(dispatch.Pick(1, 999, Dispatch::kLook) == 7U);
+  CHECK_FALSE(dispatch.Pick(1, 1000, Dispatch::kLook));
+  CHECK(dispatch.Forget(7).size() == 15);
+  CHECK_FALSE(dispatch.Pick(1, 0, Dispatch::kLook));
+}
+
+TEST_CASE("A retired worker gets nothing new and may still answer") {
+  Dispatch dispatch;
+  dispatch.AddHolder(1, 7);
+  dispatch.AddHolder(2, 7);
+  dispatch.Pushed(7, 1, 0);
+  dispatch.Retire(7);
+  CHECK_FALSE(dispatch.Pick(1, 0, Dispatch::kLook));
+  CHECK_FALSE(dispatch.Pick(2, 0, Dispatch::kLook));
+  CHECK(dispatch.in_flight(7) == 1);
+  CHECK(dispatch.Answered(7, 1));
+  CHECK(dispatch.Forget(7).empty());
+}
+
+}  // namespace slc

@@ -1,0 +1,413 @@
+// The promises of fleet.h over random histories. What is checked at every step stands in fleet_world.cpp;
+// here are the histories, and how each must end.
+#include <algorithm>
+
+#include "tests/unit/fleet_world.h"
+
+namespace slc {
+namespace {
+
+constexpr std::uint64_t kHistories = 2000;
+
+WorkerPolicy AnyPolicy(Random& random) {
+  WorkerPolicy policy;
+  policy.ready_timeout = random.Between(200, 3000);
+  policy.drain_timeout = random.Chance(10) ? 0 : random.Between(1, 2000);
+  policy.stop_timeout = random.Chance(10) ? 0 : random.Between(1, 1000);
+  policy.min_uptime = random.Chance(10) ? 0 : random.Between(100, 10000);
+  if (random.Chance(20)) policy.restart = RestartPolicy::kOnFailure;
+  if (random.Chance(10)) policy.restart = RestartPolicy::kNever;
+  return policy;
+}
+
+Behaviour AnyBehaviour(Random& random) {
+  Behaviour how;
+  how.boots_to = random.Between(20, 300);
+  how.leaves_within = random.Between(0, 1500);
+  how.dies_within = random.Chance(10) ? 2500 : 20;
+  const auto sometimes = [&](int& chance) {
+    if (random.Chance(25)) chance = static_cast<int>(random.Between(1, 100));
+  };
+  sometimes(how.cannot_start);
+  sometimes(how.crashes_booting);
+  sometimes(how.hangs_booting);
+  sometimes(how.ends_clean);
+  sometimes(how.disconnects);
+  sometimes(how.ignores_drain);
+  sometimes(how.ignores_stop);
+  if (random.Chance(50)) how.lives_to = random.Between(1, 20000);
+  return how;
+}
+
+// Some ways to be broken: no worker of the generation ever serves.
+Behaviour BrokenBehaviour(Random& random) {
+  Behaviour how;
+  switch (random.Below(4)) {
+    case 0:
+      how.cannot_start = 100;
+      break;
+    case 1:
+      how.crashes_booting = 100;
+      break;
+    case 2:
+      how.hangs_booting = 100;
+      break;
+    default:
+      how.crashes_booting = 100;
+      how.disconnects = 100;
+  }
+  how.ends_clean = random.Chance(50) ? 100 : 0;
+  how.dies_within = random.Between(0, 1500);
+  return how;
+}
+
+WorkerPolicy QuickPolicy(Random& random) {
+  WorkerPolicy policy;
+  policy.ready_timeout = random.Between(200, 3000);
+  policy.drain_timeout = random.Between(0, 500);
+  policy.stop_timeout = random.Between(0, 500);
+  policy.min_uptime = 10000;
+  return policy;
+}
+
+// An operator, and wishes that follow one another as slcd would send them.
+class Operator {
+ public:
+  Operator(Random& random, FleetWorld& world) : random_(random), world_(world) {}
+
+  void Start(std::uint32_t size) {
+    wish_.run = true;
+    wish_.size = size;
+    Renew(RollMode::kRestart, 1);
+  }
+  void Roll(std::uint32_t parallel) { Renew(RollMode::kRolling, parallel); }
+  void Restart() { Renew(RollMode::kRestart, 1); }
+  void SetSize(std::uint32_t size) {
+    wish_.size = size;
+    Send();
+  }
+  void Stop(bool soft) {
+    wish_.run = false;
+    wish_.soft_stop = soft;
+    Send();
+  }
+  // The generation that the next Start, Roll or Restart makes.
+  void Prepare(const WorkerPolicy& policy, const Behaviour& how) {
+    world_.AddGeneration(wish_.generation + 1, policy, how);
+    prepared_ = true;
+  }
+  void Anything() {
+    if (!wish_.run) {
+      if (random_.Chance(70)) return Start(AnySize());
+      return Stop(random_.Chance(50));
+    }
+    switch (random_.Below(6)) {
+      case 0:
+        return Stop(random_.Chance(50));
+      case 1:
+        return Restart();
+      case 2:
+        return SetSize(AnySize());
+      default:
+        return Roll(static_cast<std::uint32_t>(random_.Between(1, 3)));
+    }
+  }
+  const FleetWish& wish() const { return wish_; }
+
+ private:
+  std::uint32_t AnySize() { return static_cast<std::uint32_t>(random_.Between(0, 5)); }
+  void Renew(RollMode mode, std::uint32_t parallel) {
+    if (!prepared_) Prepare(AnyPolicy(random_), AnyBehaviour(random_));
+    prepared_ = false;
+    wish_.run = true;
+    ++wish_.generation;
+    wish_.mode = mode;
+    wish_.parallel = parallel;
+    Send();
+  }
+  void Send() {
+    ++wish_.order;
+    world_.Wish(wish_);
+  }
+
+  Random& random_;
+  FleetWorld& world_;
+  FleetWish wish_;
+  bool prepared_ = false;
+};
+
+bool AllServe(const FleetWorld& world, Generation generation) {
+  const FleetState& state = world.state();
+  if (state.workers.size() != state.wish.size || world.ServingSlots() != state.wish.size) return false;
+  return std::all_of(state.workers.begin(), state.workers.end(), [&](const auto& entry) {
+    return entry.second.generation == generation;
+  });
+}
+
+std::size_t ServingOf(const FleetWorld& world, Generation generation) {
+  const auto& workers = world.state().workers;
+  return static_cast<std::size_t>(
+      std::count_if(workers.begin(), workers.end(), [&](const auto& entry) {
+        return entry.second.generation == generation && entry.second.state == WorkerState::kReady;
+      }));
+}
+
+}  // namespace
+
+TEST_CASE("Fleet keeps its promises whatever workers and operators do, and ends where it should") {
+  RunHistories(3 * kHistories, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    if (random.Chance(30)) world.SetLateness(random.Between(1, 40));
+    user.Start(static_cast<std::uint32_t>(random.Between(0, 5)));
+    const int turns = static_cast<int>(random.Between(1, 8));
+    for (int turn = 0; turn < turns; ++turn) {
+      world.Run(random.Chance(30) ? random.Between(0, 100) : random.Between(0, 8000));
+      if (random.Chance(15)) world.TakeOver();
+      if (random.Chance(15)) world.DisturbWithStaleEvent();
+      user.Anything();
+    }
+    world.Run(random.Between(0, 500));
+    // From here on the app is good: it must come up, in whatever state it was left.
+    WorkerPolicy policy = QuickPolicy(random);
+    user.Prepare(policy, Behaviour{});
+    if (user.wish().run && random.Chance(70)) {
+      user.Roll(static_cast<std::uint32_t>(random.Between(1, 3)));
+    } else {
+      user.Start(user.wish().size);
+    }
+    const Generation good = user.wish().generation;
+    constexpr Millis kLongEnough = 60'000;
+    if (!world.RunUntil(kLongEnough, [&] { return AllServe(world, good); })) {
+      world.Wrong("a good generation did not get everywhere");
+    }
+    if (world.phase() != "running") world.Wrong("all serve, but the phase is " + world.phase());
+    world.Run(120'000);
+    if (world.phase() != "running") world.Wrong("did not stay as it was: " + world.phase());
+    user.Stop(random.Chance(50));
+    // Drain, stop, kill, and for who dies late, one second more each.
+    world.Run(policy.drain_timeout + policy.stop_timeout + 5000);
+    if (world.phase() != "stopped") world.Wrong("did not stop in time");
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: a roll to a good generation gets everywhere and never serves with less") {
+  RunHistories(kHistories, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 6));
+    const auto parallel = static_cast<std::uint32_t>(random.Between(1, 3));
+    user.Prepare(QuickPolicy(random), Behaviour{});
+    user.Start(size);
+    world.Run(2000);
+    if (!AllServe(world, 1)) world.Wrong("did not start");
+    Behaviour how;
+    how.boots_to = random.Between(20, 150);
+    how.ignores_drain = random.Chance(20) ? 100 : 0;
+    how.ignores_stop = random.Chance(20) ? 100 : 0;
+    world.SetBehaviour(1, how);
+    user.Prepare(QuickPolicy(random), how);
+    world.ForgetRecords();
+    user.Roll(parallel);
+    const bool killed = random.Chance(20);
+    // A slot takes at most: boot, drain, stop, kill.
+    const Millis span = size * (150 + 500 + 500 + 20 + (killed ? 500 : 0)) + 10;
+    bool less = false;
+    Millis take_over_at = killed ? world.now() + random.Between(0, 500) : 0;
+    const bool done = world.RunUntil(span, [&] {
+      less = less || world.ServingSlots() < size;
+      if (killed && take_over_at > 0 && world.now() >= take_over_at) {
+        take_over_at = 0;
+        world.TakeOver();
+        // Workers that were lost with the master are no doing of the roll.
+        less = false;
+        return false;
+      }
+      if (killed && world.ServingSlots() < size) less = false;
+      return AllServe(world, 2);
+    });
+    if (less) world.Wrong("served with less than it had");
+    if (!done) world.Wrong("the roll did not end in time");
+    if (world.phase() != "running") world.Wrong("the phase is " + world.phase());
+    if (world.state().failure) world.Wrong("a good roll failed: " + world.state().failure->reason);
+    // Each slot has at most an old worker, and a new one if it is its turn.
+    if (world.most_workers() > size + std::max(1U, parallel)) world.Wrong("too many workers");
+    if (world.most_starting() > parallel && !killed) world.Wrong("replaced too many at a time");
+    for (SlotNumber slot = 1; slot <= size && !killed; ++slot) {
+      if (world.SpawnsIn(slot).size() != 1) world.Wrong("spawned more than needed");
+    }
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: a roll to a broken generation fails, and the old workers go on serving") {
+  RunHistories(kHistories, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 6));
+    WorkerPolicy policy = QuickPolicy(random);
+    if (random.Chance(30)) policy.restart = RestartPolicy::kOnFailure;
+    if (random.Chance(15)) policy.restart = RestartPolicy::kNever;
+    user.Prepare(policy, Behaviour{});
+    user.Start(size);
+    world.Run(2000);
+    if (!AllServe(world, 1)) world.Wrong("did not start");
+    Behaviour how = BrokenBehaviour(random);
+    how.good_at_first = random.Below(size);  // so many slots come up before it shows
+    user.Prepare(policy, how);
+    const auto parallel = static_cast<std::uint32_t>(random.Between(1, 3));
+    user.Roll(parallel);
+    bool less = false;
+    const bool done = world.RunUntil(60'000, [&] {
+      less = less || world.ServingSlots() < size;
+      return world.phase() == "failed" && world.state().workers.size() == size;
+    });
+    if (!done) world.Wrong("the roll neither failed nor ended: " + world.phase());
+    if (less) world.Wrong("the old ones did not go on serving");
+    if (world.state().failed != 2) world.Wrong("the broken generation is still pursued");
+    if (!world.state().failure || world.state().failure->reason.empty()) {
+      world.Wrong("there is no reason");
+    }
+    if (ServingOf(world, 2) > how.good_at_first) world.Wrong("a broken worker serves");
+    if (parallel == 1 && ServingOf(world, 2) != how.good_at_first) {
+      world.Wrong("slots that were replaced did not stay new");
+    }
+    // It is not tried again by itself.
+    world.ForgetRecords();
+    world.Run(100'000);
+    for (SlotNumber slot = 1; slot <= size; ++slot) {
+      if (!world.SpawnsIn(slot).empty()) world.Wrong("tried a broken generation again");
+    }
+    // The next one replaces the rest.
+    user.Prepare(QuickPolicy(random), Behaviour{});
+    user.Roll(1);
+    if (!world.RunUntil(20'000, [&] { return AllServe(world, 3); })) {
+      world.Wrong("the next roll did not repair it");
+    }
+    if (world.phase() != "running") world.Wrong("the phase is " + world.phase());
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: slots that are down when a roll fails go back to what worked") {
+  RunHistories(kHistories / 4, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 5));
+    user.Prepare(QuickPolicy(random), Behaviour{});
+    user.Start(size);
+    world.Run(2000);
+    // Old workers crash now and then, before and while the roll is tried.
+    Behaviour crashing;
+    crashing.lives_from = 1;
+    crashing.lives_to = random.Between(100, 5000);
+    world.SetBehaviour(1, crashing);
+    user.SetSize(size + 2);
+    world.Run(random.Between(0, 10000));
+    user.Prepare(QuickPolicy(random), BrokenBehaviour(random));
+    user.Roll(static_cast<std::uint32_t>(random.Between(1, 3)));
+    if (!world.RunUntil(60'000, [&] { return world.state().failed == 2; })) {
+      world.Wrong("the roll did not fail");
+    }
+    world.SetBehaviour(1, Behaviour{});
+    if (!world.RunUntil(90'000, [&] { return AllServe(world, 1); })) {
+      world.Wrong("what worked before did not come back everywhere");
+    }
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: a service that crashes all the time costs at most 12 boots per slot and minute") {
+  RunHistories(kHistories / 5, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    Behaviour how;
+    how.boots_from = random.Between(1, 100);
+    how.boots_to = how.boots_from + random.Between(0, 1000);
+    how.crashes_booting = static_cast<int>(random.Between(0, 100));
+    how.lives_from = 1;
+    how.lives_to = random.Between(1, 3000);
+    how.cannot_start = random.Chance(20) ? 100 : 0;
+    how.disconnects = random.Chance(20) ? 30 : 0;
+    WorkerPolicy policy = QuickPolicy(random);
+    user.Prepare(policy, how);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 8));
+    user.Start(size);
+    world.Run(300'000);
+    std::size_t tries = 0;
+    for (SlotNumber slot = 1; slot <= size; ++slot) {
+      const std::vector<Millis>& spawns = world.SpawnsIn(slot);
+      constexpr std::size_t kMost = 12;
+      for (std::size_t i = kMost; i < spawns.size(); ++i) {
+        if (spawns[i] - spawns[i - kMost] < 60'000) {
+          world.Wrong("13 boots within a minute in slot " + std::to_string(slot));
+        }
+      }
+      tries += spawns.size();
+    }
+    if (tries < 10) world.Wrong("gave up");
+    // It recovers by itself.
+    world.SetBehaviour(1, Behaviour{});
+    if (!world.RunUntil(40'000, [&] { return AllServe(world, 1); })) {
+      world.Wrong("did not recover");
+    }
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: when every worker crashes while it boots, one at a time tries") {
+  RunHistories(kHistories / 5, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    Behaviour how = BrokenBehaviour(random);
+    user.Prepare(QuickPolicy(random), how);
+    const auto size = static_cast<std::uint32_t>(random.Between(2, 8));
+    user.Start(size);
+    world.RunUntil(30'000, [&] {
+      const auto& slots = world.state().slots;
+      return std::all_of(slots.begin(), slots.end(),
+                         [](const auto& entry) { return entry.second.failures > 0; }) &&
+             world.state().workers.empty();
+    });
+    world.ForgetRecords();
+    world.Run(300'000);
+    if (world.most_starting() > 1) world.Wrong("more than one worker tried at a time");
+    // The service as a whole boots no more often than a service of one worker.
+    std::vector<Millis> spawns;
+    for (SlotNumber slot = 1; slot <= size; ++slot) {
+      const std::vector<Millis>& some = world.SpawnsIn(slot);
+      spawns.insert(spawns.end(), some.begin(), some.end());
+    }
+    std::sort(spawns.begin(), spawns.end());
+    if (spawns.size() < 5) world.Wrong("does not try any more");
+    for (std::size_t i = 12; i < spawns.size(); ++i) {
+      if (spawns[i] - spawns[i - 12] < 60'000) world.Wrong("13 boots within a minute");
+    }
+    return world.wrong();
+  });
+}
+
+TEST_CASE("A restart is delayed by 100 ms, doubled to 30 s, 20 % more or less") {
+  CHECK(RestartDelay(0, 7) == 0);
+  Random random(1);
+  Millis whole = 100;
+  for (std::uint32_t failures = 1; failures < 100; ++failures) {
+    Millis least = 30'000;
+    Millis most = 0;
+    for (int i = 0; i < 2000; ++i) {
+      const Millis delay = RestartDelay(failures, random.Next());
+      least = std::min(least, delay);
+      most = std::max(most, delay);
+    }
+    CAPTURE(failures);
+    CHECK(least >= whole * 8 / 10);
+    CHECK(least <= whole * 81 / 100);
+    CHECK(most <= std::min<Millis>(30'000, whole * 12 / 10));
+    CHECK(most >= std::min<Millis>(30'000, whole * 119 / 100));
+    whole = std::min<Millis>(30'000, whole * 2);
+  }
+  CHECK(RestartDelay(0xffffffff, ~0ULL) <= 30'000);
+}
+
+}  // namespace slc

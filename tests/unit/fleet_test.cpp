@@ -1,0 +1,462 @@
+// What a Fleet does in situations that went wrong once, or that are easy to get wrong. Its promises in
+// general are checked in fleet_history_test.cpp.
+#include <doctest/doctest.h>
+
+#include "daemon/master/core/fleet.h"
+
+namespace slc {
+namespace {
+
+// A fleet, its clock, and what it did last.
+class Bench {
+ public:
+  Bench() {
+    WorkerPolicy policy;
+    policy.ready_timeout = 5000;
+    for (Generation generation = 1; generation < 10; ++generation) {
+      fleet_.SetPolicy(generation, policy);
+    }
+  }
+  void Policy(Generation generation, RestartPolicy restart) {
+    WorkerPolicy policy;
+    policy.restart = restart;
+    fleet_.SetPolicy(generation, policy);
+  }
+
+  void Start(std::uint32_t size) {
+    wish_.run = true;
+    wish_.size = size;
+    Renew(RollMode::kRestart);
+  }
+  void Roll(std::uint32_t parallel = 1) {
+    wish_.parallel = parallel;
+    Renew(RollMode::kRolling);
+  }
+  void Restart() { Renew(RollMode::kRestart); }
+  void SetSize(std::uint32_t size) {
+    wish_.size = size;
+    Send();
+  }
+  void Stop(bool soft) {
+    wish_.run = false;
+    wish_.soft_stop = soft;
+    Send();
+  }
+  // A service of `size` workers that all serve.
+  void Up(std::uint32_t size) {
+    Start(size);
+    for (WorkerId id = 1; id <= size; ++id) Ready(id);
+  }
+  void Ready(WorkerId id) { Feed(WorkerReady{id}); }
+  void Exit(WorkerId id, bool clean = false) {
+    Feed(WorkerExited{id, clean, clean ? "exit code 0" : "exit code 1"});
+  }
+  void Disconnect(WorkerId id) { Feed(WorkerDisconnected{id}); }
+  void Wait(Millis span) {
+    now_ += span;
+    Feed(TimePassed{});
+  }
+  void Feed(const FleetEvent& event) { deeds_ = fleet_.On(event, now_); }
+
+  // "spawn 3 in 1 of 2, drain 1"
+  std::string deeds() const {
+    std::string text;
+    for (const FleetAction& deed : deeds_) {
+      if (!text.empty()) text += ", ";
+      if (const auto* spawn = std::get_if<SpawnWorker>(&deed)) {
+        text += "spawn " + std::to_string(spawn->worker) + " in " + std::to_string(spawn->slot) +
+                " of " + std::to_string(spawn->generation);
+      } else if (const auto* drain = std::get_if<DrainWorker>(&deed)) {
+        text += "drain " + std::to_string(drain->worker);
+      } else if (const auto* stop = std::get_if<TerminateWorker>(&deed)) {
+        text += "stop " + std::to_string(stop->worker);
+      } else {
+        text += "kill " + std::to_string(std::get<KillWorker>(deed).worker);
+      }
+    }
+    return text;
+  }
+  std::string phase() const { return InstancePhase(fleet_.state()); }
+  const FleetState& state() const { return fleet_.state(); }
+  std::optional<Millis> wait() const {
+    if (!fleet_.deadline()) return std::nullopt;
+    return *fleet_.deadline() - now_;
+  }
+  const Fleet& fleet() const { return fleet_; }
+
+ private:
+  void Renew(RollMode mode) {
+    ++wish_.generation;
+    wish_.mode = mode;
+    Send();
+  }
+  void Send() {
+    ++wish_.order;
+    Feed(WishChanged{wish_});
+  }
+
+  Fleet fleet_{1};
+  FleetWish wish_;
+  Millis now_ = 1'000'000;
+  std::vector<FleetAction> deeds_;
+};
+
+}  // namespace
+
+TEST_CASE("A started service fills its slots and runs once all are ready") {
+  Bench bench;
+  bench.Start(2);
+  CHECK(bench.deeds() == "spawn 1 in 1 of 1, spawn 2 in 2 of 1");
+  CHECK(bench.phase() == "starting");
+  bench.Ready(1);
+  CHECK(bench.phase() == "starting");
+  bench.Ready(2);
+  CHECK(bench.phase() == "running");
+  CHECK(bench.state().reached == 1);
+  CHECK_FALSE(bench.wait());
+}
+
+TEST_CASE("A roll goes slot by slot: successor, ready, drain, next") {
+  Bench bench;
+  bench.Up(2);
+  bench.Roll();
+  CHECK(bench.deeds() == "spawn 3 in 1 of 2");
+  CHECK(bench.fleet().PredecessorOf(3) == 1);
+  bench.Ready(3);
+  CHECK(bench.deeds() == "drain 1");
+  CHECK(bench.phase() == "rolling");
+  bench.Disconnect(1);
+  CHECK(bench.deeds().empty());
+  bench.Exit(1, true);
+  CHECK(bench.deeds() == "spawn 4 in 2 of 2");
+  // A successor compares itself with one of its own generation, if there is one that serves.
+  CHECK(bench.fleet().PredecessorOf(4) == 3);
+  bench.Ready(4);
+  bench.Exit(2, true);
+  CHECK(bench.phase() == "running");
+  CHECK(bench.fleet().LiveGenerations() == std::vector<Generation>{2});
+}
+
+TEST_CASE("A drained worker is stopped after its drain timeout and killed after its stop timeout") {
+  Bench bench;
+  bench.Up(1);
+  bench.Stop(true);
+  CHECK(bench.deeds() == "drain 1");
+  bench.Wait(9999);
+  CHECK(bench.deeds().empty());
+  bench.Wait(1);
+  CHECK(bench.deeds() == "stop 1");
+  bench.Wait(5000);
+  CHECK(bench.deeds() == "kill 1");
+  bench.Wait(1000);
+  CHECK(bench.deeds() == "kill 1");
+  bench.Exit(1);
+  CHECK(bench.phase() == "stopped");
+}
+
+TEST_CASE("A worker without a channel is drained in 200 ms, or sooner if its drain timeout is shorter") {
+  Bench bench;
+  bench.Up(1);
+  bench.Stop(true);
+  bench.Disconnect(1);
+  CHECK(bench.wait() == 200);
+  Fleet impatient(1);
+  WorkerPolicy policy;
+  policy.drain_timeout = 50;
+  impatient.SetPolicy(1, policy);
+  FleetWish wish{true, true, 1, 1, RollMode::kRestart, 1, 1};
+  impatient.On(WishChanged{wish}, 1000);
+  impatient.On(WorkerReady{1}, 1000);
+  impatient.On(WorkerDisconnected{1}, 1000);
+  wish.run = false;
+  ++wish.order;
+  impatient.On(WishChanged{wish}, 1000);
+  CHECK(impatient.deadline() == 1050);
+}
+
+TEST_CASE("A roll that begins while old workers are still starting does not respawn them again and again") {
+  Bench bench;
+  bench.Start(2);
+  bench.Roll();
+  CHECK(bench.deeds() == "stop 1, spawn 3 in 1 of 2");
+  bench.Wait(1);
+  CHECK(bench.deeds().empty());
+  bench.Exit(1);
+  CHECK(bench.deeds().empty());
+  bench.Ready(3);
+  CHECK(bench.deeds() == "stop 2, spawn 4 in 2 of 2");
+  bench.Exit(2);
+  bench.Ready(4);
+  CHECK(bench.phase() == "running");
+}
+
+TEST_CASE("A successor that ends is a failed roll, also if it ends with 0 and --restart accepts that") {
+  for (const RestartPolicy restart :
+       {RestartPolicy::kAlways, RestartPolicy::kOnFailure, RestartPolicy::kNever}) {
+    Bench bench;
+    bench.Policy(2, restart);
+    bench.Up(2);
+    bench.Roll();
+    CHECK(bench.deeds() == "spawn 3 in 1 of 2");
+    bench.Exit(3, true);
+    CAPTURE(Name(restart));
+    CHECK(bench.deeds().empty());
+    CHECK(bench.phase() == "failed");
+    CHECK(bench.state().failed == 2);
+    REQUIRE(bench.state().failure);
+    CHECK(bench.state().failure->reason == "exit code 0");
+    CHECK_FALSE(bench.state().slots.at(1).finished);
+  }
+}
+
+TEST_CASE("Workers that ended by --restart stay ended, and a soft restart runs them once more") {
+  Bench bench;
+  bench.Policy(1, RestartPolicy::kOnFailure);
+  bench.Policy(2, RestartPolicy::kOnFailure);
+  bench.Up(1);
+  bench.Exit(1, true);
+  CHECK(bench.deeds().empty());
+  CHECK(bench.phase() == "finished");
+  bench.Roll();
+  CHECK(bench.deeds() == "spawn 2 in 1 of 2");
+  bench.Exit(2, true);
+  CHECK(bench.phase() == "finished");
+  CHECK_FALSE(bench.state().failure);
+}
+
+TEST_CASE("A slot whose old worker has finished serves again once the successor is ready") {
+  Bench bench;
+  bench.Policy(1, RestartPolicy::kOnFailure);
+  bench.Up(1);
+  bench.Roll();
+  bench.Exit(1, true);
+  bench.Ready(2);
+  CHECK(bench.phase() == "running");
+}
+
+TEST_CASE("--restart never holds for a worker that is killed because it did not get ready") {
+  Bench bench;
+  bench.Policy(1, RestartPolicy::kNever);
+  bench.Start(1);
+  bench.Wait(30000);
+  CHECK(bench.deeds() == "kill 1");
+  bench.Exit(1);
+  bench.Wait(60000);
+  CHECK(bench.deeds().empty());
+  CHECK(bench.state().slots.at(1).finished);
+  CHECK(bench.phase() == "failed");
+}
+
+TEST_CASE("A slot that was down when a roll failed goes back to the generation that works") {
+  Bench bench;
+  bench.Up(2);
+  bench.Exit(1);
+  bench.Wait(30);
+  bench.Roll();
+  CHECK(bench.deeds() == "spawn 3 in 1 of 2");
+  bench.Exit(3);
+  CHECK(bench.phase() == "failed");
+  CHECK(bench.deeds() == "spawn 4 in 1 of 1");
+}
+
+TEST_CASE("A worker that is given up leaves a slot that is filled at its time, whenever it dies") {
+  Bench bench;
+  bench.Start(1);
+  bench.Wait(5000);
+  CHECK(bench.deeds() == "kill 1");
+  REQUIRE(bench.wait());
+  CHECK(*bench.wait() <= 120);
+  bench.Wait(*bench.wait());
+  CHECK(bench.deeds() == "spawn 2 in 1 of 1");
+}
+
+TEST_CASE("A worker that got ready does not call back others that wait after a crash") {
+  Bench bench;
+  bench.Start(3);
+  bench.Ready(1);
+  bench.Exit(2);
+  bench.Ready(3);
+  CHECK(bench.deeds().empty());
+  bench.Wait(120);
+  CHECK(bench.deeds() == "spawn 4 in 2 of 1");
+}
+
+TEST_CASE("A worker that closed its channel before it was ready is not kept for ever") {
+  Bench bench;
+  bench.Start(1);
+  bench.Disconnect(1);
+  bench.Ready(1);
+  REQUIRE(bench.wait());
+  CHECK(*bench.wait() == 1000);
+  bench.Wait(1000);
+  CHECK(bench.deeds().substr(0, 6) == "kill 1");
+}
+
+TEST_CASE("A roll given up in the moment in which a successor got ready does not leave two in its slot") {
+  Bench bench;
+  bench.Up(2);
+  bench.Roll(2);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 2, spawn 4 in 2 of 2");
+  // The timer for worker 4 is due, but what comes first is that 3 is ready.
+  FleetState state = bench.state();
+  Fleet fleet(state, 1);
+  WorkerPolicy policy;
+  policy.ready_timeout = 5000;
+  fleet.SetPolicy(1, policy);
+  fleet.SetPolicy(2, policy);
+  fleet.On(WorkerReady{3}, 1'000'000 + 5000);
+  CHECK(fleet.state().workers.at(1).state == WorkerState::kDraining);
+  CHECK(fleet.state().workers.at(2).state == WorkerState::kReady);
+  CHECK(fleet.state().workers.at(3).state == WorkerState::kReady);
+  CHECK(fleet.state().workers.at(4).state == WorkerState::kKilling);
+}
+
+TEST_CASE("A start that failed at first and came up after all runs") {
+  Bench bench;
+  bench.Start(2);
+  bench.Ready(1);
+  bench.Exit(2);
+  CHECK(bench.phase() == "failed");
+  bench.Wait(120);
+  bench.Ready(3);
+  CHECK(bench.phase() == "running");
+  CHECK(bench.state().reached == 1);
+  CHECK(bench.state().good == 1);
+  // The order was carried out; a later crash is not its failure.
+  bench.Exit(1);
+  CHECK(bench.phase() == "backoff");
+}
+
+TEST_CASE("A larger size whose new worker fails does not give up the generation that serves") {
+  Bench bench;
+  bench.Up(1);
+  bench.Roll();
+  bench.Ready(2);
+  bench.Exit(1, true);
+  CHECK(bench.phase() == "running");
+  bench.SetSize(2);
+  CHECK(bench.deeds() == "spawn 3 in 2 of 2");
+  bench.Exit(3);
+  CHECK(bench.phase() == "failed");
+  CHECK(bench.state().failed == 0);
+  bench.Wait(120);
+  bench.Ready(4);
+  CHECK(bench.phase() == "running");
+}
+
+TEST_CASE("A failed roll keeps what it has replaced, and the next one replaces the rest") {
+  Bench bench;
+  bench.Up(3);
+  bench.Roll();
+  bench.Ready(4);
+  bench.Exit(1, true);
+  CHECK(bench.deeds() == "spawn 5 in 2 of 2");
+  bench.Wait(5000);
+  CHECK(bench.deeds() == "kill 5");
+  CHECK(bench.phase() == "failed");
+  bench.Exit(5);
+  bench.SetSize(4);
+  CHECK(bench.deeds() == "spawn 6 in 4 of 1");
+  bench.Ready(6);
+  CHECK(bench.phase() == "running");
+  bench.Roll();
+  CHECK(bench.deeds() == "spawn 7 in 1 of 3");
+}
+
+TEST_CASE("A second roll overtakes the first without ever serving with less") {
+  Bench bench;
+  bench.Up(2);
+  bench.Roll(2);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 2, spawn 4 in 2 of 2");
+  bench.Roll(1);
+  CHECK(bench.deeds() == "stop 3, stop 4");
+  bench.Exit(3);
+  CHECK(bench.deeds().empty());
+  bench.Exit(4);
+  CHECK(bench.deeds() == "spawn 5 in 1 of 3");
+}
+
+TEST_CASE("A hard restart waits for the old worker of a slot, and a stop cancels a roll") {
+  Bench bench;
+  bench.Up(2);
+  bench.Restart();
+  CHECK(bench.deeds() == "stop 1, stop 2");
+  bench.Exit(2);
+  CHECK(bench.deeds() == "spawn 3 in 2 of 2");
+  bench.Exit(1);
+  CHECK(bench.deeds() == "spawn 4 in 1 of 2");
+  bench.Ready(3);
+  bench.Ready(4);
+  bench.Roll();
+  bench.Stop(false);
+  CHECK(bench.deeds() == "stop 3, stop 4, stop 5");
+}
+
+TEST_CASE("Fewer workers: those of the highest slots are drained; none: only the master stays") {
+  Bench bench;
+  bench.Up(3);
+  bench.SetSize(1);
+  CHECK(bench.deeds() == "drain 2, drain 3");
+  CHECK(bench.phase() == "changing");
+  bench.Exit(2, true);
+  bench.Exit(3, true);
+  CHECK(bench.phase() == "running");
+  bench.SetSize(0);
+  CHECK(bench.deeds() == "drain 1");
+  bench.Exit(1, true);
+  CHECK(bench.phase() == "running");
+  bench.SetSize(2);
+  CHECK(bench.deeds() == "spawn 4 in 1 of 1, spawn 5 in 2 of 1");
+}
+
+TEST_CASE("An older order that comes late changes nothing") {
+  Bench bench;
+  bench.Up(2);
+  bench.SetSize(3);
+  FleetWish old = bench.state().wish;
+  --old.order;
+  old.run = false;
+  bench.Feed(WishChanged{old});
+  CHECK(bench.deeds().empty());
+  CHECK(bench.state().wish.run);
+}
+
+TEST_CASE("A worker lost with its master is nobody's failure") {
+  Bench bench;
+  bench.Up(1);
+  bench.Feed(WorkerLost{1});
+  CHECK(bench.deeds() == "spawn 2 in 1 of 1");
+  CHECK(bench.state().slots.at(1).failures == 0);
+  CHECK(bench.state().slots.at(1).restarts == 0);
+}
+
+TEST_CASE("A worker that had lived for its minimum is replaced at once, one that had not waits") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(10'000);
+  bench.Exit(1);
+  CHECK(bench.deeds() == "spawn 2 in 1 of 1");
+  bench.Ready(2);
+  bench.Wait(9'999);
+  bench.Exit(2);
+  CHECK(bench.deeds().empty());
+  REQUIRE(bench.wait());
+  CHECK(*bench.wait() >= 80);
+  CHECK(*bench.wait() <= 120);
+  CHECK(bench.phase() == "backoff");
+}
+
+TEST_CASE("Failures are forgiven after a minute of health") {
+  Bench bench;
+  bench.Up(1);
+  bench.Exit(1);
+  bench.Wait(120);
+  bench.Ready(2);
+  CHECK(bench.state().slots.at(1).failures == 1);
+  bench.Wait(60'000);
+  bench.Exit(2);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 1");
+  CHECK(bench.state().slots.at(1).failures == 0);
+}
+
+}  // namespace slc

@@ -1,0 +1,501 @@
+#include "tests/unit/fleet_world.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "common/model/json.h"
+
+namespace slc {
+namespace {
+
+// Of the fleet: a worker that closed its channel is given so long to exit, SIGKILL is repeated so often.
+constexpr Millis kExitFollows = 1000;
+constexpr Millis kKillAgain = 1000;
+
+bool IsStaying(const FleetWorker& worker) {
+  return worker.state == WorkerState::kStarting || worker.state == WorkerState::kReady;
+}
+
+// A history that is replayed tells all of it.
+bool Tracing() {
+  static const bool tracing = std::getenv("SLC_SEED") != nullptr;
+  return tracing;
+}
+
+std::string Describe(const FleetWish& wish) {
+  std::ostringstream text;
+  text << "wish " << wish.order << ": " << (wish.run ? "run" : wish.soft_stop ? "soft stop" : "stop")
+       << " size " << wish.size << " generation " << wish.generation
+       << (wish.mode == RollMode::kRolling ? " rolling " : " restart ") << wish.parallel;
+  return text.str();
+}
+
+std::string Describe(const FleetEvent& event) {
+  std::ostringstream text;
+  if (const auto* wish = std::get_if<WishChanged>(&event)) return Describe(wish->wish);
+  if (const auto* ready = std::get_if<WorkerReady>(&event)) text << ready->worker << " ready";
+  if (const auto* gone = std::get_if<WorkerDisconnected>(&event)) {
+    text << gone->worker << " disconnected";
+  }
+  if (const auto* exited = std::get_if<WorkerExited>(&event)) text << exited->worker << " exited";
+  if (const auto* lost = std::get_if<WorkerLost>(&event)) text << lost->worker << " lost";
+  return text.str();
+}
+
+std::string Describe(const FleetAction& action) {
+  std::ostringstream text;
+  if (const auto* spawn = std::get_if<SpawnWorker>(&action)) {
+    text << "spawn " << spawn->worker << " in slot " << spawn->slot << " of generation "
+         << spawn->generation;
+  }
+  if (const auto* drain = std::get_if<DrainWorker>(&action)) text << "drain " << drain->worker;
+  if (const auto* stop = std::get_if<TerminateWorker>(&action)) text << "stop " << stop->worker;
+  if (const auto* kill = std::get_if<KillWorker>(&action)) text << "kill " << kill->worker;
+  return text.str();
+}
+
+std::string Describe(const std::vector<FleetAction>& actions) {
+  std::string text;
+  for (const FleetAction& action : actions) text += (text.empty() ? "" : ", ") + Describe(action);
+  return text;
+}
+
+// By random chance two fleets wait for different times.
+FleetState WithoutRetryTimes(FleetState state) {
+  for (auto& [number, slot] : state.slots) slot.retry_at = 0;
+  return state;
+}
+
+FleetState OverTheWire(const FleetState& state) {
+  InstanceState instance;
+  instance.fleet = state;
+  auto decoded = DecodeInstanceState(EncodeInstanceState(instance));
+  return decoded ? decoded->fleet : FleetState{};
+}
+
+}  // namespace
+
+FleetWorld::FleetWorld(Random& random) : random_(random), fleet_(random.Next()) {}
+
+void FleetWorld::AddGeneration(Generation generation, const WorkerPolicy& policy,
+                               const Behaviour& behaviour) {
+  policies_[generation] = policy;
+  behaviours_[generation] = behaviour;
+  fleet_.SetPolicy(generation, policy);
+  if (twin_) twin_->SetPolicy(generation, policy);
+}
+
+void FleetWorld::SetBehaviour(Generation generation, const Behaviour& behaviour) {
+  behaviours_[generation] = behaviour;
+}
+
+void FleetWorld::Wish(const FleetWish& wish) { Feed(WishChanged{wish}); }
+
+void FleetWorld::Run(Millis span) {
+  RunUntil(span, [] { return false; });
+}
+
+std::size_t FleetWorld::ServingSlots() const {
+  std::set<SlotNumber> serving;
+  for (const auto& [id, worker] : state().workers) {
+    if (worker.state == WorkerState::kReady && worker.slot <= state().wish.size) {
+      serving.insert(worker.slot);
+    }
+  }
+  return serving.size();
+}
+
+void FleetWorld::ForgetRecords() {
+  spawns_.clear();
+  most_workers_ = 0;
+  most_starting_ = 0;
+}
+
+std::string FleetWorld::wrong() const {
+  if (wrong_.empty()) return {};
+  std::string text = "at " + std::to_string(now_) + ": " + wrong_;
+  for (const std::string& note : notes_) text += "\n  " + note;
+  return text;
+}
+
+void FleetWorld::Wrong(const std::string& what) {
+  if (wrong_.empty()) wrong_ = what;
+}
+
+void FleetWorld::Note(const std::string& line) {
+  notes_.push_back(std::to_string(now_) + " " + line);
+}
+
+// --------------------------------------------------------------------------------------------- the world
+
+bool FleetWorld::Step(Millis end) {
+  Millis next = end + 1;
+  if (!happenings_.empty()) next = std::min(next, happenings_.begin()->first);
+  const bool timer_first = fires_at_ && *fires_at_ < next;
+  if (timer_first) next = *fires_at_;
+  if (next > end) {
+    now_ = std::max(now_, end);
+    return false;
+  }
+  now_ = std::max(now_, next);
+  if (timer_first) {
+    Feed(TimePassed{});
+  } else {
+    const Happening happening = happenings_.begin()->second;
+    happenings_.erase(happenings_.begin());
+    Happen(happening);
+  }
+  return true;
+}
+
+void FleetWorld::Plan(Millis delay, Kind kind, WorkerId worker) {
+  happenings_.emplace(now_ + delay, Happening{kind, worker});
+}
+
+void FleetWorld::Happen(const Happening& happening) {
+  const auto found = processes_.find(happening.worker);
+  if (found == processes_.end()) return;
+  Process& process = found->second;
+  switch (happening.kind) {
+    case Kind::kReady:
+      return Feed(WorkerReady{happening.worker});
+    case Kind::kDisconnected:
+      if (process.channel_ended) return;
+      process.channel_ended = true;
+      return Feed(WorkerDisconnected{happening.worker});
+    case Kind::kExited: {
+      const bool clean = process.ends_clean;
+      // Most often the end of the channel is seen first.
+      if (!process.channel_ended && random_.Chance(70)) {
+        process.channel_ended = true;
+        Feed(WorkerDisconnected{happening.worker});
+      }
+      processes_.erase(happening.worker);
+      return Feed(WorkerExited{happening.worker, clean, clean ? "exit code 0" : "exit code 1"});
+    }
+  }
+}
+
+void FleetWorld::Feed(const FleetEvent& event) {
+  if (!wrong_.empty()) return;
+  if (now_ != instant_) turns_at_once_ = 0;
+  instant_ = now_;
+  constexpr int kMostTurnsAtOnce = 200;
+  if (++turns_at_once_ > kMostTurnsAtOnce) return Wrong("the fleet spins");
+  const FleetState before = fleet_.state();
+  const std::vector<FleetAction> actions = fleet_.On(event, now_);
+  if (Tracing()) Note(Describe(event) + " -> " + Describe(actions) + " [" + phase() + "]");
+  if (twin_) {
+    if (Describe(twin_->On(event, now_)) != Describe(actions) ||
+        twin_->state() != fleet_.state() || twin_->deadline() != fleet_.deadline()) {
+      Wrong("a fleet that went on from a snapshot does otherwise");
+    }
+  }
+  CheckDeeds(event, before, actions);
+  for (const FleetAction& action : actions) {
+    std::visit([this](const auto& deed) { Act(deed); }, action);
+  }
+  CheckState(event, before);
+  const auto deadline = fleet_.deadline();
+  if (deadline && *deadline < now_) Wrong("the deadline has passed already");
+  fires_at_ = deadline;
+  if (fires_at_ && lateness_ > 0) *fires_at_ += random_.Between(0, lateness_);
+}
+
+void FleetWorld::Act(const SpawnWorker& action) {
+  newest_ = action.worker;
+  spawns_[action.slot].push_back(now_);
+  Process& process = processes_[action.worker];
+  process.slot = action.slot;
+  process.generation = action.generation;
+  Behaviour how = behaviours_[action.generation];
+  if (++spawned_[action.generation] <= how.good_at_first) how = Behaviour{};
+  process.ends_clean = random_.Chance(how.ends_clean);
+  if (random_.Chance(how.cannot_start)) return Plan(0, Kind::kExited, action.worker);
+  const Millis boot = random_.Between(how.boots_from, how.boots_to);
+  if (random_.Chance(how.crashes_booting)) {
+    const Kind kind = random_.Chance(how.disconnects) ? Kind::kDisconnected : Kind::kExited;
+    return Plan(random_.Between(0, boot), kind, action.worker);
+  }
+  if (random_.Chance(how.hangs_booting)) return;
+  Plan(boot, Kind::kReady, action.worker);
+  if (how.lives_to == 0) return;
+  const Kind kind = random_.Chance(how.disconnects) ? Kind::kDisconnected : Kind::kExited;
+  Plan(boot + random_.Between(how.lives_from, how.lives_to), kind, action.worker);
+}
+
+void FleetWorld::Act(const DrainWorker& action) {
+  Process& process = processes_[action.worker];
+  process.asked = WorkerState::kDraining;
+  process.asked_at = now_;
+  const Behaviour& how = behaviours_[process.generation];
+  if (random_.Chance(how.ignores_drain)) return;
+  const Millis leaves = random_.Between(0, how.leaves_within);
+  Plan(leaves / 2, Kind::kDisconnected, action.worker);
+  Plan(leaves, Kind::kExited, action.worker);
+}
+
+void FleetWorld::Act(const TerminateWorker& action) {
+  Process& process = processes_[action.worker];
+  process.asked = WorkerState::kStopping;
+  process.asked_at = now_;
+  const Behaviour& how = behaviours_[process.generation];
+  if (random_.Chance(how.ignores_stop)) return;
+  Plan(random_.Between(0, how.leaves_within), Kind::kExited, action.worker);
+}
+
+void FleetWorld::Act(const KillWorker& action) {
+  Process& process = processes_[action.worker];
+  process.asked = WorkerState::kKilling;
+  process.asked_at = now_;
+  Plan(random_.Between(0, behaviours_[process.generation].dies_within), Kind::kExited,
+       action.worker);
+}
+
+void FleetWorld::TakeOver() {
+  if (!wrong_.empty()) return;
+  if (Tracing()) Note("the master is killed, another takes over");
+  const Fleet before = fleet_;
+  const std::uint64_t seed = random_.Next();
+  twin_.emplace(before.state(), seed);
+  for (const auto& [generation, policy] : policies_) twin_->SetPolicy(generation, policy);
+  fleet_ = Fleet(OverTheWire(before.state()), seed);
+  if (fleet_.state() != before.state()) return Wrong("the snapshot is not what was written");
+  // The new master has no configs but those the old one still held.
+  for (const Generation generation : before.LiveGenerations()) {
+    fleet_.SetPolicy(generation, policies_[generation]);
+  }
+  Feed(TimePassed{});
+  // Nothing was in the old fleet but what was in the snapshot, and its dice.
+  Fleet old = before;
+  old.On(TimePassed{}, now_);
+  if (WithoutRetryTimes(old.state()) != WithoutRetryTimes(fleet_.state())) {
+    return Wrong("a fleet that went on from a snapshot does otherwise than the one before");
+  }
+  std::vector<WorkerId> lost;
+  for (const auto& [id, worker] : state().workers) {
+    if (worker.state == WorkerState::kStarting || random_.Chance(10)) lost.push_back(id);
+  }
+  for (const WorkerId id : lost) {
+    processes_.erase(id);
+    Feed(WorkerLost{id});
+  }
+}
+
+void FleetWorld::DisturbWithStaleEvent() {
+  const auto gone = static_cast<WorkerId>(random_.Between(0, newest_ + 1));
+  const bool lives = processes_.count(gone) > 0;
+  switch (random_.Below(4)) {
+    case 0:
+      return lives ? Feed(TimePassed{}) : Feed(WorkerReady{gone});
+    case 1:
+      return lives ? Feed(TimePassed{}) : Feed(WorkerExited{gone, false, "long ago"});
+    case 2:
+      return lives ? Feed(TimePassed{}) : Feed(WorkerDisconnected{gone});
+    default: {
+      // A late repeat of an older order.
+      FleetWish old = state().wish;
+      if (old.order < 2) return;
+      --old.order;
+      old.run = !old.run;
+      old.size = 1;
+      return Feed(WishChanged{old});
+    }
+  }
+}
+
+// ------------------------------------------------------------------------------------------ the promises
+
+void FleetWorld::CheckDeeds(const FleetEvent&, const FleetState& before,
+                            const std::vector<FleetAction>& actions) {
+  const FleetState& after = state();
+  const FleetWish& wish = after.wish;
+  const auto was = [&](WorkerId id) -> const FleetWorker* {
+    const auto found = before.workers.find(id);
+    return found == before.workers.end() ? nullptr : &found->second;
+  };
+  const auto successor_serves = [&](const FleetWorker& worker) {
+    return std::any_of(after.workers.begin(), after.workers.end(), [&](const auto& entry) {
+      return entry.second.slot == worker.slot && entry.second.generation > worker.generation &&
+             entry.second.state == WorkerState::kReady;
+    });
+  };
+  std::set<std::pair<SlotNumber, Generation>> given_up;  // workers that were still starting
+  for (const FleetAction& action : actions) {
+    if (const auto* spawn = std::get_if<SpawnWorker>(&action)) {
+      if (!wish.run) Wrong("spawned while the wish says stop");
+      if (spawn->slot < 1 || spawn->slot > wish.size) Wrong("spawned outside of the size");
+      if (spawn->worker <= newest_) Wrong("a worker id was used twice");
+      if (policies_.count(spawn->generation) == 0) Wrong("spawned of an unknown generation");
+      if (spawn->generation > wish.generation) Wrong("spawned of a generation nobody asked for");
+      if (given_up.count({spawn->slot, spawn->generation}) > 0) {
+        Wrong("gave up a starting worker for another one of the same generation");
+      }
+      continue;
+    }
+    if (const auto* drain = std::get_if<DrainWorker>(&action)) {
+      const FleetWorker* worker = was(drain->worker);
+      if (worker == nullptr || worker->state > WorkerState::kReady) {
+        Wrong("drained what does not serve");
+      } else if (wish.run && worker->slot <= wish.size &&
+                 !(wish.mode == RollMode::kRolling && successor_serves(*worker))) {
+        Wrong("drained an old worker whose successor is not ready");
+      }
+      continue;
+    }
+    const auto* stop = std::get_if<TerminateWorker>(&action);
+    const WorkerId id = stop != nullptr ? stop->worker : std::get<KillWorker>(action).worker;
+    const FleetWorker* worker = was(id);
+    if (worker == nullptr) {
+      Wrong("stopped what does not exist");
+    } else if (stop != nullptr && worker->state >= WorkerState::kStopping) {
+      Wrong("asked a worker twice to stop");
+    } else if (worker->state == WorkerState::kStarting && worker->deadline > now_) {
+      given_up.insert({worker->slot, worker->generation});
+    }
+  }
+  // Slots under replacement while their old worker serves.
+  std::set<SlotNumber> replaced;
+  bool spawned_successor = false;
+  for (const auto& [id, worker] : after.workers) {
+    if (worker.state != WorkerState::kStarting || worker.slot > wish.size) continue;
+    for (const auto& [other_id, other] : after.workers) {
+      if (other.slot != worker.slot || other.state != WorkerState::kReady) continue;
+      replaced.insert(worker.slot);
+      spawned_successor = spawned_successor || id > newest_;
+    }
+  }
+  if (spawned_successor && replaced.size() > std::max(1U, wish.parallel)) {
+    Wrong("replaces more slots at a time than it may");
+  }
+}
+
+void FleetWorld::CheckState(const FleetEvent& event, const FleetState& before) {
+  const FleetState& after = state();
+  const FleetWish& wish = after.wish;
+  most_workers_ = std::max(most_workers_, after.workers.size());
+  std::size_t starting = 0;
+  for (const auto& [id, worker] : after.workers) {
+    starting += worker.state == WorkerState::kStarting ? 1 : 0;
+  }
+  most_starting_ = std::max(most_starting_, starting);
+  // A slot that serves goes on serving, unless its worker leaves by itself or is to leave.
+  const auto* exited = std::get_if<WorkerExited>(&event);
+  const auto* lost = std::get_if<WorkerLost>(&event);
+  for (const auto& [id, worker] : before.workers) {
+    if (!wish.run || worker.state != WorkerState::kReady || worker.slot > wish.size) continue;
+    if (wish.mode == RollMode::kRestart && worker.generation != wish.generation) continue;
+    if ((exited != nullptr && exited->worker == id) || (lost != nullptr && lost->worker == id) ||
+        worker.disconnected) {
+      continue;
+    }
+    const bool serves = std::any_of(
+        after.workers.begin(), after.workers.end(), [slot = worker.slot](const auto& entry) {
+          return entry.second.slot == slot && entry.second.state == WorkerState::kReady;
+        });
+    if (!serves) Wrong("took away the worker that served in slot " + std::to_string(worker.slot));
+  }
+  CheckPatience();
+  if (wish.run) {
+    CheckSlots();
+  } else {
+    CheckStopped();
+  }
+  if (random_.Chance(1)) CheckSnapshot();
+}
+
+void FleetWorld::CheckSlots() {
+  const FleetState& fleet = state();
+  const FleetWish& wish = fleet.wish;
+  const bool rolling = IsRolling(fleet);
+  bool all_crash = true;
+  bool any_serves = false;
+  bool any_starts = false;
+  for (const auto& [number, slot] : fleet.slots) all_crash = all_crash && slot.failures > 0;
+  for (const auto& [id, worker] : fleet.workers) {
+    any_serves = any_serves || worker.state == WorkerState::kReady;
+    any_starts = any_starts || worker.state == WorkerState::kStarting;
+    if (worker.slot > wish.size && IsStaying(worker)) Wrong("a worker stays outside of the size");
+  }
+  if (fleet.slots.size() != wish.size) Wrong("there are not as many slots as wished");
+  for (SlotNumber number = 1; number <= wish.size && number <= fleet.slots.size(); ++number) {
+    int starting = 0;
+    int ready = 0;
+    bool others_end = false;  // in a hard restart the slot is free when the old worker has gone
+    for (const auto& [id, worker] : fleet.workers) {
+      if (worker.slot != number) continue;
+      starting += worker.state == WorkerState::kStarting ? 1 : 0;
+      ready += worker.state == WorkerState::kReady ? 1 : 0;
+      others_end = others_end || (wish.mode == RollMode::kRestart &&
+                                  worker.generation != wish.generation);
+    }
+    const std::string where = " in slot " + std::to_string(number);
+    if (!rolling && starting + ready > 1) Wrong("two workers are meant to serve" + where);
+    if (starting > 1 || starting + ready > 2) Wrong("too many workers" + where);
+    if (starting + ready > 0 || others_end) continue;
+    const FleetSlot& slot = fleet.slots.at(number);
+    if (slot.finished) continue;
+    if (slot.retry_at > now_) {
+      if (!fleet_.deadline() || *fleet_.deadline() > slot.retry_at) Wrong("no timer" + where);
+      continue;
+    }
+    const bool probes = all_crash && !any_serves && any_starts;
+    if (!probes) Wrong("nobody" + where);
+  }
+}
+
+void FleetWorld::CheckPatience() {
+  for (const auto& [id, worker] : state().workers) {
+    const auto found = processes_.find(id);
+    if (found == processes_.end()) {
+      Wrong("the fleet knows a worker that has ended");
+      return;
+    }
+    const Process& process = found->second;
+    const WorkerPolicy& policy = policies_[worker.generation];
+    Millis limit = now_;
+    switch (worker.state) {
+      case WorkerState::kStarting:
+        limit = worker.spawned_at + policy.ready_timeout + (worker.disconnected ? kExitFollows : 0);
+        break;
+      case WorkerState::kReady:
+        break;
+      case WorkerState::kDraining:
+        limit = process.asked_at + policy.drain_timeout;
+        break;
+      case WorkerState::kStopping:
+        limit = process.asked_at + policy.stop_timeout;
+        break;
+      case WorkerState::kKilling:
+        limit = process.asked_at + kKillAgain;
+        break;
+    }
+    if (worker.state > WorkerState::kReady && process.asked != worker.state) {
+      Wrong("worker " + std::to_string(id) + " was never asked to be " + Name(worker.state));
+    }
+    if (now_ > limit + lateness_) {
+      Wrong("worker " + std::to_string(id) + " is " + Name(worker.state) + " for too long");
+    }
+    const bool limited = worker.state != WorkerState::kReady;
+    if (limited && (!fleet_.deadline() || *fleet_.deadline() > limit + lateness_)) {
+      Wrong("no timer for worker " + std::to_string(id) + ", " + Name(worker.state));
+    }
+  }
+}
+
+void FleetWorld::CheckStopped() {
+  for (const auto& [id, worker] : state().workers) {
+    if (IsStaying(worker)) Wrong("a worker stays though the wish says stop");
+    if (worker.state == WorkerState::kDraining && !state().wish.soft_stop) {
+      Wrong("a worker drains though it should stop at once");
+    }
+  }
+  if (state().workers.empty() && fleet_.deadline()) Wrong("waits for something after the end");
+}
+
+void FleetWorld::CheckSnapshot() {
+  if (OverTheWire(state()) != state()) Wrong("the snapshot is not what was written");
+}
+
+}  // namespace slc

@@ -1,0 +1,412 @@
+#include "daemon/core/instance_plan.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "tests/unit/histories.h"
+
+namespace slc {
+namespace {
+
+using State = InstancePlan::State;
+
+std::string Describe(const std::vector<PlanAction>& actions) {
+  std::string text;
+  for (const PlanAction& action : actions) {
+    if (!text.empty()) text += ", ";
+    if (const auto* launch = std::get_if<LaunchMaster>(&action)) {
+      text += launch->adopt ? "adopt" : "launch";
+      if (launch->previous_binary) text += " previous";
+    } else if (std::holds_alternative<FenceMaster>(action)) {
+      text += "fence";
+    } else if (std::holds_alternative<SendOrder>(action)) {
+      text += "order";
+    } else if (std::holds_alternative<PingMaster>(action)) {
+      text += "ping";
+    } else {
+      text += "clean up";
+    }
+  }
+  return text;
+}
+
+// slcd's hands and the master they hold, made up. What the shell (InstanceHandle) does in answer to each
+// deed is done here as well.
+class World {
+ public:
+  explicit World(Random& random) : random_(random) {}
+
+  void Search(bool living) {
+    if (living) {
+      master_ = Master{};
+      workers_ = true;
+      master_->in_charge = true;
+    }
+    Feed(MasterSearched{living, wanted_});
+    if (living) Plan(random_.Between(0, 300), Kind::kHello);
+  }
+  // An operator's command.
+  void Want(bool run) {
+    wanted_ = run;
+    left_ = false;
+    ++order_;
+    Feed(PlanWish{run, true});
+  }
+  void Run(Millis span) {
+    const Millis end = now_ + span;
+    while (wrong_.empty() && Step(end)) {
+    }
+  }
+  // The master is killed, hangs, hangs up, or is sent SIGTERM.
+  void Disturb() {
+    if (!master_ || master_->dead) return;
+    switch (random_.Below(4)) {
+      case 0:
+        return Die();
+      case 1:
+        master_->hangs = true;
+        return;
+      case 2:
+        return Feed(LinkLost{});
+      default:
+        if (!master_->in_charge || master_->hangs || master_->deaf) return;
+        // It drains and stops its instance by itself; what is wished stays wished.
+        master_->stopping = true;
+        master_->deaf = true;
+        Plan(random_.Between(1, 500), Kind::kStopped);
+    }
+  }
+  void SetHealthy(int percent) { healthy_ = percent; }
+  void LetDieEarly(bool early) { dies_early_ = early; }
+
+  const InstancePlan& plan() const { return plan_; }
+  bool has_living_master() const { return master_ && !master_->dead; }
+  bool workers() const { return workers_; }
+  bool left() const { return left_; }
+  int launches() const { return launches_; }
+  void Wrong(const std::string& what) {
+    if (wrong_.empty()) wrong_ = what;
+  }
+  const std::string& wrong() const { return wrong_; }
+
+ private:
+  struct Master {
+    bool dead = false;       // but its end is perhaps not reported yet
+    bool hangs = false;
+    bool in_charge = false;
+    bool stopping = false;
+    bool deaf = false;       // has decided to leave: orders are not heard any more
+    int order = 0;           // the newest it has seen
+  };
+  enum class Kind { kHello, kPong, kStopped, kStoppedIsKnown, kEnd, kDie };
+  struct Happening {
+    Kind kind;
+    int incarnation;
+  };
+
+  void Plan(Millis delay, Kind kind) {
+    happenings_.emplace(now_ + delay, Happening{kind, incarnation_});
+  }
+  bool Step(Millis end) {
+    Millis next = end + 1;
+    if (!happenings_.empty()) next = happenings_.begin()->first;
+    if (plan_.deadline() && *plan_.deadline() < next) {
+      next = *plan_.deadline();
+      if (next > end) return Pass(end);
+      now_ = std::max(now_, next);
+      Feed(PlanTick{});
+      return true;
+    }
+    if (next > end) return Pass(end);
+    now_ = std::max(now_, next);
+    const Happening happening = happenings_.begin()->second;
+    happenings_.erase(happenings_.begin());
+    if (happening.incarnation == incarnation_) Happen(happening.kind);
+    return true;
+  }
+  bool Pass(Millis end) {
+    now_ = std::max(now_, end);
+    return false;
+  }
+  void Happen(Kind kind) {
+    if (kind == Kind::kEnd) {
+      if (!master_) return;
+      master_.reset();
+      return Feed(MasterEnded{});
+    }
+    if (!master_ || master_->dead || master_->hangs) return;
+    switch (kind) {
+      case Kind::kHello:
+        return Feed(MasterSpoke{master_->in_charge});
+      case Kind::kPong:
+        return Feed(MasterSpoke{true});
+      case Kind::kStopped:
+        if (!master_->stopping) return;
+        master_->deaf = true;
+        return Plan(random_.Between(0, 30), Kind::kStoppedIsKnown);
+      case Kind::kStoppedIsKnown:
+        workers_ = false;
+        left_ = wanted_ && master_->order == order_;
+        Feed(MasterStopped{master_->order == order_});
+        if (master_ && !master_->dead) Die();
+        return;
+      case Kind::kDie:
+        return Die();
+      case Kind::kEnd:
+        return;
+    }
+  }
+  void Die() {
+    master_->dead = true;
+    Plan(random_.Chance(20) ? random_.Between(0, 8000) : 1, Kind::kEnd);
+    if (random_.Chance(50)) Feed(LinkLost{});
+  }
+
+  void Feed(const PlanEvent& event) {
+    inbox_.push_back(event);
+    if (feeding_) return;
+    feeding_ = true;
+    while (!inbox_.empty() && wrong_.empty()) {
+      const PlanEvent next = inbox_.front();
+      inbox_.erase(inbox_.begin());
+      if (now_ != instant_) turns_ = 0;
+      instant_ = now_;
+      if (++turns_ > 50) return Wrong("the plan spins");
+      const auto actions = plan_.On(next, now_);
+      if (std::getenv("SLC_SEED") != nullptr) {
+        MESSAGE(now_ << " event " << next.index() << " -> " << Describe(actions) << " state "
+                     << static_cast<int>(plan_.state()));
+      }
+      if (plan_.deadline() && *plan_.deadline() < now_) Wrong("the deadline has passed already");
+      for (const PlanAction& action : actions) {
+        std::visit([this](const auto& deed) { Do(deed); }, action);
+      }
+    }
+    feeding_ = false;
+  }
+
+  void Do(const LaunchMaster& action) {
+    ++launches_;
+    if (master_) Wrong("launched a successor before the end of its predecessor was seen");
+    if (!wanted_ && !workers_) Wrong("launched a master for a service that is stopped");
+    if (left_) Wrong("launched what an operator has ended");
+    if (workers_ && !action.adopt) Wrong("started afresh beside workers that live");
+    ++incarnation_;
+    if (!random_.Chance(healthy_)) {
+      if (random_.Chance(50)) return inbox_.push_back(MasterLaunched{false});
+      master_ = Master{};
+      inbox_.push_back(MasterLaunched{true});
+      // It ends, or says nothing at all.
+      if (random_.Chance(50)) return Plan(random_.Between(0, 100), Kind::kDie);
+      master_->hangs = true;
+      return;
+    }
+    master_ = Master{};
+    inbox_.push_back(MasterLaunched{true});
+    Plan(random_.Between(1, 400), Kind::kHello);
+    if (dies_early_) Plan(random_.Between(400, 900), Kind::kDie);
+  }
+  void Do(const FenceMaster&) {
+    if (!master_) return inbox_.push_back(MasterEnded{});
+    if (master_->dead) return;
+    master_->dead = true;
+    Plan(random_.Chance(10) ? random_.Between(0, 20'000) : 1, Kind::kEnd);
+  }
+  void Do(const SendOrder&) {
+    workers_ = workers_ || wanted_;
+    if (!master_ || master_->dead || master_->hangs || master_->deaf) return;
+    master_->in_charge = true;
+    master_->order = order_;
+    if (wanted_) {
+      master_->stopping = false;
+    } else {
+      master_->stopping = true;
+      Plan(random_.Between(1, 3000), Kind::kStopped);
+    }
+  }
+  void Do(const PingMaster&) { Plan(random_.Between(0, 500), Kind::kPong); }
+  void Do(const CleanUp&) {
+    if (master_ && !master_->dead) Wrong("cleaned up beside a living master");
+    workers_ = false;
+  }
+
+  Random& random_;
+  InstancePlan plan_;
+  Millis now_ = 1'000'000;
+  bool wanted_ = false;
+  int order_ = 0;
+  bool left_ = false;       // ended by SIGTERM, and no command came since
+  bool workers_ = false;    // for all that slcd can know there are workers
+  std::optional<Master> master_;
+  int incarnation_ = 0;
+  int healthy_ = 100;
+  bool dies_early_ = false;
+  int launches_ = 0;
+  std::multimap<Millis, Happening> happenings_;
+  std::vector<PlanEvent> inbox_;
+  bool feeding_ = false;
+  Millis instant_ = 0;
+  int turns_ = 0;
+  std::string wrong_;
+};
+
+}  // namespace
+
+TEST_CASE("InstancePlan never has two masters, and ends in charge or absent as is wanted") {
+  RunHistories(10'000, [](Random& random) {
+    World world(random);
+    world.SetHealthy(static_cast<int>(random.Between(0, 100)));
+    world.Search(random.Chance(30));
+    const int turns = static_cast<int>(random.Between(1, 12));
+    for (int turn = 0; turn < turns; ++turn) {
+      world.Run(random.Chance(50) ? random.Between(0, 500) : random.Between(0, 15'000));
+      if (random.Chance(60)) world.Disturb();
+      if (random.Chance(40)) world.Want(random.Chance(60));
+    }
+    world.SetHealthy(100);
+    const bool want = random.Chance(60);
+    world.Want(want);
+    // A hello may be waited for, a hanging master be noticed and killed, its death be slow, and a pause
+    // be kept.
+    world.Run(60'000);
+    if (want) {
+      if (world.plan().state() != State::kInCharge) world.Wrong("is not in charge");
+      if (!world.has_living_master()) world.Wrong("there is no master");
+    } else {
+      if (world.plan().state() != State::kAbsent) world.Wrong("is not absent");
+      if (world.has_living_master() || world.workers()) world.Wrong("did not stop");
+      if (world.plan().deadline()) world.Wrong("waits for something after the end");
+    }
+    return world.wrong();
+  });
+}
+
+TEST_CASE("InstancePlan paces its tries, whether masters never come up or die soon after") {
+  RunHistories(200, [](Random& random) {
+    World world(random);
+    const bool early = random.Chance(50);
+    world.SetHealthy(early ? 100 : 0);
+    world.LetDieEarly(early);
+    world.Search(false);
+    world.Want(true);
+    world.Run(60'000);
+    // 0, 100, 200, 400 ... 5000 ms apart.
+    if (world.launches() > 20) {
+      world.Wrong(std::to_string(world.launches()) + " launches within a minute");
+    }
+    if (world.launches() < 3) world.Wrong("gave up");
+    return world.wrong();
+  });
+}
+
+TEST_CASE("A fresh master is launched, spoken to, and told what is wanted") {
+  InstancePlan plan;
+  CHECK(Describe(plan.On(MasterSearched{false, false}, 0)) == "clean up");
+  CHECK(plan.state() == State::kAbsent);
+  CHECK_FALSE(plan.deadline());
+  CHECK(Describe(plan.On(PlanWish{true, true}, 1000)) == "launch");
+  CHECK(plan.state() == State::kLaunching);
+  CHECK(plan.deadline() == 6000);
+  plan.On(MasterLaunched{true}, 1010);
+  CHECK(Describe(plan.On(MasterSpoke{false}, 1050)) == "order");
+  CHECK(plan.state() == State::kInCharge);
+  CHECK(plan.deadline() == 10'000);
+}
+
+TEST_CASE("A killed master is followed by one that adopts, at once, and only after its end") {
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 0);
+  plan.On(MasterSpoke{false}, 10);
+  CHECK(Describe(plan.On(LinkLost{}, 20'000)) == "fence");
+  CHECK(plan.state() == State::kFencing);
+  CHECK(Describe(plan.On(LinkLost{}, 20'001)).empty());
+  CHECK(Describe(plan.On(MasterEnded{}, 20'002)) == "adopt");
+}
+
+TEST_CASE("A master that does not answer a ping within 2 s is fenced") {
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 1000);
+  plan.On(MasterSpoke{false}, 1001);
+  CHECK(Describe(plan.On(PlanTick{}, 10'000)) == "ping");
+  CHECK(plan.deadline() == 12'000);
+  CHECK(Describe(plan.On(MasterSpoke{true}, 11'000)).empty());
+  CHECK(plan.deadline() == 20'000);
+  CHECK(Describe(plan.On(PlanTick{}, 20'000)) == "ping");
+  CHECK(Describe(plan.On(PlanTick{}, 22'000)) == "fence");
+}
+
+TEST_CASE("A master that cannot be killed is waited for, and asked again") {
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 0);
+  plan.On(MasterSpoke{false}, 1);
+  plan.On(LinkLost{}, 2000);
+  CHECK(plan.deadline() == 7000);
+  CHECK(Describe(plan.On(PlanTick{}, 7000)) == "fence");
+  CHECK(Describe(plan.On(PlanTick{}, 12'000)) == "fence");
+  CHECK(Describe(plan.On(MasterEnded{}, 13'000)) == "adopt");
+}
+
+TEST_CASE("The third try is with the previous binary") {
+  InstancePlan plan;
+  CHECK(Describe(plan.On(PlanWish{true, true}, 0)) == "launch");
+  CHECK(Describe(plan.On(MasterLaunched{false}, 0)).empty());
+  CHECK(plan.deadline() == 100);
+  CHECK(Describe(plan.On(PlanTick{}, 100)) == "launch");
+  plan.On(MasterLaunched{false}, 100);
+  CHECK(plan.deadline() == 300);
+  CHECK(Describe(plan.On(PlanTick{}, 300)) == "launch previous");
+}
+
+TEST_CASE("A stopped instance is cleaned up; a master that an operator ended stays down until a command") {
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 0);
+  plan.On(MasterSpoke{false}, 1);
+  plan.On(MasterStopped{}, 100);
+  CHECK(plan.state() == State::kEnding);
+  CHECK(Describe(plan.On(LinkLost{}, 101)).empty());
+  CHECK(Describe(plan.On(MasterEnded{}, 102)) == "clean up");
+  CHECK(plan.state() == State::kAbsent);
+  CHECK(Describe(plan.On(PlanWish{true, false}, 200)).empty());
+  CHECK(Describe(plan.On(PlanWish{true, true}, 300)) == "launch");
+}
+
+TEST_CASE("A start that comes while a stopped master is on its way out is not lost") {
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 0);
+  plan.On(MasterSpoke{false}, 1);
+  CHECK(Describe(plan.On(PlanWish{false, true}, 100)) == "order");
+  // The order to start crosses the last words of the master, which knows only of the stop.
+  CHECK(Describe(plan.On(PlanWish{true, true}, 200)) == "order");
+  plan.On(MasterStopped{false}, 201);
+  CHECK(Describe(plan.On(MasterEnded{}, 202)) == "clean up, launch");
+}
+
+TEST_CASE("A stop of a service whose master could not be started ends the tries") {
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 0);
+  plan.On(MasterLaunched{false}, 0);
+  plan.On(PlanWish{false, true}, 50);
+  CHECK_FALSE(plan.deadline());
+  CHECK(plan.state() == State::kAbsent);
+  // The same while it is being started.
+  CHECK(Describe(plan.On(PlanWish{true, true}, 1000)) == "launch");
+  plan.On(PlanWish{false, true}, 1001);
+  CHECK(Describe(plan.On(MasterEnded{}, 1002)) == "clean up");
+  CHECK_FALSE(plan.deadline());
+}
+
+TEST_CASE("Living masters are found again when slcd comes up") {
+  InstancePlan plan;
+  plan.On(MasterSearched{true, true}, 0);
+  CHECK(plan.state() == State::kSearching);
+  // Freshly started and without an order, it is no master yet.
+  CHECK(Describe(plan.On(MasterSpoke{false}, 10)).empty());
+  CHECK(Describe(plan.On(MasterSpoke{true}, 20)) == "order");
+  InstancePlan silent;
+  silent.On(MasterSearched{true, true}, 0);
+  CHECK(Describe(silent.On(PlanTick{}, 5000)) == "fence");
+}
+
+}  // namespace slc

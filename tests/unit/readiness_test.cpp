@@ -1,0 +1,63 @@
+#include "daemon/master/core/readiness.h"
+
+#include <doctest/doctest.h>
+
+namespace slc {
+
+using Keys = std::set<std::string>;
+
+TEST_CASE("The first Node worker is ready with its first listening") {
+  ReadinessJudge judge(Readiness::kListening, true, {}, true, 1000);
+  CHECK_FALSE(judge.Ready(50'000));
+  CHECK_FALSE(judge.deadline());
+  judge.Opened("a");
+  CHECK_FALSE(judge.Ready(1000));
+  judge.Listening(1010);
+  CHECK(judge.Ready(1010));
+}
+
+TEST_CASE("A successor of the same generation is ready once it holds what its predecessor holds") {
+  ReadinessJudge judge(Readiness::kListening, true, Keys{"a", "b"}, true, 0);
+  judge.Opened("a");
+  judge.Listening(10);
+  CHECK_FALSE(judge.Ready(100'000));
+  CHECK_FALSE(judge.deadline());
+  judge.Opened("b");
+  judge.Opened("c");
+  CHECK(judge.Ready(20));
+  judge.Closed("a");
+  CHECK_FALSE(judge.Ready(20));
+}
+
+TEST_CASE("The first worker of a new generation may listen elsewhere: it gets a second to settle") {
+  ReadinessJudge judge(Readiness::kListening, true, Keys{"old"}, false, 0);
+  judge.Opened("new");
+  judge.Listening(10);
+  judge.Listening(900);
+  CHECK(judge.deadline() == 1010);
+  CHECK_FALSE(judge.Ready(1009));
+  CHECK(judge.Ready(1010));
+  judge.Opened("old");
+  CHECK(judge.Ready(10));
+}
+
+TEST_CASE("--ready message waits for the message alone") {
+  ReadinessJudge judge(Readiness::kMessage, true, Keys{"a"}, true, 0);
+  judge.Opened("a");
+  judge.Listening(1);
+  CHECK_FALSE(judge.Ready(100'000));
+  CHECK_FALSE(judge.deadline());
+  judge.SaidReady();
+  CHECK(judge.Ready(2));
+}
+
+TEST_CASE("--ready alive, and programs that are not Node, are ready after a second of life") {
+  for (const bool node : {true, false}) {
+    ReadinessJudge judge(node ? Readiness::kAlive : Readiness::kListening, node, Keys{"a"}, true, 500);
+    CHECK(judge.deadline() == 1500);
+    CHECK_FALSE(judge.Ready(1499));
+    CHECK(judge.Ready(1500));
+  }
+}
+
+}  // namespace slc

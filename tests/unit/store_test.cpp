@@ -1,0 +1,229 @@
+#include "daemon/store.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/temp_folder.h"
+
+namespace slc {
+namespace {
+
+Wish FullWish(ServiceId id) {
+  Wish wish;
+  wish.id = id;
+  wish.spec.name = "api";
+  wish.spec.directory = "/srv/api";
+  wish.spec.script = "server.js";
+  wish.spec.arguments = {"--verbose", "a b", "\"quoted\""};
+  wish.spec.environment = {{"A", "1"}, {"LANG", "de_DE.UTF-8"}, {"UMLAUT", "h\xc3\xb6her"}};
+  wish.spec.caller_environment = {{"PATH", "/usr/bin"}};
+  wish.spec.port = 4000;
+  wish.spec.readiness = Readiness::kMessage;
+  wish.spec.restart = RestartPolicy::kOnFailure;
+  wish.spec.log_format = LogFormat::kJson;
+  wish.spec.drain_timeout = 12345;
+  wish.spec.run_as = "nobody:nogroup";
+  wish.size = 4;
+  wish.run = true;
+  wish.generation = 7;
+  wish.mode = RollMode::kRolling;
+  wish.parallel = 2;
+  wish.order = 19;
+  wish.last_request = "0123456789abcdef";
+  return wish;
+}
+
+// Everything that matters, in one text.
+std::string Same(const Wish& wish) { return Store::Encode(wish); }
+
+}  // namespace
+
+TEST_CASE("A wish comes back as it was saved") {
+  for (const bool full : {true, false}) {
+    Wish wish = full ? FullWish(3) : Wish{};
+    if (!full) wish.spec.name = "x";
+    auto decoded = Store::Decode(Store::Encode(wish));
+    REQUIRE(decoded);
+    CHECK(decoded->spec == wish.spec);
+    CHECK(Same(*decoded) == Same(wish));
+  }
+}
+
+TEST_CASE("A state file that is damaged in any one byte is refused, or means the same") {
+  const Wish wish = FullWish(3);
+  const std::string good = Store::Encode(wish);
+  int accepted = 0;
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    for (const int flip : {0x01, 0x02, 0x10, 0x20, 0x80, 0xff}) {
+      std::string bad = good;
+      bad[at] = static_cast<char>(bad[at] ^ flip);
+      const auto decoded = Store::Decode(bad);
+      if (!decoded) continue;
+      ++accepted;
+      if (Same(*decoded) != good) FAIL("byte " << at << " ^ " << flip << " went through");
+    }
+  }
+  // White space and the name of the checksum itself.
+  CHECK(accepted > 0);
+  CHECK(accepted < 400);
+}
+
+TEST_CASE("A state file that ends early is refused") {
+  const std::string good = Store::Encode(FullWish(3));
+  for (std::size_t length = 0; length < good.size() - 1; ++length) {
+    if (Store::Decode(good.substr(0, length))) FAIL("cut at " << length << " went through");
+  }
+  CHECK(Store::Decode(good.substr(0, good.size() - 1)).ok());
+}
+
+TEST_CASE("A file that a person has edited is read if the checksum was removed") {
+  std::string text = Store::Encode(FullWish(3));
+  const std::size_t size = text.find("\"size\": \"4\"");
+  REQUIRE(size != std::string::npos);
+  text[size + 9] = '5';
+  CHECK_FALSE(Store::Decode(text));
+  const std::size_t from = text.find("\"crc32c\"");
+  text.erase(from, text.find(',', from) + 1 - from);
+  auto edited = Store::Decode(text);
+  REQUIRE(edited);
+  CHECK(edited->size == 5);
+}
+
+TEST_CASE("What is no wish is refused with its reason") {
+  const auto reason = [](const std::string& text) {
+    const auto decoded = Store::Decode(text);
+    return decoded ? std::string("accepted") : decoded.error().message;
+  };
+  CHECK(reason("") == "this is not JSON");
+  CHECK(reason("[]").find("expected an object") != std::string::npos);
+  CHECK(reason("{}").find("schema") != std::string::npos);
+  CHECK(reason(R"({"schema":1})").find("wish") != std::string::npos);
+  CHECK(reason(R"({"schema":2,"wish":{}})").find("schema 2") != std::string::npos);
+  CHECK(reason(R"({"schema":1,"wish":{"id":1,"spec":{"name":"../x"}}})").find("is no name") !=
+        std::string::npos);
+  CHECK(reason(R"({"schema":1,"wish":{"id":-1,"spec":{"name":"x"}}})").find("wish.id") !=
+        std::string::npos);
+  CHECK(reason(R"({"schema":1,"wish":{"id":1,"spec":{"name":"x","port":65536}}})").find("spec.port") !=
+        std::string::npos);
+  CHECK(reason(R"({"schema":1,"wish":{"id":1,"spec":{"name":"x"},"size":"1025"}})").find("size") !=
+        std::string::npos);
+}
+
+TEST_CASE("Store: saved wishes are loaded, removed ones are not") {
+  TempFolder folder;
+  Store store(folder.fd());
+  REQUIRE(store.Save(FullWish(1)));
+  REQUIRE(store.Save(FullWish(12)));
+  Wish changed = FullWish(12);
+  changed.size = 9;
+  REQUIRE(store.Save(changed));
+  folder.Write("x.json", "ignored");
+  folder.Write("0.json", "ignored");
+  folder.Write("1.json.tmp", "ignored");
+  auto loaded = store.Load();
+  REQUIRE(loaded);
+  REQUIRE(loaded->wishes.size() == 2);
+  CHECK(loaded->notes.empty());
+  CHECK(loaded->quarantined.empty());
+  CHECK(Same(loaded->wishes[0]) == Same(FullWish(1)));
+  CHECK(Same(loaded->wishes[1]) == Same(changed));
+  CHECK(loaded->last_id == 12);
+  struct stat info {};
+  REQUIRE(::stat((folder / "12.json").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  REQUIRE(store.Remove(1));
+  REQUIRE(store.Remove(1));
+  REQUIRE(store.Load()->wishes.size() == 1);
+}
+
+TEST_CASE("Store: the id of a removed service is not used again, whatever is restarted") {
+  TempFolder folder;
+  Store store(folder.fd());
+  REQUIRE(store.Save(FullWish(1)));
+  REQUIRE(store.Save(FullWish(2)));
+  REQUIRE(store.Remove(2));
+  CHECK(store.Load()->last_id == 2);
+  REQUIRE(store.Remove(1));
+  CHECK(store.Load()->last_id == 2);
+  CHECK(store.Load()->wishes.empty());
+}
+
+TEST_CASE("Store: of a damaged file the version before is used, and the damaged one set aside") {
+  TempFolder folder;
+  Store store(folder.fd());
+  Wish wish = FullWish(5);
+  REQUIRE(store.Save(wish));
+  wish.size = 9;
+  REQUIRE(store.Save(wish));
+  folder.Write("5.json", folder.Read("5.json").substr(0, 100));
+  auto loaded = store.Load();
+  REQUIRE(loaded);
+  REQUIRE(loaded->wishes.size() == 1);
+  CHECK(Same(loaded->wishes[0]) == Same(FullWish(5)));
+  REQUIRE(loaded->notes.size() == 1);
+  CHECK(loaded->notes[0].find("5.json is damaged") != std::string::npos);
+  CHECK(loaded->quarantined.empty());
+  CHECK(folder.Has("5.json.bad"));
+  // From then on it is an ordinary file.
+  auto again = store.Load();
+  REQUIRE(again->wishes.size() == 1);
+  CHECK(again->notes.empty());
+  CHECK(again->quarantined.empty());
+}
+
+TEST_CASE("Store: a file without a readable version before is quarantined, the others load") {
+  TempFolder folder;
+  Store store(folder.fd());
+  REQUIRE(store.Save(FullWish(1)));
+  folder.Write("2.json", "{");
+  folder.Write("3.json", Store::Encode(FullWish(4)));
+  for (int start = 0; start < 2; ++start) {
+    auto loaded = store.Load();
+    REQUIRE(loaded);
+    CAPTURE(start);
+    CHECK(loaded->wishes.size() == 1);
+    // It is told again at each start, until a person has seen to it.
+    REQUIRE(loaded->quarantined.size() == 2);
+    CHECK(loaded->quarantined[0].id == 2);
+    CHECK(loaded->quarantined[0].file == "2.json.bad");
+    CHECK(loaded->quarantined[0].reason == "this is not JSON");
+    CHECK(loaded->quarantined[1].reason == "it names another service");
+    CHECK(loaded->last_id == 3);
+  }
+}
+
+TEST_CASE("Store: slcd killed between setting a damaged file aside and saving the one before loses nothing") {
+  TempFolder folder;
+  Store store(folder.fd());
+  folder.Write("5.json.bad", "{");
+  folder.Write("5.json.prev", Store::Encode(FullWish(5)));
+  auto loaded = store.Load();
+  REQUIRE(loaded->wishes.size() == 1);
+  CHECK(Same(loaded->wishes[0]) == Same(FullWish(5)));
+  CHECK(folder.Has("5.json"));
+  // But what a person has deleted does not come back.
+  TempFolder other;
+  other.Write("5.json.prev", Store::Encode(FullWish(5)));
+  CHECK(Store(other.fd()).Load()->wishes.empty());
+}
+
+TEST_CASE("Store: a wish that cannot be written is an error of storage, and the old one stays") {
+  TempFolder folder;
+  Store store(folder.fd());
+  // Renaming onto a folder fails as late as a save can fail.
+  REQUIRE(::mkdir((folder / "6.json").c_str(), 0700) == 0);
+  const Status saved = store.Save(FullWish(6));
+  REQUIRE_FALSE(saved.ok());
+  CHECK(saved.error().code == ErrorCode::kStorage);
+  CHECK(saved.error().message.find("services/6.json") != std::string::npos);
+  CHECK_FALSE(folder.Has("6.json.tmp"));
+}
+
+TEST_CASE("Each daemon of a home gets a higher epoch than all before it") {
+  TempFolder folder;
+  CHECK(*RaiseEpoch(folder.fd()) == 1);
+  CHECK(*RaiseEpoch(folder.fd()) == 2);
+  folder.Write("epoch", "41\n");
+  CHECK(*RaiseEpoch(folder.fd()) == 42);
+}
+
+}  // namespace slc
