@@ -113,7 +113,7 @@ std::string Tidy(std::string script) {
 // up in a folder's own package.json.
 std::string ResolveScript(const std::string& folder, const std::string& written,
                           const std::string& main_of_folder) {
-  const std::string script = Tidy(written);
+  std::string script = Tidy(written);
   const std::string path = Beside(folder, script);
   switch (KindOf(path)) {
     case Kind::kFile:
@@ -134,7 +134,7 @@ std::string ResolveScript(const std::string& folder, const std::string& written,
   for (const std::string& name :
        {main, main + ".js", main + "/index.js", std::string("index.js")}) {
     if (main.empty() && name != "index.js") continue;
-    const std::string candidate = prefix + Tidy(name);
+    std::string candidate = prefix + Tidy(name);
     if (KindOf(Beside(folder, candidate)) == Kind::kFile) return candidate;
   }
   return {};

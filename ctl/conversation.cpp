@@ -272,7 +272,7 @@ int ReportError(const Error& error, bool json) {
   if (json) {
     Print(ErrorJson(error, {}, {}));
   } else {
-    Complain(error.message);
+    Complain(Printable(error.message));
   }
   return error.code == ErrorCode::kUsage ? kWrongUsage : kFailed;
 }

@@ -1,7 +1,7 @@
 #include "ctl/line_pattern.h"
 
-// g++ 12 takes the library's own NFA for uninitialized when it is built with a sanitizer. (Before the
-// header: its lines are what is complained about.)
+// g++ 12 takes the library's own NFA for uninitialized when it is built with a sanitizer. (Before
+// the header: its lines are what is complained about.)
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -75,12 +75,12 @@ Result<LinePattern> LinePattern::Compile(const std::string& expression) {
   try {
     // By itself first: what stands around it below may turn nonsense into sense.
     impl->regex = std::regex(expression, std::regex::ECMAScript);
-    // The library's usual matcher recurses for each byte of the line, beyond any stack for long ones, and
-    // takes exponential time for some expressions. The other one goes through the line once, but only if
-    // the expression has to match the whole of it.
-    impl->regex = std::regex("[^]*(?:" + expression + ")[^]*",
-                             std::regex::ECMAScript | std::regex::nosubs |
-                                 std::regex_constants::__polynomial);
+    // The library's usual matcher recurses for each byte of the line, beyond any stack for long
+    // ones, and takes exponential time for some expressions. The other one goes through the line
+    // once, but only if the expression has to match the whole of it.
+    impl->regex =
+        std::regex("[^]*(?:" + expression + ")[^]*", std::regex::ECMAScript | std::regex::nosubs |
+                                                         std::regex_constants::__polynomial);
   } catch (const std::regex_error& error) {
     return Error{ErrorCode::kUsage,
                  "'" + expression + "' is not a regular expression: " + error.what()};

@@ -8,8 +8,8 @@
 
 namespace slc::ctl {
 
-// A regular expression (ECMAScript), found anywhere in a line in time linear in its length, whatever the
-// expression; or a plain text.
+// A regular expression (ECMAScript), found anywhere in a line in time linear in its length,
+// whatever the expression; or a plain text.
 class LinePattern {
  public:
   // kUsage with the reason if `expression` is none. Back references are not supported.

@@ -26,9 +26,9 @@ std::string FormatCursor(const std::array<LogPosition, 2>& positions) {
   for (const LogStream stream : {LogStream::kOut, LogStream::kErr}) {
     const LogPosition& position = positions[Index(stream)];
     text += std::string(Name(stream)) + " " + (position.after.empty() ? "-" : position.after);
-    for (const std::uint64_t number : {position.inode, position.offset,
-                                       std::uint64_t{position.length},
-                                       std::uint64_t{position.checksum}}) {
+    for (const std::uint64_t number :
+         {position.inode, position.offset, std::uint64_t{position.length},
+          std::uint64_t{position.checksum}}) {
       text += " " + std::to_string(number);
     }
     text += "\n";
@@ -130,7 +130,8 @@ Result<LogCursor::New> LogCursor::Read() {
 
 Status LogCursor::MoveBehind(const New& read, std::size_t count) {
   if (count == 0) return Ok();
-  for (std::size_t i = 0; i < count; ++i) positions_[Index(read.lines[i].stream)] = read.positions[i];
+  for (std::size_t i = 0; i < count; ++i)
+    positions_[Index(read.lines[i].stream)] = read.positions[i];
   Status stored = ReplaceFileAt(directory_.get(), kCursorFile, FormatCursor(positions_), false);
   if (!stored) return stored.error().During(path_);
   return stored;

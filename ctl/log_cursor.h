@@ -1,8 +1,8 @@
 // LogCursor: how far `slc ctl log-dump` has got in the logs of a service.
 //
-// Kept in the log directory itself, in "dump.cursor": two lines of text, replaced atomically. It survives
-// files being put aside and compressed (see LogPosition). An OFD lock on "dump.lock" keeps two dumps from
-// printing the same lines.
+// Kept in the log directory itself, in "dump.cursor": two lines of text, replaced atomically. It
+// survives files being put aside and compressed (see LogPosition). An OFD lock on "dump.lock" keeps
+// two dumps from printing the same lines.
 #pragma once
 
 #include <array>
@@ -21,12 +21,12 @@ inline constexpr std::uint64_t kMostDumped = 1U << 20;
 
 class LogCursor {
  public:
-  // Waits up to `patience` for another dump to finish. kNotFound: there is no such directory; kConflict:
-  // the other one does not finish.
+  // Waits up to `patience` for another dump to finish. kNotFound: there is no such directory;
+  // kConflict: the other one does not finish.
   static Result<LogCursor> Open(const std::string& directory, Millis patience);
 
-  // What came since the cursor, merged by time: whole lines, at most the last kMostDumped bytes (with
-  // their "\n"). `lost` is set if there was a cursor that could not be read: then all is new.
+  // What came since the cursor, merged by time: whole lines, at most the last kMostDumped bytes
+  // (with their "\n"). `lost` is set if there was a cursor that could not be read: then all is new.
   struct New {
     std::vector<LogLine> lines;
     std::vector<LogPosition> positions;  // behind each line, in its stream

@@ -67,8 +67,8 @@ Millis StampParser::Parse(std::string_view line) {
   const auto digit = [line](std::size_t at) {
     return line[at] >= '0' && line[at] <= '9' ? line[at] - '0' : 100000;
   };
-  const Millis within = (digit(17) * 10 + digit(18)) * 1000 + digit(20) * 100 + digit(21) * 10 +
-                        digit(22);
+  const Millis within =
+      (digit(17) * 10 + digit(18)) * 1000 + digit(20) * 100 + digit(21) * 10 + digit(22);
   if (within >= 61000) return -1;
   if (line.substr(0, kMinuteSize) != minute_) {
     const Millis start = ParseIso(std::string(line.substr(0, kMinuteSize - 1)));
@@ -131,8 +131,8 @@ std::vector<LogLine> MergeByTime(std::vector<std::vector<LogLine>> lists) {
 class LogFileBytes {
  public:
   // nullptr if there is no such file, or, with a warning, if it cannot be read.
-  static std::unique_ptr<LogFileBytes> OpenAt(int directory, const std::string& name, bool compressed,
-                                              std::vector<std::string>* warnings) {
+  static std::unique_ptr<LogFileBytes> OpenAt(int directory, const std::string& name,
+                                              bool compressed, std::vector<std::string>* warnings) {
     UniqueFd fd(::openat(directory, name.c_str(),
                          O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
     struct stat info {};
@@ -178,7 +178,8 @@ class LogFileBytes {
 
   std::string TakeFailure() { return std::exchange(failure_, {}); }
 
-  // Puts the next Read() at `offset`; forward only in a compressed file. False: it is not that long.
+  // Puts the next Read() at `offset`; forward only in a compressed file. False: it is not that
+  // long.
   bool MoveTo(std::uint64_t offset) {
     if (!compressed_) {
       position_ = offset;
@@ -187,8 +188,8 @@ class LogFileBytes {
     std::string waste(kReadBytes, '\0');
     while (position_ < offset) {
       const std::uint64_t left = offset - position_;
-      if (Read(waste.data(), static_cast<std::size_t>(std::min<std::uint64_t>(left, waste.size()))) <=
-          0) {
+      if (Read(waste.data(),
+               static_cast<std::size_t>(std::min<std::uint64_t>(left, waste.size()))) <= 0) {
         return false;
       }
     }
@@ -208,9 +209,7 @@ class LogFileBytes {
            std::uint64_t{tail[3]} << 24;
   }
 
-  bool Is(const struct stat& info) const {
-    return info.st_dev == device_ && info.st_ino == inode_;
-  }
+  bool Is(const struct stat& info) const { return info.st_dev == device_ && info.st_ino == inode_; }
   bool compressed() const { return compressed_; }
   std::uint64_t inode() const { return inode_; }
   Millis changed() const { return changed_; }
@@ -284,7 +283,8 @@ std::vector<std::string> LogStreamReader::StampsAfter(const std::string& after) 
   if (!names) return stamps;
   for (const std::string& name : *names) {
     const auto parsed = ParseRotatedLogName(name);
-    if (!parsed || parsed->temporary || parsed->stream != stream_ || parsed->stamp <= after) continue;
+    if (!parsed || parsed->temporary || parsed->stream != stream_ || parsed->stamp <= after)
+      continue;
     // X and X.gz are neighbours.
     if (stamps.empty() || stamps.back() != parsed->stamp) stamps.push_back(parsed->stamp);
   }
@@ -296,8 +296,8 @@ std::unique_ptr<LogFileBytes> LogStreamReader::Open(const std::string& stamp) {
   if (stamp.empty()) {
     return LogFileBytes::OpenAt(directory_.get(), CurrentLogName(stream_), false, &warnings_);
   }
-  auto plain = LogFileBytes::OpenAt(directory_.get(), NameOf(stream_, stamp, false).FileName(), false,
-                                    &warnings_);
+  auto plain = LogFileBytes::OpenAt(directory_.get(), NameOf(stream_, stamp, false).FileName(),
+                                    false, &warnings_);
   if (plain) return plain;
   return LogFileBytes::OpenAt(directory_.get(), NameOf(stream_, stamp, true).FileName(), true,
                               &warnings_);
@@ -359,7 +359,8 @@ Status LogStreamReader::StartAfter(const LogPosition& position, std::uint64_t mo
   for (const std::string& stamp : StampsAfter(position.after)) {
     files.push_back(Candidate{stamp, 0, false});
   }
-  // The file that was being read then, by its inode or, since compressing makes a new one, by its place.
+  // The file that was being read then, by its inode or, since compressing makes a new one, by its
+  // place.
   std::size_t first = files.size();
   bool current_was_put_aside = false;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -390,8 +391,8 @@ Status LogStreamReader::StartAfter(const LogPosition& position, std::uint64_t mo
   return Ok();
 }
 
-// Forgets files at the front, and the front of the first one left, that are not among the last `most`
-// bytes.
+// Forgets files at the front, and the front of the first one left, that are not among the last
+// `most` bytes.
 void LogStreamReader::KeepLast(std::vector<Candidate>* files, const LogFileBytes* current,
                                std::uint64_t most) {
   std::uint64_t kept = 0;
@@ -576,8 +577,8 @@ bool LogStreamReader::Next(LogLine* line) {
   }
 }
 
-// The current file was read to its end and is not the current one any more: finds out which of the files
-// put aside it is, so as not to read it again.
+// The current file was read to its end and is not the current one any more: finds out which of the
+// files put aside it is, so as not to read it again.
 void LogStreamReader::LeaveCurrent() {
   LogPosition position;
   position.inode = bytes_->inode();
@@ -653,8 +654,8 @@ std::vector<LogLine> LogStreamReader::Last(std::size_t count, Millis since, cons
   return lines;
 }
 
-// The last wanted lines within the first `size` bytes. Looks at a larger and larger part of the file's
-// end: until there are enough lines, it reaches what is too old, or it is the whole file.
+// The last wanted lines within the first `size` bytes. Looks at a larger and larger part of the
+// file's end: until there are enough lines, it reaches what is too old, or it is the whole file.
 std::vector<LogLine> LogStreamReader::LastOfFile(LogFileBytes& bytes, std::uint64_t size,
                                                  const std::string& after, std::size_t count,
                                                  Millis since, const Wanted& wanted) {
@@ -700,7 +701,8 @@ std::vector<LogLine> LogStreamReader::LastOfFile(LogFileBytes& bytes, std::uint6
       std::size_t begin = 0;
       std::size_t newline = buffer.find('\n', old);
       while (newline != std::string::npos) {
-        if (!std::exchange(skip, false)) take(std::string_view(buffer).substr(begin, newline - begin));
+        if (!std::exchange(skip, false))
+          take(std::string_view(buffer).substr(begin, newline - begin));
         begin = newline + 1;
         newline = buffer.find('\n', begin);
       }
@@ -729,9 +731,9 @@ void LogWatch::AddMissing() {
   if (!inotify_) return;
   for (std::size_t i = 0; i < directories_.size(); ++i) {
     if (watches_[i] >= 0) continue;
-    watches_[i] = ::inotify_add_watch(inotify_.get(), directories_[i].c_str(),
-                                      IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF |
-                                          IN_DELETE_SELF | IN_ONLYDIR);
+    watches_[i] = ::inotify_add_watch(
+        inotify_.get(), directories_[i].c_str(),
+        IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR);
   }
 }
 

@@ -1,10 +1,10 @@
-// Reading the log files of a service: history over files that were put aside, compressed or not, and what
-// is written from now on.
+// Reading the log files of a service: history over files that were put aside, compressed or not,
+// and what is written from now on.
 //
-// A line is what stands in the file, whatever its format. Its time is taken from the stamp that text and
-// JSON lines begin with; a line without one (raw format, or a line put there by hand) has the time of the
-// line before it in the same stream. So raw files cannot be merged line by line: what they hold counts
-// as written when the file was begun, one file after the other.
+// A line is what stands in the file, whatever its format. Its time is taken from the stamp that
+// text and JSON lines begin with; a line without one (raw format, or a line put there by hand) has
+// the time of the line before it in the same stream. So raw files cannot be merged line by line:
+// what they hold counts as written when the file was begun, one file after the other.
 #pragma once
 
 #include <sys/types.h>
@@ -27,16 +27,17 @@
 namespace slc::ctl {
 
 struct LogLine {
-  std::string text;      // the whole line without its "\n"
-  Millis time = 0;       // wall time for merging; 0: unknown
-  Millis latest = 0;     // it was not written later than that; = time if it is known
+  std::string text;   // the whole line without its "\n"
+  Millis time = 0;    // wall time for merging; 0: unknown
+  Millis latest = 0;  // it was not written later than that; = time if it is known
   LogStream stream = LogStream::kOut;
-  bool ended = true;     // had a "\n"
-  std::uint64_t end = 0;  // offset behind it in its file
+  bool ended = true;       // had a "\n"
+  std::uint64_t end = 0;   // offset behind it in its file
   std::uint32_t file = 0;  // which file that is, for LogStreamReader::After
 };
 
-// What a line says about itself. Of a line that is neither text nor JSON format only `text` is known.
+// What a line says about itself. Of a line that is neither text nor JSON format only `text` is
+// known.
 struct LogFields {
   std::optional<Millis> time;
   std::optional<std::int64_t> pid;
@@ -45,8 +46,8 @@ struct LogFields {
 };
 LogFields ParseLogLine(const std::string& line);
 
-// The stamp a line of text or JSON format begins with; -1 if there is none. Remembers the last minute
-// seen: most lines are of the same one.
+// The stamp a line of text or JSON format begins with; -1 if there is none. Remembers the last
+// minute seen: most lines are of the same one.
 class StampParser {
  public:
   Millis Parse(std::string_view line);
@@ -83,20 +84,21 @@ class LogStreamReader {
   Status StartAtEnd();
   // At the oldest file that may hold lines of that wall time; 0: at the very beginning.
   Status StartAt(Millis since);
-  // Behind what was read before, or, if that is more than `most` bytes back, about as much before the
-  // end (at the beginning of a line).
+  // Behind what was read before, or, if that is more than `most` bytes back, about as much before
+  // the end (at the beginning of a line).
   Status StartAfter(const LogPosition& position, std::uint64_t most);
 
-  // The next line; false: there is none now. Then call again when something has happened: files that were
-  // put aside meanwhile, any number, are read to their ends first; a file that was cut is read anew. A
-  // last line without end is given only when its file is complete.
+  // The next line; false: there is none now. Then call again when something has happened: files
+  // that were put aside meanwhile, any number, are read to their ends first; a file that was cut is
+  // read anew. A last line without end is given only when its file is complete.
   bool Next(LogLine* line);
 
   // The place behind a line that Next() gave.
   LogPosition After(const LogLine& line) const;
 
-  // Up to `count` lines before the place where Next() began, oldest first: the last ones that are wanted
-  // and not older than `since`. Reads from the end; to be called after StartAtEnd(), before Next().
+  // Up to `count` lines before the place where Next() began, oldest first: the last ones that are
+  // wanted and not older than `since`. Reads from the end; to be called after StartAtEnd(), before
+  // Next().
   std::vector<LogLine> Last(std::size_t count, Millis since,
                             const std::function<bool(const LogLine&)>& wanted);
   // True if there is a log at all.
@@ -150,13 +152,13 @@ class LogStreamReader {
   std::uint64_t offset_ = 0;             // of buffer_[begin_] in it
   std::string buffer_;
   std::size_t begin_ = 0;
-  std::size_t searched_ = 0;             // there is no "\n" in buffer_ before this
+  std::size_t searched_ = 0;  // there is no "\n" in buffer_ before this
   bool skip_line_ = false;
-  std::vector<FileId> files_;            // all that were begun
+  std::vector<FileId> files_;  // all that were begun
   StampParser stamps_;
-  Millis time_ = 0;                      // for lines without a stamp
+  Millis time_ = 0;  // for lines without a stamp
   Millis latest_ = 0;
-  bool stamped_ = false;                 // a line of this file had a stamp
+  bool stamped_ = false;  // a line of this file had a stamp
 };
 
 // Merges lines by time; within each list their order is kept.
@@ -172,7 +174,8 @@ class LogWatch {
 
   // kChanged also after a second without anything, since not every file system tells.
   enum class Outcome { kChanged, kInterrupted, kHungUp };
-  // kInterrupted: a signal handler has run. kHungUp: nobody reads any more what is written to `out_fd`
+  // kInterrupted: a signal handler has run. kHungUp: nobody reads any more what is written to
+  // `out_fd`
   // (-1: not watched).
   Outcome Wait(int out_fd);
 

@@ -180,7 +180,7 @@ std::string ListText(const std::vector<ServiceView>& services) {
   // more.
   constexpr std::size_t kIdWidth = 10;
   constexpr std::size_t kNameWidth = 11;
-  const auto widen = [](std::string cell, std::size_t width) {
+  const auto widen = [](const std::string& cell, std::size_t width) {
     const std::size_t taken = DisplayWidth(cell);
     return taken < width ? cell + std::string(width - taken, ' ') : cell;
   };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+
 #include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
@@ -46,7 +47,8 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
   if (options_.run) {
     on(SIGHUP, [this] {
       for (const auto& [id, wish] : registry_.wishes()) {
-        Request request{NewRequestId(), false, RestartService{wish.spec.name, RollMode::kRolling, 1}};
+        Request request{NewRequestId(), false,
+                        RestartService{wish.spec.name, RollMode::kRolling, 1}};
         Handle(Pending{0, request}, std::get<RestartService>(request.body));
         break;
       }
@@ -64,8 +66,8 @@ Status Daemon::Begin() {
   for (const Quarantined& bad : quarantined_) {
     log::Failure("services/" + std::to_string(bad.id) + ".json is unreadable (" + bad.reason +
                  "); set aside as services/" + bad.file);
-    registry_.Reserve(bad.id);
   }
+  registry_.Reserve(loaded->last_id);
   auto listener = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
   if (!listener) return listener.error();
   for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
@@ -78,7 +80,8 @@ Status Daemon::Begin() {
         auto memfd = MakeMemfd("slc-config", DumpJson(ToJson(*config)));
         if (memfd) service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
       } else {
-        log::Failure("service " + wish.spec.name + ": " + config.error().message);
+        service.unresolved = config.error().message;
+        log::Failure("service " + wish.spec.name + ": " + service.unresolved);
       }
     }
     service.instance->Search(FleetWishOf(wish));
@@ -87,24 +90,24 @@ Status Daemon::Begin() {
   }
   server_ = std::make_unique<ControlServer>(
       loop_, std::move(*listener),
-      ControlServer::Events{[this](ClientId client, const std::string& payload) {
-                              OnFrame(client, payload);
-                            },
-                            [this](ClientId client) {
-                              // The operation goes on; there is just nobody to tell.
-                              for (auto& [id, service] : services_) {
-                                for (Operation& operation : service.operations) {
-                                  if (operation.client == client) operation.client = 0;
-                                }
-                              }
-                            }});
+      ControlServer::Events{
+          [this](ClientId client, const std::string& payload) { OnFrame(client, payload); },
+          [this](ClientId client) {
+            // The operation goes on; there is just nobody to tell.
+            for (auto& [id, service] : services_) {
+              for (Operation& operation : service.operations) {
+                if (operation.client == client) operation.client = 0;
+              }
+            }
+          }});
   if (options_.run) {
     Handle(Pending{0, *options_.run}, std::get<StartService>(options_.run->body));
   }
   return Ok();
 }
 
-// --------------------------------------------------------------------------------------------- requests
+// ---------------------------------------------------------------------------------------------
+// requests
 
 void Daemon::OnFrame(ClientId client, const std::string& payload) {
   auto request = DecodeRequest(payload);
@@ -114,7 +117,8 @@ void Daemon::OnFrame(ClientId client, const std::string& payload) {
   if (shutting_down_ && !std::holds_alternative<ListServices>(pending.second.body) &&
       !std::holds_alternative<GetStatus>(pending.second.body) &&
       !std::holds_alternative<Shutdown>(pending.second.body)) {
-    return Refuse(pending, Error{ErrorCode::kConflict, "slcd is shutting down; try again in a moment"});
+    return Refuse(pending,
+                  Error{ErrorCode::kConflict, "slcd is shutting down; try again in a moment"});
   }
   std::visit([&](const auto& body) { Handle(pending, body); }, pending.second.body);
 }
@@ -202,15 +206,20 @@ void Daemon::Handle(const Pending& pending, const StartService& body) {
     creating_ = true;
     return Carry(pending, std::move(proposal));
   }
-  Change(pending, std::to_string(id), [this, start](ServiceId service) -> Result<Proposal> {
-    auto again = registry_.ProposeStart(start);
-    // Nothing has changed but the app's own files, and it does not do well: that asks for a new try.
-    const auto& facts = ServiceOf(service).instance->facts();
-    const bool ails = facts && (facts->failure || facts->phase == "failed" || facts->phase == "backoff");
-    if (!again || again->changed || !ails) return again;
-    return registry_.ProposeRestart(
-        service, facts->ready > 0 ? RollMode::kRolling : RollMode::kRestart, 1);
+  Change(pending, std::to_string(id), [this, start](ServiceId service) {
+    return OrTryAgain(service, registry_.ProposeStart(start));
   });
+}
+
+Result<Proposal> Daemon::OrTryAgain(ServiceId id, Result<Proposal> proposal) {
+  if (!proposal || proposal->changed) return proposal;
+  const Service& service = ServiceOf(id);
+  const auto& facts = service.instance->facts();
+  const bool ails = facts ? facts->failure || facts->phase == "failed" || facts->phase == "backoff"
+                          : !service.unresolved.empty();
+  if (!ails) return proposal;
+  const bool serves = facts && facts->ready > 0;
+  return registry_.ProposeRestart(id, serves ? RollMode::kRolling : RollMode::kRestart, 1);
 }
 
 void Daemon::Handle(const Pending& pending, const CreateService& body) {
@@ -225,7 +234,8 @@ void Daemon::Handle(const Pending& pending, const CreateService& body) {
 }
 
 void Daemon::Handle(const Pending& pending, const RunService& body) {
-  Change(pending, body.service, [this](ServiceId id) { return registry_.ProposeRun(id); });
+  Change(pending, body.service,
+         [this](ServiceId id) { return OrTryAgain(id, registry_.ProposeRun(id)); });
 }
 
 void Daemon::Handle(const Pending& pending, const StopService& body) {
@@ -259,7 +269,8 @@ void Daemon::Handle(const Pending& pending, const Shutdown&) {
   StopAll();
 }
 
-// ----------------------------------------------------------------------------------------------- changes
+// -----------------------------------------------------------------------------------------------
+// changes
 
 void Daemon::Change(const Pending& pending, const std::string& name,
                     std::function<Result<Proposal>(ServiceId)> propose) {
@@ -274,8 +285,8 @@ void Daemon::Change(const Pending& pending, const std::string& name,
   const std::string& request = pending.second.id;
   if (!request.empty() && wish.last_request == request) {
     // The same request again: its client lost the answer. It has had its effect and is waited for.
-    service.operations.push_back(Operation{pending.first, request, wish.order, pending.second.body,
-                                           {}, loop_.now()});
+    service.operations.push_back(
+        Operation{pending.first, request, wish.order, pending.second.body, {}, loop_.now()});
     return Settle(*id);
   }
   if (RefuseDuringRoll(pending, *id)) return;
@@ -292,11 +303,12 @@ bool Daemon::RefuseDuringRoll(const Pending& pending, ServiceId id) {
   const bool rolling = wish.run && wish.mode == RollMode::kRolling && facts &&
                        (facts->order < wish.order || facts->phase == "rolling");
   if (!rolling) return false;
-  Refuse(pending, Error{ErrorCode::kConflict,
-                        "a soft restart of '" + wish.spec.name + "' to generation " +
-                            std::to_string(wish.generation) + " is under way (" +
-                            std::to_string(facts->ready) + " workers ready); wait for it, or cancel it "
-                            "with stop or restart"});
+  Refuse(pending,
+         Error{ErrorCode::kConflict, "a soft restart of '" + wish.spec.name + "' to generation " +
+                                         std::to_string(wish.generation) + " is under way (" +
+                                         std::to_string(facts->ready) +
+                                         " workers ready); wait for it, or cancel it "
+                                         "with stop or restart"});
   return true;
 }
 
@@ -371,20 +383,21 @@ void Daemon::Commit(const Pending& pending, const Proposal& proposal, const std:
     auto memfd = MakeMemfd("slc-config", config);
     if (!memfd) return Refuse(pending, memfd.error());
     service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
+    service.unresolved.clear();
   }
   if (wish.removing) service.finish_removal = true;
   // What was asked for before and is not done yet will not be done as asked.
   for (const Operation& older : service.operations) {
     Reply reply;
-    reply.error = Error{ErrorCode::kCancelled, std::string("overtaken by a later '") +
-                                                   VerbOf(pending.second.body) + "'"};
+    reply.error = Error{ErrorCode::kCancelled,
+                        std::string("overtaken by a later '") + VerbOf(pending.second.body) + "'"};
     // A change of the size, or a repeat, does not end what is under way.
     const bool goes_on = std::holds_alternative<SetSize>(pending.second.body);
     if (!goes_on) Answer(older.client, older.request, std::move(reply));
   }
   if (!std::holds_alternative<SetSize>(pending.second.body)) service.operations.clear();
-  const Operation operation{pending.first, pending.second.id,  wish.order,
-                            pending.second.body, proposal.notes, loop_.now()};
+  const Operation operation{pending.first,       pending.second.id, wish.order,
+                            pending.second.body, proposal.notes,    loop_.now()};
   if (pending.second.wait || wish.removing) {
     service.operations.push_back(operation);
   } else {
@@ -406,9 +419,7 @@ FleetWish Daemon::FleetWishOf(const Wish& wish) const {
   return fleet;
 }
 
-void Daemon::Order(const Wish& wish) {
-  ServiceOf(wish.id).instance->SetWish(FleetWishOf(wish));
-}
+void Daemon::Order(const Wish& wish) { ServiceOf(wish.id).instance->SetWish(FleetWishOf(wish)); }
 
 Daemon::Service& Daemon::ServiceOf(ServiceId id) {
   Service& service = services_[id];
@@ -424,7 +435,8 @@ Daemon::Service& Daemon::ServiceOf(ServiceId id) {
   return service;
 }
 
-// ------------------------------------------------------------------------------------------------- facts
+// -------------------------------------------------------------------------------------------------
+// facts
 
 void Daemon::OnFacts(ServiceId id, const link::Facts& facts) {
   Settle(id);
@@ -437,7 +449,8 @@ void Daemon::OnNotice(ServiceId id, const Progress& progress) {
   if (progress.kind == "worker_exited") last_run_exit_ = progress.text;
   for (const Operation& operation : found->second.operations) {
     if (operation.client == 0) continue;
-    server_->Send(operation.client, EncodeServerMessage(ServerMessage{operation.request, progress}));
+    server_->Send(operation.client,
+                  EncodeServerMessage(ServerMessage{operation.request, progress}));
   }
 }
 
@@ -492,9 +505,10 @@ bool Daemon::Conclude(ServiceId id, const Operation& operation) {
   const auto& facts = instance.facts();
   if (!facts || facts->order < operation.order) return false;
   if (facts->phase == "failed" || (facts->failure && facts->failure->order == wish.order)) {
-    Fail(id, operation,
-         Error{ErrorCode::kNotReady, facts->failure ? facts->failure->reason : "it did not come up"},
-         facts->log_tail);
+    Fail(
+        id, operation,
+        Error{ErrorCode::kNotReady, facts->failure ? facts->failure->reason : "it did not come up"},
+        facts->log_tail);
     return true;
   }
   if (facts->phase == "running" || facts->phase == "finished") return succeed();
@@ -526,8 +540,8 @@ void Daemon::FinishRemoval(ServiceId id) {
 }
 
 void Daemon::ReapChildren() {
-  // Our own masters are reaped through their pidfds. Others that end as our children are workers of a
-  // master that was killed: we are their subreaper.
+  // Our own masters are reaped through their pidfds. Others that end as our children are workers of
+  // a master that was killed: we are their subreaper.
   while (true) {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
@@ -564,7 +578,8 @@ void Daemon::LeaveWhenAllAreGone() {
 }
 
 void Daemon::EndRun(const std::string& how) {
-  // "exit code 3" or "killed by SIGSEGV (signal 11)": the container ends with what its app ended with.
+  // "exit code 3" or "killed by SIGSEGV (signal 11)": the container ends with what its app ended
+  // with.
   const std::size_t bracket = how.find("(signal ");
   if (exit_code_ != 0 || shutting_down_) return;
   if (StartsWith(how, "exit code ")) {
@@ -578,7 +593,8 @@ void Daemon::EndRun(const std::string& how) {
 }
 
 ServiceView Daemon::ViewOf(const Wish& wish) {
-  const InstanceHandle& instance = *ServiceOf(wish.id).instance;
+  const Service& service = ServiceOf(wish.id);
+  const InstanceHandle& instance = *service.instance;
   const std::optional<InstanceState> state = instance.ReadState();
   ViewInput input;
   input.wish = &wish;
@@ -589,7 +605,12 @@ ServiceView Daemon::ViewOf(const Wish& wish) {
   input.log_directory = options_.context.logs + "/" + wish.spec.name;
   input.cpus = UsableCpus();
   input.now = BootNow();
-  return MakeView(input);
+  ServiceView view = MakeView(input);
+  if (!state && wish.run && !service.unresolved.empty()) {
+    view.state = "failed";
+    view.reason = service.unresolved;
+  }
+  return view;
 }
 
 }  // namespace slc

@@ -1,7 +1,9 @@
-// Daemon: the heart of slcd. Answers clients, keeps the wishes, and has one InstanceHandle per service.
+// Daemon: the heart of slcd. Answers clients, keeps the wishes, and has one InstanceHandle per
+// service.
 //
-// A change goes: propose (pure) -> resolve and save on the disk thread -> commit -> order to the master ->
-// answer when the master's facts say it has happened. Changes of one service are taken one after another.
+// A change goes: propose (pure) -> resolve and save on the disk thread -> commit -> order to the
+// master -> answer when the master's facts say it has happened. Changes of one service are taken
+// one after another.
 #pragma once
 
 #include <deque>
@@ -46,7 +48,7 @@ class Daemon {
   // A request that was accepted and is answered when it has happened.
   struct Operation {
     ClientId client = 0;
-    std::string request;        // its id
+    std::string request;  // its id
     std::uint64_t order = 0;
     RequestBody body;
     std::vector<std::string> notes;
@@ -55,9 +57,10 @@ class Daemon {
   struct Service {
     std::unique_ptr<InstanceHandle> instance;
     std::vector<Operation> operations;
-    bool saving = false;        // a change is on its way to the disk
+    bool saving = false;                        // a change is on its way to the disk
     std::deque<std::function<void()>> waiting;  // changes that came meanwhile
     bool finish_removal = false;
+    std::string unresolved;  // why its generation could not be resolved when slcd started
   };
   using Pending = std::pair<ClientId, Request>;
 
@@ -74,6 +77,8 @@ class Daemon {
   void Handle(const Pending& pending, const SetEnvironment& body);
   void Handle(const Pending& pending, const RemoveService& body);
   void Handle(const Pending& pending, const Shutdown& body);
+  // A start that would change nothing of a service that does not do well is a new try.
+  Result<Proposal> OrTryAgain(ServiceId id, Result<Proposal> proposal);
 
   // Runs `propose` for a known service, after changes that are being saved.
   void Change(const Pending& pending, const std::string& service,
@@ -117,7 +122,7 @@ class Daemon {
   std::vector<Quarantined> quarantined_;
   std::vector<Pending> shutdowns_;
   bool shutting_down_ = false;
-  bool creating_ = false;       // a new service's id is being made durable
+  bool creating_ = false;  // a new service's id is being made durable
   std::deque<std::function<void()>> waiting_creations_;
   Millis started_wall_ = 0;
   Millis started_ = 0;

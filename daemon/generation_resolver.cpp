@@ -33,7 +33,8 @@ Status CheckScript(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
     return Error{errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kSystem,
-                 "script not found: " + path + (errno == ENOENT ? "" : " (" + SystemError("", errno).message + ")")};
+                 "script not found: " + path +
+                     (errno == ENOENT ? "" : " (" + SystemError("", errno).message + ")")};
   }
   if (S_ISDIR(info.st_mode)) {
     return Error{ErrorCode::kInvalid, path + " is a folder, not a script"};
@@ -75,7 +76,8 @@ NodeVersion VersionOf(const std::string& node) {
   HasEnded(spawned->pidfd, 5000);
   Reap(spawned->pidfd);
   NodeVersion version;
-  if (got <= 0 || std::sscanf(text.data(), "v%d.%d", &version.major, &version.minor) != 2) return {};
+  if (got <= 0 || std::sscanf(text.data(), "v%d.%d", &version.major, &version.minor) != 2)
+    return {};
   return version;
 }
 
@@ -89,8 +91,9 @@ Result<std::vector<std::string>> TypeScriptFlags(const std::string& node) {
     return std::vector<std::string>{"--experimental-strip-types"};
   }
   return Error{ErrorCode::kInvalid,
-               "Node " + std::to_string(version.major) + "." + std::to_string(version.minor) + " (" +
-                   node + ") cannot run TypeScript; Node 22.6 or newer can: name it with --node, or "
+               "Node " + std::to_string(version.major) + "." + std::to_string(version.minor) +
+                   " (" + node +
+                   ") cannot run TypeScript; Node 22.6 or newer can: name it with --node, or "
                    "compile the app to JavaScript"};
 }
 
@@ -111,8 +114,8 @@ int InspectPortOf(const std::vector<std::string>& node_arguments) {
   constexpr int kDefault = 9229;
   int port = 0;
   for (const std::string& argument : node_arguments) {
-    for (const char* flag : {"--inspect", "--inspect-brk", "--inspect-wait", "--inspect-port",
-                             "--debug-port"}) {
+    for (const char* flag :
+         {"--inspect", "--inspect-brk", "--inspect-wait", "--inspect-port", "--debug-port"}) {
       const std::string_view name = flag;
       if (argument == name) port = port == 0 ? kDefault : port;
       if (!StartsWith(argument, std::string(name) + "=")) continue;
@@ -125,8 +128,8 @@ int InspectPortOf(const std::vector<std::string>& node_arguments) {
   return port;
 }
 
-Environment ComposeEnvironment(const Wish& wish, const Environment& dot_env,
-                               const TargetUser* user, const std::string& directory) {
+Environment ComposeEnvironment(const Wish& wish, const Environment& dot_env, const TargetUser* user,
+                               const std::string& directory) {
   Environment environment = wish.spec.caller_environment;
   if (environment.count("PATH") == 0) environment["PATH"] = kDefaultPath;
   if (user != nullptr) {
@@ -209,9 +212,10 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
     config.arguments.push_back(script);
   } else {
     if (::access(script.c_str(), X_OK) != 0) {
-      return Error{ErrorCode::kInvalid, script +
-                                            " is not executable and not a Node script; name what runs it "
-                                            "with --interpreter, or chmod +x it"};
+      return Error{ErrorCode::kInvalid,
+                   script +
+                       " is not executable and not a Node script; name what runs it "
+                       "with --interpreter, or chmod +x it"};
     }
     config.program = script;
     config.arguments = {script};

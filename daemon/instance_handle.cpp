@@ -51,9 +51,7 @@ InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, Ser
 
 InstanceHandle::~InstanceHandle() = default;
 
-std::string InstanceHandle::Cookie() const {
-  return context_.home_key + "-" + std::to_string(id_);
-}
+std::string InstanceHandle::Cookie() const { return context_.home_key + "-" + std::to_string(id_); }
 
 Result<UniqueFd> InstanceHandle::OpenDirectory() {
   return OpenPrivateDirectoryAt(context_.instances, std::to_string(id_), true);
@@ -82,7 +80,8 @@ std::optional<InstanceState> InstanceHandle::ReadState() const {
   return std::move(*state);
 }
 
-// ---------------------------------------------------------------------------------------------- the plan
+// ----------------------------------------------------------------------------------------------
+// the plan
 
 void InstanceHandle::Feed(const PlanEvent& event) {
   inbox_.push_back(event);
@@ -140,7 +139,8 @@ bool InstanceHandle::TellExit(const ProcessIdentity& process, int status) {
   return false;
 }
 
-// ----------------------------------------------------------------------------------------------- deeds
+// -----------------------------------------------------------------------------------------------
+// deeds
 
 void InstanceHandle::Do(const LaunchMaster& action) {
   adopt_ = action.adopt && keeper_.Find(link::kStateName) >= 0;
@@ -156,9 +156,9 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   }
   SpawnOptions options;
   options.program = context_.master_program;
-  options.arguments = {"slc-master", name_,         "--link",
-                       std::to_string(kMasterLink), "--directory",
-                       std::to_string(kMasterDirectory)};
+  options.arguments = {"slc-master",  name_,
+                       "--link",      std::to_string(kMasterLink),
+                       "--directory", std::to_string(kMasterDirectory)};
   options.environment = {"PATH=/usr/local/bin:/usr/bin:/bin"};
   options.descriptors = {{pair.second.get(), kMasterLink}, {directory->get(), kMasterDirectory}};
   if (context_.foreground) {
@@ -223,8 +223,8 @@ void InstanceHandle::Do(const FenceMaster&) {
     sweep_.StartIn(0);
   }
   if (!pidfd_) return Feed(MasterEnded{});
-  log::Warn("service " + name_ + ": the master (pid " +
-            std::to_string(master_ ? master_->pid : 0) + ") is gone or does not answer; replacing it");
+  log::Warn("service " + name_ + ": the master (pid " + std::to_string(master_ ? master_->pid : 0) +
+            ") is gone or does not answer; replacing it");
   SignalProcess(pidfd_, SIGKILL);
   if (HasEnded(pidfd_, 0)) Feed(MasterEnded{});
 }
@@ -266,7 +266,8 @@ void InstanceHandle::Do(const CleanUp&) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------ facts
+// ------------------------------------------------------------------------------------------------
+// facts
 
 void InstanceHandle::Watch(const ProcessIdentity&) {
   end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {

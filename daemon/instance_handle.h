@@ -1,5 +1,5 @@
-// InstanceHandle: slcd's hands on one service's master: launches it, links to it, keeps its descriptors,
-// fences it. The shell around InstancePlan.
+// InstanceHandle: slcd's hands on one service's master: launches it, links to it, keeps its
+// descriptors, fences it. The shell around InstancePlan.
 #pragma once
 
 #include <sys/resource.h>
@@ -28,16 +28,16 @@ namespace slc {
 
 // What is the same for all instances of a daemon.
 struct DaemonContext {
-  int instances = -1;            // directory run/instances
+  int instances = -1;  // directory run/instances
   Epoch epoch = 0;
-  std::string home;              // its path
-  std::string logs;              // path of logs/
-  std::string home_key;          // identifies this home in cookies
-  std::string daemon_program;    // for masters that miss us
+  std::string home;            // its path
+  std::string logs;            // path of logs/
+  std::string home_key;        // identifies this home in cookies
+  std::string daemon_program;  // for masters that miss us
   std::string master_program;
-  rlimit nofile{};               // what we were started with, for workers
-  bool revive = true;            // masters may start a new daemon
-  bool foreground = false;       // `slc run`: workers' output goes to our stdout
+  rlimit nofile{};          // what we were started with, for workers
+  bool revive = true;       // masters may start a new daemon
+  bool foreground = false;  // `slc run`: workers' output goes to our stdout
 };
 
 class InstanceHandle {
@@ -46,7 +46,8 @@ class InstanceHandle {
     std::function<void(const link::Facts& facts)> on_facts;
     std::function<void(const Progress& progress)> on_notice;
     std::function<void(const Error& error)> on_launch_failed;  // it is tried again
-    std::function<void()> on_reaped;  // the master's zombie is gone; others may have hidden behind it
+    std::function<void()>
+        on_reaped;                  // the master's zombie is gone; others may have hidden behind it
     std::function<void()> on_gone;  // no master any more, and none is to come
   };
 
@@ -56,7 +57,8 @@ class InstanceHandle {
   InstanceHandle(const InstanceHandle&) = delete;
   InstanceHandle& operator=(const InstanceHandle&) = delete;
 
-  // slcd has come up: adopts a living master, or clears away what a dead one left and starts by `wish`.
+  // slcd has come up: adopts a living master, or clears away what a dead one left and starts by
+  // `wish`.
   void Search(const FleetWish& wish);
   // What is to be true. `configs`: memfds of generations the master may not have.
   void SetWish(const FleetWish& wish);
@@ -104,16 +106,16 @@ class InstanceHandle {
   std::optional<link::Facts> facts_;
   std::optional<ProcessIdentity> master_;
   UniqueFd pidfd_;
-  bool adopt_ = false;        // the launched master is to take over
+  bool adopt_ = false;  // the launched master is to take over
   bool launching_ = false;
   Epoch master_epoch_ = 0;
   std::uint64_t launches_ = 0;
   std::uint64_t pings_ = 0;
-  Millis asked_at_ = 0;       // of the unanswered ping
+  Millis asked_at_ = 0;  // of the unanswered ping
   std::deque<PlanEvent> inbox_;
   bool feeding_ = false;
   uv::Timer timer_;
-  uv::Timer sweep_;           // destroys a link outside its own callback
+  uv::Timer sweep_;  // destroys a link outside its own callback
   std::unique_ptr<PacketSocket> link_;
   std::unique_ptr<PacketSocket> old_link_;
   std::unique_ptr<uv::Poll> end_poll_;

@@ -1,5 +1,5 @@
-// Keeper: duplicates of every descriptor a master could not afford to lose, by name. Opaque to slcd: it
-// only holds them, and hands them to a successor.
+// Keeper: duplicates of every descriptor a master could not afford to lose, by name. Opaque to
+// slcd: it only holds them, and hands them to a successor.
 #pragma once
 
 #include <map>

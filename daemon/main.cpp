@@ -4,10 +4,6 @@
 //   slcd --run --run-spec FD   in the foreground with one service, read from FD (slc run)
 //   slcd --version
 #include <malloc.h>
-#include <spdlog/async.h>
-#include <spdlog/sinks/rotating_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +13,11 @@
 #include <cstring>
 #include <optional>
 #include <string>
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include "common/base/files.h"
 #include "common/base/home.h"
@@ -70,12 +71,13 @@ void OpenLog(const std::string& directory, bool foreground) {
   if (foreground) {
     sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   } else {
-    sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(directory + "/slcd.log", kFileBytes,
-                                                                  kFiles);
+    sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(directory + "/slcd.log",
+                                                                  kFileBytes, kFiles);
   }
   auto logger = std::make_shared<spdlog::async_logger>(
       "slcd", sink, spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %^%l%$ %v", spdlog::pattern_time_type::utc);
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %^%l%$ %v",
+                      spdlog::pattern_time_type::utc);
   logger->flush_on(spdlog::level::info);
   slc::log::SetSink([logger](slc::log::Level level, const std::string& line) {
     switch (level) {
@@ -105,8 +107,8 @@ std::optional<slc::Request> ReadRunSpec(int fd) {
   return std::move(*request);
 }
 
-// Cookies name the home by its device and inode: two homes on one machine must not take each other's
-// processes for theirs, and a home may be reached by several paths.
+// Cookies name the home by its device and inode: two homes on one machine must not take each
+// other's processes for theirs, and a home may be reached by several paths.
 std::string HomeKey(int home) {
   struct stat info {};
   ::fstat(home, &info);
@@ -117,9 +119,9 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
           std::optional<slc::Request> run) {
   auto directories = slc::OpenHome(paths);
   if (!directories) return Complain(directories.error());
-  auto lock = slc::LockFileAt(directories->run.get(), slc::kDaemonLock,
-                              std::to_string(::getpid()) + " " +
-                                  std::to_string(slc::IdentifySelf().start_time) + "\n");
+  auto lock = slc::LockFileAt(
+      directories->run.get(), slc::kDaemonLock,
+      std::to_string(::getpid()) + " " + std::to_string(slc::IdentifySelf().start_time) + "\n");
   if (!lock) {
     if (lock.error().code != slc::ErrorCode::kConflict) return Complain(lock.error());
     std::fprintf(stderr, "slcd: another slcd (pid %s) serves %s\n",
@@ -189,7 +191,8 @@ int main(int argc, char** argv) {
   std::optional<slc::Request> run;
   if (arguments.run) {
     run = ReadRunSpec(arguments.run_spec);
-    if (!run) return Complain(slc::Error{slc::ErrorCode::kUsage, "--run-spec holds no start request"});
+    if (!run)
+      return Complain(slc::Error{slc::ErrorCode::kUsage, "--run-spec holds no start request"});
   }
   return Serve(*paths, arguments, std::move(run));
 }

@@ -3,8 +3,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <optional>
+#include <set>
+#include <string_view>
+
 #include <nlohmann/json.hpp>
 
 #include "common/base/crc32c.h"
@@ -20,7 +25,28 @@ using nlohmann::json;
 
 constexpr int kSchema = 1;
 constexpr const char* kSuffix = ".json";
+constexpr const char* kPrevious = ".prev";  // behind the suffix, as ReplaceFileAt has it
+constexpr const char* kBad = ".bad";
+constexpr const char* kLastIdFile = "last-id";
 constexpr const char* kEpochFile = "epoch";
+
+std::string FileOf(ServiceId id) { return std::to_string(id) + kSuffix; }
+
+// The id in "ID.json" and `behind`; nothing if `name` is not of that form.
+std::optional<ServiceId> IdOf(std::string_view name, std::string_view behind) {
+  const std::string end = kSuffix + std::string(behind);
+  if (!EndsWith(name, end)) return std::nullopt;
+  const auto number = ParseInteger(name.substr(0, name.size() - end.size()), 1, 0xffffffffLL);
+  if (!number) return std::nullopt;
+  return static_cast<ServiceId>(*number);
+}
+
+// A counter in a file; 0 if there is none yet.
+std::uint32_t ReadNumber(int directory, const char* name) {
+  auto text = ReadFileAt(directory, name, 64);
+  if (!text) return 0;
+  return static_cast<std::uint32_t>(ParseInteger(Trim(*text), 0, 0xffffffffLL).value_or(0));
+}
 
 }  // namespace
 
@@ -61,42 +87,55 @@ Result<LoadedWishes> Store::Load() const {
   auto names = ListDirectory(services_);
   if (!names) return names.error();
   LoadedWishes loaded;
+  loaded.last_id = ReadNumber(services_, kLastIdFile);
+  std::set<ServiceId> ids;
   for (const std::string& name : *names) {
-    if (!EndsWith(name, kSuffix)) continue;
-    const auto number = ParseInteger(
-        std::string_view(name).substr(0, name.size() - std::string_view(kSuffix).size()), 1,
-        0xffffffffLL);
-    if (!number) continue;
-    const auto id = static_cast<ServiceId>(*number);
-    const auto read = [&](const std::string& file) -> Result<Wish> {
-      auto text = ReadFileAt(services_, file);
-      if (!text) return text.error();
-      auto wish = Decode(*text);
-      if (wish && wish->id != id) return Error{ErrorCode::kInvalid, "it names another service"};
-      return wish;
-    };
-    auto wish = read(name);
-    if (wish) {
-      loaded.wishes.push_back(std::move(*wish));
-      continue;
+    // One that was set aside and has no successor is told again.
+    for (const char* suffix : {"", kBad}) {
+      if (const auto id = IdOf(name, suffix)) ids.insert(*id);
     }
-    const std::string bad = name + ".bad";
-    ::renameat(services_, name.c_str(), services_, bad.c_str());
-    auto previous = read(name + ".prev");
-    if (previous) {
-      loaded.notes.push_back(name + " is damaged (" + wish.error().message +
-                             ") and was set aside as " + bad + "; its previous version is used");
-      if (Status saved = Save(*previous); !saved) return saved.error();
-      loaded.wishes.push_back(std::move(*previous));
-      continue;
-    }
-    loaded.quarantined.push_back(Quarantined{id, bad, wish.error().message});
+  }
+  for (const ServiceId id : ids) {
+    loaded.last_id = std::max(loaded.last_id, id);
+    if (Status done = LoadOne(id, loaded); !done) return done.error();
   }
   return loaded;
 }
 
+Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
+  const std::string name = FileOf(id);
+  const std::string bad = name + kBad;
+  const auto read = [&](const std::string& file) -> Result<Wish> {
+    auto text = ReadFileAt(services_, file);
+    if (!text) return text.error();
+    auto wish = Decode(*text);
+    if (wish && wish->id != id) return Error{ErrorCode::kInvalid, "it names another service"};
+    return wish;
+  };
+  if (::faccessat(services_, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+    auto wish = read(name);
+    if (wish) {
+      loaded.wishes.push_back(std::move(*wish));
+      return Ok();
+    }
+    ::renameat(services_, name.c_str(), services_, bad.c_str());
+  }
+  const auto damaged = read(bad);
+  const std::string reason = damaged ? "it was set aside before" : damaged.error().message;
+  auto previous = read(name + kPrevious);
+  if (!previous) {
+    loaded.quarantined.push_back(Quarantined{id, bad, reason});
+    return Ok();
+  }
+  loaded.notes.push_back(name + " is damaged (" + reason + ") and was set aside as " + bad +
+                         "; its previous version is used");
+  if (Status saved = Save(*previous); !saved) return saved;
+  loaded.wishes.push_back(std::move(*previous));
+  return Ok();
+}
+
 Status Store::Save(const Wish& wish) const {
-  const std::string name = std::to_string(wish.id) + kSuffix;
+  const std::string name = FileOf(wish.id);
   Status saved = ReplaceFileAt(services_, name, Encode(wish), true);
   if (saved) return saved;
   Error error = saved.error().During("record the change in services/" + name);
@@ -105,8 +144,14 @@ Status Store::Save(const Wish& wish) const {
 }
 
 Status Store::Remove(ServiceId id) const {
-  const std::string name = std::to_string(id) + kSuffix;
-  for (const std::string& file : {name, name + ".prev"}) {
+  // Ids are never used again: the highest one outlives its service.
+  if (ReadNumber(services_, kLastIdFile) < id) {
+    Status kept = ReplaceFileAt(services_, kLastIdFile, std::to_string(id) + "\n", false);
+    if (!kept) return kept.error().During("record the last id");
+  }
+  // The file itself last: without it the others mean nothing.
+  const std::string name = FileOf(id);
+  for (const std::string& file : {name + kPrevious, name + kBad, name}) {
     if (::unlinkat(services_, file.c_str(), 0) != 0 && errno != ENOENT) {
       return SystemError("remove services/" + file, errno);
     }
@@ -116,12 +161,7 @@ Status Store::Remove(ServiceId id) const {
 }
 
 Result<Epoch> RaiseEpoch(int directory) {
-  Epoch epoch = 0;
-  auto text = ReadFileAt(directory, kEpochFile, 64);
-  if (text) {
-    epoch = static_cast<Epoch>(ParseInteger(Trim(*text), 0, 1LL << 40).value_or(0));
-  }
-  ++epoch;
+  const Epoch epoch = Epoch{ReadNumber(directory, kEpochFile)} + 1;
   Status saved = ReplaceFileAt(directory, kEpochFile, std::to_string(epoch) + "\n", false);
   if (!saved) return saved.error().During("raise the daemon's epoch");
   return epoch;

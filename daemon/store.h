@@ -1,8 +1,8 @@
 // Store: the wishes on disk, one small JSON file per service: services/ID.json.
 //
-// A file is replaced atomically and carries a checksum; the one before is kept as ID.json.prev. A file
-// that cannot be read is set aside as ID.json.bad and reported, the other services start.
-// All calls block: Load at start, Save and Remove on the disk thread.
+// A file is replaced atomically and carries a checksum; the one before is kept as ID.json.prev. A
+// file that cannot be read is set aside as ID.json.bad and reported, the other services start. All
+// calls block: Load at start, Save and Remove on the disk thread.
 #pragma once
 
 #include <string>
@@ -16,14 +16,15 @@ namespace slc {
 
 struct Quarantined {
   ServiceId id = 0;
-  std::string file;     // where it was set aside
+  std::string file;  // where it was set aside
   std::string reason;
 };
 
 struct LoadedWishes {
   std::vector<Wish> wishes;
   std::vector<Quarantined> quarantined;
-  std::vector<std::string> notes;   // e.g. that a previous version was used
+  std::vector<std::string> notes;  // e.g. that a previous version was used
+  ServiceId last_id = 0;           // highest that was ever used
 };
 
 class Store {
@@ -41,6 +42,8 @@ class Store {
   static Result<Wish> Decode(const std::string& text);
 
  private:
+  Status LoadOne(ServiceId id, LoadedWishes& loaded) const;
+
   int services_;
 };
 

@@ -66,15 +66,15 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
 }
 
 bool AnyReady(const InstanceState& state) {
-  return std::any_of(
-      state.fleet.workers.begin(), state.fleet.workers.end(),
-      [](const auto& entry) { return entry.second.state == WorkerState::kReady; });
+  return std::any_of(state.fleet.workers.begin(), state.fleet.workers.end(),
+                     [](const auto& entry) { return entry.second.state == WorkerState::kReady; });
 }
 
 std::string BackoffReason(const ServiceView& view) {
   const SlotView* next = nullptr;
   for (const SlotView& slot : view.idle_slots) {
-    if (slot.state == "backoff" && (next == nullptr || slot.retry_in < next->retry_in)) next = &slot;
+    if (slot.state == "backoff" && (next == nullptr || slot.retry_in < next->retry_in))
+      next = &slot;
   }
   if (next != nullptr) {
     return next->reason + "; next try in " + FormatSpan(next->retry_in);
@@ -106,13 +106,16 @@ ServiceView MakeView(const ViewInput& input) {
   view.facts_age = input.silent_for;
   const std::uint32_t size = wish.size == kSizeCpu ? input.cpus : wish.size;
   view.cluster_size = wish.run ? size : 0;
-  if (wish.spec.directory.empty()) view.state = "new";
-  else if (input.state == nullptr) view.state = wish.run ? "starting" : "stopped";
+  if (wish.spec.directory.empty())
+    view.state = "new";
+  else if (input.state == nullptr)
+    view.state = wish.run ? "starting" : "stopped";
   if (input.state == nullptr) {
     if (input.adopting) view.state = "adopting";
     if (wish.run && !input.launching && !input.adopting) {
       view.state = "stopped";
-      view.reason = "its master was stopped by a signal; start it with: slc ctl restart " + view.name;
+      view.reason =
+          "its master was stopped by a signal; start it with: slc ctl restart " + view.name;
     }
     return view;
   }

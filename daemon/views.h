@@ -14,11 +14,11 @@ struct ViewInput {
   const Wish* wish = nullptr;
   const InstanceState* state = nullptr;  // nullptr: no master
   bool adopting = false;
-  bool launching = false;                // a master is being started
+  bool launching = false;  // a master is being started
   Millis silent_for = 0;
   std::string log_directory;
   unsigned cpus = 1;
-  Millis now = 0;                        // BOOTTIME
+  Millis now = 0;  // BOOTTIME
 };
 
 ServiceView MakeView(const ViewInput& input);

@@ -93,7 +93,8 @@ Result<Environment> ParseDotEnv(const std::string& text) {
     std::size_t value_at = equals + 1;
     while (value_at < end && (text[value_at] == ' ' || text[value_at] == '\t')) ++value_at;
     std::string value;
-    if (value_at < end && (text[value_at] == '"' || text[value_at] == '\'')) {
+    if (value_at < end &&
+        (text[value_at] == '"' || text[value_at] == '\'' || text[value_at] == '`')) {
       auto quoted = ReadQuoted(text, value_at);
       if (!quoted) return quoted.error().During("line " + std::to_string(line_number));
       value = *quoted;
@@ -101,8 +102,7 @@ Result<Environment> ParseDotEnv(const std::string& text) {
       at = EndOfLine(text, value_at) + 1;
     } else {
       std::string_view raw = std::string_view(text).substr(value_at, end - value_at);
-      const std::size_t comment = raw.find(" #");
-      value = Trim(raw.substr(0, comment));
+      value = Trim(raw.substr(0, raw.find('#')));
       at = end + 1;
     }
     if (Status good = CheckVariable(std::string(name), value); !good) {

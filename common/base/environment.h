@@ -17,9 +17,9 @@ Status CheckVariable(const std::string& name, const std::string& value);
 // "K=V" at the first '='.
 Result<std::pair<std::string, std::string>> ParseAssignment(const std::string& text);
 
-// A `.env` file as dotenv reads it: KEY=VALUE lines, `export ` prefix, # comments, blank lines, single
-// and double quotes (\n, \t, \" and \\ within double quotes; quoted values may span lines). No expansion
-// of $NAME: what is written is what the app gets.
+// A `.env` file as dotenv reads it: KEY=VALUE lines, `export ` prefix, # comments (a value with a #
+// needs quotes), blank lines, quotes of three kinds (\n, \t, \" and \\ within double quotes; quoted
+// values may span lines). No expansion of $NAME: what is written is what the app gets.
 Result<Environment> ParseDotEnv(const std::string& text);
 
 // {"K=V", ...} for exec.

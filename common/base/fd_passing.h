@@ -15,15 +15,16 @@ namespace slc {
 inline constexpr std::size_t kMaxFdsPerMessage = 200;
 
 // Sends `data` and duplicates of `fds` with one sendmsg. Returns the bytes taken, or -1 with errno.
-// EAGAIN, ENOBUFS and ETOOMANYREFS (descriptors in flight are counted per user) all mean "no room now".
+// EAGAIN, ENOBUFS and ETOOMANYREFS (descriptors in flight are counted per user) all mean "no room
+// now".
 long SendWithFds(int socket, std::string_view data, const int* fds, std::size_t fd_count);
 
 // True for the errno values that mean "no room now, try when writable or later".
 bool IsNoRoom(int errno_value);
 
 struct Received {
-  long bytes = 0;            // as recvmsg: 0 at the end of the stream, -1 with errno set
-  bool truncated = false;    // a packet was longer than the buffer, or descriptors were lost
+  long bytes = 0;             // as recvmsg: 0 at the end of the stream, -1 with errno set
+  bool truncated = false;     // a packet was longer than the buffer, or descriptors were lost
   std::vector<UniqueFd> fds;  // close-on-exec
 };
 

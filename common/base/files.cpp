@@ -34,9 +34,9 @@ Status CheckPrivate(int fd, const std::string& path) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) return SystemError("stat " + path, errno);
   if (info.st_uid != ::geteuid() && info.st_uid != 0) {
-    return Error{ErrorCode::kPermission,
-                 path + " belongs to uid " + std::to_string(info.st_uid) + ", not to uid " +
-                     std::to_string(::geteuid()) + "; use a directory of your own"};
+    return Error{ErrorCode::kPermission, path + " belongs to uid " + std::to_string(info.st_uid) +
+                                             ", not to uid " + std::to_string(::geteuid()) +
+                                             "; use a directory of your own"};
   }
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return Error{ErrorCode::kPermission, path + " is writable by others; run: chmod go-w " + path};
@@ -99,11 +99,14 @@ Status ReplaceFileAt(int directory, const std::string& name, std::string_view co
   }
   if (keep_previous) {
     const std::string previous = name + ".prev";
-    // A hard link, so that NAME never vanishes between two renames.
-    ::unlinkat(directory, previous.c_str(), 0);
-    if (::linkat(directory, name.c_str(), directory, previous.c_str(), 0) != 0 &&
-        errno != ENOENT) {
+    const std::string link = previous + ".tmp";
+    // A hard link, so that neither NAME nor NAME.prev ever vanishes.
+    ::unlinkat(directory, link.c_str(), 0);
+    const bool linked = ::linkat(directory, name.c_str(), directory, link.c_str(), 0) == 0;
+    if ((!linked && errno != ENOENT) ||
+        (linked && ::renameat(directory, link.c_str(), directory, previous.c_str()) != 0)) {
       const int reason = errno;
+      ::unlinkat(directory, link.c_str(), 0);
       ::unlinkat(directory, temporary.c_str(), 0);
       return SystemError("keep " + previous, reason);
     }

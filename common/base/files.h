@@ -18,10 +18,11 @@ Result<std::string> ReadFile(const std::string& path, std::size_t limit = 16U <<
 Result<std::string> ReadFileAt(int directory, const std::string& name,
                                std::size_t limit = 16U << 20);
 
-// Replaces `name` in `directory` so that after a crash or power loss it holds either the old content
-// or the new: temporary file, fsync, rename, fsync of the directory. With `keep_previous` the old file
-// remains as NAME.prev. Mode 0600. A failed fsync is never retried (the kernel may have dropped the
-// dirty pages and report success the second time): the temporary file is thrown away.
+// Replaces `name` in `directory` so that after a crash or power loss it holds either the old
+// content or the new: temporary file, fsync, rename, fsync of the directory. With `keep_previous`
+// the old file remains as NAME.prev. Mode 0600. A failed fsync is never retried (the kernel may
+// have dropped the dirty pages and report success the second time): the temporary file is thrown
+// away.
 Status ReplaceFileAt(int directory, const std::string& name, std::string_view content,
                      bool keep_previous);
 
@@ -43,9 +44,9 @@ Result<std::vector<std::string>> ListDirectory(int directory);
 // Removes a directory tree below `parent`; a name that does not exist is success.
 Status RemoveTreeAt(int parent, const std::string& name);
 
-// An exclusive lock of an open file description (F_OFD_SETLK), held as long as the UniqueFd lives and
-// gone with the process, however it ends. The file keeps `content` for people and for `slc` to read.
-// kConflict: somebody else holds it; the message carries the file's content.
+// An exclusive lock of an open file description (F_OFD_SETLK), held as long as the UniqueFd lives
+// and gone with the process, however it ends. The file keeps `content` for people and for `slc` to
+// read. kConflict: somebody else holds it; the message carries the file's content.
 Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content);
 
 // "/proc/self/fd/N/name": reaches a unix socket below `directory` however long its real path is

@@ -28,7 +28,8 @@ Result<HomePaths> LocateOwnHome() {
   std::string chosen = set != nullptr ? set : "";
   if (!chosen.empty() && chosen[0] != '/') {
     std::array<char, 4096> here{};
-    if (::getcwd(here.data(), here.size()) == nullptr) return SystemError("current directory", errno);
+    if (::getcwd(here.data(), here.size()) == nullptr)
+      return SystemError("current directory", errno);
     chosen = std::string(here.data()) + "/" + chosen;
   }
   while (chosen.size() > 1 && chosen.back() == '/') chosen.pop_back();

@@ -2,7 +2,8 @@
 //
 //     $SLC_HOME, else ~/.slc; for root /var/lib/slc with its run directory in /run/slc
 //     HOME/services/ID.json   the wish, durable           HOME/run/slcd.sock, slcd.lock
-//     HOME/logs/NAME/         out.log, err.log            HOME/run/instances/ID/   facts of this boot
+//     HOME/logs/NAME/         out.log, err.log            HOME/run/instances/ID/   facts of this
+//     boot
 #pragma once
 
 #include <string>
@@ -17,8 +18,8 @@ struct HomePaths {
   std::string run;
 };
 
-// Pure: from the environment and the uid. An empty `slc_home` means unset; `user_home` is ~ of `uid`.
-// kNotFound when there is nothing to derive a home from.
+// Pure: from the environment and the uid. An empty `slc_home` means unset; `user_home` is ~ of
+// `uid`. kNotFound when there is nothing to derive a home from.
 Result<HomePaths> LocateHome(const std::string& slc_home, const std::string& user_home, bool root);
 
 // The same for the calling process. Relative values of SLC_HOME are resolved against the current

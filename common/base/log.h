@@ -1,5 +1,5 @@
-// Log: how a program speaks about itself. Each program sets one sink at start; common code and tests
-// need not know which. Without a sink, lines go to stderr.
+// Log: how a program speaks about itself. Each program sets one sink at start; common code and
+// tests need not know which. Without a sink, lines go to stderr.
 //
 // Never call it with secrets: environment values are never logged.
 #pragma once

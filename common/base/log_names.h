@@ -5,8 +5,8 @@
 //     out.log.20261122T171638.688Z.gz    the same, compressed. While both exist, both are whole
 //     out.log.20261122T171638.688Z.gz.tmp   being compressed
 //
-// and the same with err.log. A file that was put aside keeps its name (no shifting of numbers), so a
-// reader that listed the directory finds what it listed; sorted by name is sorted by age.
+// and the same with err.log. A file that was put aside keeps its name (no shifting of numbers), so
+// a reader that listed the directory finds what it listed; sorted by name is sorted by age.
 #pragma once
 
 #include <cstdint>

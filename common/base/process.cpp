@@ -50,12 +50,11 @@ std::vector<pid_t> AllPids() {
 bool HasCookie(pid_t pid, const std::string& wanted) {
   auto environment = ReadFile("/proc/" + std::to_string(pid) + "/environ", 8U << 20);
   if (!environment) return false;
-  const std::size_t at = environment->find(wanted);
-  if (at == std::string::npos) return false;
-  const bool starts = at == 0 || (*environment)[at - 1] == '\0';
-  const std::size_t end = at + wanted.size();
   const bool any_rest = wanted.back() == '.';
-  return starts && (any_rest || end == environment->size() || (*environment)[end] == '\0');
+  for (const std::string& variable : Split(*environment, '\0')) {
+    if (any_rest ? StartsWith(variable, wanted) : variable == wanted) return true;
+  }
+  return false;
 }
 
 // CPUs granted by a cgroup quota: `quota`/`period` rounded up; 0 when there is no limit.
@@ -198,19 +197,20 @@ int KillByCookie(const std::string& cookie, const std::vector<pid_t>& except) {
   // A round finds what the last one's victims forked before they died. Twenty rounds end the most
   // stubborn double-forkers; a fork bomb needs a cgroup.
   constexpr int kMostRounds = 20;
-  int signalled = 0;
+  // Who was signalled forks no more, however long it takes to die.
+  std::vector<ProcessIdentity> signalled;
   for (int round = 0; round < kMostRounds; ++round) {
-    bool any = false;
+    const std::size_t before = signalled.size();
     for (const ProcessIdentity& identity : FindByCookie(cookie)) {
       if (std::find(except.begin(), except.end(), identity.pid) != except.end()) continue;
+      if (std::find(signalled.begin(), signalled.end(), identity) != signalled.end()) continue;
       const UniqueFd pidfd = OpenProcess(identity);
       if (!pidfd || HasEnded(pidfd, 0) || !SignalProcess(pidfd, SIGKILL)) continue;
-      any = true;
-      ++signalled;
+      signalled.push_back(identity);
     }
-    if (!any) break;
+    if (signalled.size() == before) break;
   }
-  return signalled;
+  return static_cast<int>(signalled.size());
 }
 
 std::optional<ProcessUsage> ReadUsage(pid_t pid) {
@@ -248,6 +248,9 @@ std::optional<PortHolder> FindPortHolder(std::uint16_t port) {
   CollectListeners("/proc/net/tcp", port, inodes);
   CollectListeners("/proc/net/tcp6", port, inodes);
   if (inodes.empty()) return std::nullopt;
+  // A daemon of ours only keeps duplicates for its masters; the one to be named is who uses the
+  // socket.
+  std::optional<PortHolder> keeper;
   for (const pid_t pid : AllPids()) {
     const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
     UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -261,12 +264,13 @@ std::optional<PortHolder> FindPortHolder(std::uint16_t port) {
       if (length <= 0) continue;
       const std::string link(target.data(), static_cast<std::size_t>(length));
       if (!StartsWith(link, "socket:[") || !EndsWith(link, "]")) continue;
-      if (inodes.count(link.substr(8, link.size() - 9)) > 0) {
-        return PortHolder{pid, CommandOf(pid)};
-      }
+      if (inodes.count(link.substr(8, link.size() - 9)) == 0) continue;
+      const PortHolder holder{pid, CommandOf(pid)};
+      if (holder.command != "slcd" && !StartsWith(holder.command, "slcd ")) return holder;
+      keeper = holder;
     }
   }
-  return std::nullopt;
+  return keeper;
 }
 
 Result<std::string> FindProgram(const std::string& name, const std::string& search_path) {
@@ -285,7 +289,8 @@ Result<std::string> FindProgram(const std::string& name, const std::string& sear
     const std::string candidate = directory + "/" + name;
     if (runnable(candidate)) return candidate;
   }
-  return Error{ErrorCode::kNotFound, "program '" + name + "' not found in PATH (" + search_path + ")"};
+  return Error{ErrorCode::kNotFound,
+               "program '" + name + "' not found in PATH (" + search_path + ")"};
 }
 
 std::string OwnDirectory() {

@@ -1,5 +1,6 @@
-// Processes of this machine. A pid alone names nobody: it is reused within minutes on a busy machine.
-// A process is pid + start time + boot; signals go only through a pidfd that was checked against that.
+// Processes of this machine. A pid alone names nobody: it is reused within minutes on a busy
+// machine. A process is pid + start time + boot; signals go only through a pidfd that was checked
+// against that.
 #pragma once
 
 #include <sys/types.h>
@@ -44,9 +45,9 @@ std::optional<int> Reap(const UniqueFd& pidfd);
 // Every process has its supervisor's cookie in its environment from exec on; children inherit it.
 inline constexpr const char* kCookieVariable = "SLC_COOKIE";
 
-// All processes (except the caller) whose environment at exec held SLC_COOKIE=`cookie`; a cookie that
-// ends in '.' stands for all that begin with it (INSTANCE.WORKER: one worker's processes, INSTANCE. all
-// of the instance). Reads /proc: some milliseconds per hundred processes.
+// All processes (except the caller) whose environment at exec held SLC_COOKIE=`cookie`; a cookie
+// that ends in '.' stands for all that begin with it (INSTANCE.WORKER: one worker's processes,
+// INSTANCE. all of the instance). Reads /proc: some milliseconds per hundred processes.
 std::vector<ProcessIdentity> FindByCookie(const std::string& cookie);
 
 // Kills what carries `cookie`, again and again until nothing is found: members may fork meanwhile.
@@ -73,7 +74,8 @@ struct PortHolder {
 };
 std::optional<PortHolder> FindPortHolder(std::uint16_t port);
 
-// Absolute path of a program: as is when it holds a '/', else looked up in `search_path` (PATH syntax).
+// Absolute path of a program: as is when it holds a '/', else looked up in `search_path` (PATH
+// syntax).
 Result<std::string> FindProgram(const std::string& name, const std::string& search_path);
 
 // Directory of the running binary. Siblings and ../lib/slc are looked up relative to it.

@@ -1,8 +1,8 @@
 // Result<T>: a value or an Error, the project's way to report expected failures.
 //
 // Exceptions come only from nlohmann/json and are turned into an Error where JSON is read. An Error
-// carries a code for programs (stable, part of the control protocol) and a message for people. Context
-// is added on the way up: `return result.error().During("bind 0.0.0.0:80")`.
+// carries a code for programs (stable, part of the control protocol) and a message for people.
+// Context is added on the way up: `return result.error().During("bind 0.0.0.0:80")`.
 #pragma once
 
 #include <string>
@@ -13,19 +13,19 @@ namespace slc {
 
 // Stable names: they travel in the control protocol and in `--json` output (see ErrorCodeName).
 enum class ErrorCode {
-  kInternal,        // a bug or an unexpected answer of the system
-  kSystem,          // a system call failed; the message carries its reason
-  kUsage,           // the request is malformed
-  kInvalid,         // the request is well formed but asks for something not allowed
-  kNotFound,        // no such service, file, user, ...
-  kConflict,        // clashes with something that exists or is under way
-  kUnreachable,     // the daemon or the master does not answer
-  kTimeout,         // did not happen in time
-  kNotReady,        // a worker did not come up
-  kStorage,         // the wish could not be made durable
-  kPermission,      // not allowed to this user
-  kCancelled,       // overtaken by a later request
-  kProtocol,        // the peer broke the protocol or speaks another version
+  kInternal,     // a bug or an unexpected answer of the system
+  kSystem,       // a system call failed; the message carries its reason
+  kUsage,        // the request is malformed
+  kInvalid,      // the request is well formed but asks for something not allowed
+  kNotFound,     // no such service, file, user, ...
+  kConflict,     // clashes with something that exists or is under way
+  kUnreachable,  // the daemon or the master does not answer
+  kTimeout,      // did not happen in time
+  kNotReady,     // a worker did not come up
+  kStorage,      // the wish could not be made durable
+  kPermission,   // not allowed to this user
+  kCancelled,    // overtaken by a later request
+  kProtocol,     // the peer broke the protocol or speaks another version
 };
 
 // "not_found" etc.; never empty.

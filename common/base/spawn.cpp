@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <pwd.h>
 #include <sched.h>
@@ -9,7 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <linux/capability.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,14 +20,18 @@
 
 #include "common/base/text.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace slc {
 namespace {
 
 enum class Step { kNone, kDescriptors, kLimit, kGroups, kUser, kPrivileges, kDirectory, kExec };
 
-// What the child needs, prepared by the parent: between clone and exec the child shares our memory and
-// may only make system calls. glibc's set*id wrappers signal every thread of the process, which here
-// would be the parent's, hence the raw system calls.
+// What the child needs, prepared by the parent: between clone and exec the child shares our memory
+// and may only make system calls. glibc's set*id wrappers signal every thread of the process, which
+// here would be the parent's, hence the raw system calls.
 struct ChildPlan {
   const char* program = nullptr;
   char* const* argv = nullptr;
@@ -65,14 +69,17 @@ void WriteDigits(char* target, long number) {
 }
 
 void PlaceDescriptors(ChildPlan* plan) {
-  // First lift everything above the highest target, so that no target overwrites a source still needed.
+  // First lift everything above the highest target, so that no target overwrites a source still
+  // needed.
   std::array<int, 64> lifted{};
   for (std::size_t i = 0; i < plan->descriptor_count; ++i) {
     lifted[i] = ::fcntl(plan->descriptors[i].first, F_DUPFD_CLOEXEC, plan->highest + 1);
     if (lifted[i] < 0) Fail(plan, Step::kDescriptors);
   }
+  const int null_fd = ::fcntl(plan->null_fd, F_DUPFD_CLOEXEC, plan->highest + 1);
+  if (null_fd < 0) Fail(plan, Step::kDescriptors);
   for (int fd = 0; fd <= 2; ++fd) {
-    if (::dup2(plan->null_fd, fd) < 0) Fail(plan, Step::kDescriptors);
+    if (::dup2(null_fd, fd) < 0) Fail(plan, Step::kDescriptors);
   }
   for (std::size_t i = 0; i < plan->descriptor_count; ++i) {
     if (::dup2(lifted[i], plan->descriptors[i].second) < 0) Fail(plan, Step::kDescriptors);
@@ -112,8 +119,8 @@ void DropPrivileges(ChildPlan* plan) {
 
 int ChildMain(void* argument) {
   auto* plan = static_cast<ChildPlan*>(argument);
-  // Handlers of ours must not run here; ignored signals would stay ignored over exec (Node and others
-  // rely on the defaults).
+  // Handlers of ours must not run here; ignored signals would stay ignored over exec (Node and
+  // others rely on the defaults).
   for (int signal = 1; signal < NSIG; ++signal) {
     struct sigaction action {};
     action.sa_handler = SIG_DFL;
@@ -175,15 +182,15 @@ Result<Spawned> Spawn(const SpawnOptions& options) {
   }
   std::vector<char*> argv = Pointers(arguments);
   std::vector<char*> envp = Pointers(environment);
-  if (options.listen_fds > 0) plan.listen_pid = environment.back().data() + std::strlen("LISTEN_PID=");
+  if (options.listen_fds > 0)
+    plan.listen_pid = environment.back().data() + std::strlen("LISTEN_PID=");
   const UniqueFd null_fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null_fd) return SystemError(what + ": open /dev/null", errno);
   if (options.descriptors.size() > 64) return Error{ErrorCode::kInternal, what + ": too many fds"};
   plan.program = options.program.c_str();
   plan.argv = argv.data();
   plan.envp = envp.data();
-  plan.directory =
-      options.working_directory.empty() ? nullptr : options.working_directory.c_str();
+  plan.directory = options.working_directory.empty() ? nullptr : options.working_directory.c_str();
   plan.null_fd = null_fd.get();
   plan.descriptors = options.descriptors.data();
   plan.descriptor_count = options.descriptors.size();
@@ -210,6 +217,10 @@ Result<Spawned> Spawn(const SpawnOptions& options) {
                           CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &pidfd);
   const int clone_errno = errno;
   ::pthread_sigmask(SIG_SETMASK, &ours, nullptr);
+#if defined(__SANITIZE_ADDRESS__)
+  // The child has marked this memory as its frames and never returned from them.
+  __asan_unpoison_memory_region(stack, kStackSize);
+#endif
   ::munmap(stack, kStackSize);
   if (pid < 0) return SystemError(what + ": create a process", clone_errno);
   Spawned spawned;

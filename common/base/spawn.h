@@ -1,9 +1,10 @@
-// Spawn: starts a process with exactly the descriptors, identity, limits and environment it is given.
+// Spawn: starts a process with exactly the descriptors, identity, limits and environment it is
+// given.
 //
 // Our own vfork-style clone instead of uv_spawn, because a worker needs what that cannot do: close
-// every other descriptor, drop groups and privileges, start a session, write LISTEN_PID with its own
-// pid, and be watched by a pidfd from birth. The parent stands still until exec (CLONE_VFORK), so a
-// failure is known, with its step, when Spawn returns.
+// every other descriptor, drop groups and privileges, start a session, write LISTEN_PID with its
+// own pid, and be watched by a pidfd from birth. The parent stands still until exec (CLONE_VFORK),
+// so a failure is known, with its step, when Spawn returns.
 #pragma once
 
 #include <sys/resource.h>
@@ -31,13 +32,13 @@ struct SpawnOptions {
   std::vector<std::string> arguments;    // argv, [0] included
   std::vector<std::string> environment;  // "KEY=VALUE"
   std::string working_directory;         // empty: keep ours. Entered as the target user
-  // (ours, theirs): the child sees descriptor `ours` as number `theirs`. 0, 1 and 2 that are not named
-  // are /dev/null. Everything else is closed.
+  // (ours, theirs): the child sees descriptor `ours` as number `theirs`. 0, 1 and 2 that are not
+  // named are /dev/null. Everything else is closed.
   std::vector<std::pair<int, int>> descriptors;
-  std::optional<RunAs> run_as;           // needs root; also sets no_new_privs, drops capabilities
-  std::optional<rlimit> nofile;          // soft and hard limit of open files
+  std::optional<RunAs> run_as;   // needs root; also sets no_new_privs, drops capabilities
+  std::optional<rlimit> nofile;  // soft and hard limit of open files
   bool new_session = true;
-  int listen_fds = 0;                    // > 0: LISTEN_FDS and LISTEN_PID are set for fds 3...
+  int listen_fds = 0;  // > 0: LISTEN_FDS and LISTEN_PID are set for fds 3...
 };
 
 struct Spawned {
@@ -45,7 +46,8 @@ struct Spawned {
   UniqueFd pidfd;
 };
 
-// Errors name the step and the file: "start /usr/bin/node: enter directory /srv/app: Permission denied".
+// Errors name the step and the file: "start /usr/bin/node: enter directory /srv/app: Permission
+// denied".
 Result<Spawned> Spawn(const SpawnOptions& options);
 
 // "user", "user:group" or numbers, with the user's supplementary groups. kNotFound if unknown.

@@ -97,8 +97,8 @@ std::string Printable(std::string_view text) {
     const bool c1 = byte == 0xc2 && i + 1 < text.size() &&
                     static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
                     static_cast<unsigned char>(text[i + 1]) <= 0x9f;
-    const bool lone_c1 = byte >= 0x80 && byte <= 0x9f &&
-                         (i == 0 || static_cast<unsigned char>(text[i - 1]) < 0x80);
+    const bool lone_c1 =
+        byte >= 0x80 && byte <= 0x9f && (i == 0 || static_cast<unsigned char>(text[i - 1]) < 0x80);
     if ((byte < 0x20 && byte != '\t') || byte == 0x7f || c1 || lone_c1) {
       shown += "\\x";
       shown += kHex[byte >> 4];

@@ -19,8 +19,8 @@ std::string_view Trim(std::string_view text);
 bool StartsWith(std::string_view text, std::string_view prefix);
 bool EndsWith(std::string_view text, std::string_view suffix);
 
-// `text` safe to show on a terminal: control bytes as \xNN (tab is kept), so that a log line or a name
-// cannot move the cursor, set the clipboard or hide text.
+// `text` safe to show on a terminal: control bytes as \xNN (tab is kept), so that a log line or a
+// name cannot move the cursor, set the clipboard or hide text.
 std::string Printable(std::string_view text);
 
 // The candidate nearest to `word` by edit distance, if near enough to be a typing slip; else empty.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <limits>
+#include <string_view>
 
 #include "common/base/text.h"
 
@@ -53,6 +54,19 @@ Civil CivilFromDays(std::int64_t days) {
                day_of_year - (153 * shifted_month + 2) / 5 + 1};
 }
 
+int DaysIn(int year, int month) {
+  constexpr std::array<int, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  return kDays[static_cast<std::size_t>(month - 1)] + (month == 2 && leap ? 1 : 0);
+}
+
+// How many digits `text` begins with.
+std::size_t CountDigits(std::string_view text) {
+  std::size_t digits = 0;
+  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+  return digits;
+}
+
 }  // namespace
 
 Millis BootNow() { return Now(CLOCK_BOOTTIME); }
@@ -79,6 +93,19 @@ std::string FormatIso(Millis wall) {
 }
 
 Millis ParseIso(const std::string& text) {
+  std::string_view rest = text;
+  const auto take = [&](char wanted) {
+    if (rest.empty() || rest[0] != wanted) return false;
+    rest.remove_prefix(1);
+    return true;
+  };
+  const auto number = [&](std::size_t digits, int& value) {
+    if (rest.size() < digits || CountDigits(rest.substr(0, digits)) < digits) return false;
+    value = static_cast<int>(*ParseInteger(rest.substr(0, digits), 0, 9999));
+    rest.remove_prefix(digits);
+    return true;
+  };
+  const auto ends = [&] { return rest.empty() || rest == "Z"; };
   int year = 0;
   int month = 0;
   int day = 0;
@@ -86,41 +113,22 @@ Millis ParseIso(const std::string& text) {
   int minute = 0;
   int second = 0;
   int milli = 0;
-  int used = 0;
-  const char* input = text.c_str();
-  const auto complete = [&] {
-    const std::string rest = text.substr(static_cast<std::size_t>(used));
-    return rest.empty() || rest == "Z";
-  };
-  const int fields = std::sscanf(input, "%4d-%2d-%2d%n", &year, &month, &day, &used);
-  if (fields != 3) return -1;
-  bool whole = complete();
-  if (!whole) {
-    used = 0;
-    if (std::sscanf(input, "%4d-%2d-%2dT%2d:%2d%n", &year, &month, &day, &hour, &minute, &used) ==
-            5 &&
-        used > 0) {
-      whole = complete();
+  if (!number(4, year) || !take('-') || !number(2, month) || !take('-') || !number(2, day))
+    return -1;
+  if (!ends()) {
+    if (!take('T') || !number(2, hour) || !take(':') || !number(2, minute)) return -1;
+    if (!ends() && (!take(':') || !number(2, second))) return -1;
+    if (!ends()) {
+      if (!take('.')) return -1;
+      // As many digits as there are; what is finer than a millisecond is cut off.
+      const std::size_t digits = CountDigits(rest);
+      if (digits == 0) return -1;
+      for (std::size_t i = 0; i < 3; ++i) milli = milli * 10 + (i < digits ? rest[i] - '0' : 0);
+      rest.remove_prefix(digits);
     }
   }
-  if (!whole) {
-    used = 0;
-    if (std::sscanf(input, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute,
-                    &second, &used) == 6 &&
-        used > 0) {
-      whole = complete();
-    }
-  }
-  if (!whole) {
-    used = 0;
-    if (std::sscanf(input, "%4d-%2d-%2dT%2d:%2d:%2d.%3d%n", &year, &month, &day, &hour, &minute,
-                    &second, &milli, &used) != 7 ||
-        used == 0 || !complete()) {
-      return -1;
-    }
-  }
-  if (month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 ||
-      minute > 59 || second < 0 || second > 60 || milli < 0) {
+  if (!ends() || month < 1 || month > 12 || day < 1 || day > DaysIn(year, month) || hour > 23 ||
+      minute > 59 || second > 59) {
     return -1;
   }
   const std::int64_t days = DaysFromCivil(year, month, day);
@@ -128,8 +136,7 @@ Millis ParseIso(const std::string& text) {
 }
 
 Millis ParseDuration(const std::string& text) {
-  std::size_t digits = 0;
-  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+  const std::size_t digits = CountDigits(text);
   const auto number = ParseInteger(text.substr(0, digits), 0, 1000000000000);
   if (!number) return -1;
   const std::string unit = text.substr(digits);

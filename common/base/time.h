@@ -1,6 +1,6 @@
-// Time. Decisions use Millis of CLOCK_BOOTTIME: it never jumps with the wall clock, counts suspend, and
-// is the same in every process of one boot, so a deadline in a snapshot stays valid over a takeover.
-// Wall time is only for people to read.
+// Time. Decisions use Millis of CLOCK_BOOTTIME: it never jumps with the wall clock, counts suspend,
+// and is the same in every process of one boot, so a deadline in a snapshot stays valid over a
+// takeover. Wall time is only for people to read.
 #pragma once
 
 #include <cstdint>

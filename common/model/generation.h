@@ -1,6 +1,6 @@
-// GenerationConfig: everything a worker of one generation is started with, resolved once (paths, `.env`,
-// user ids) and then fixed. A crashed worker respawns with its own generation's config; only a restart,
-// soft restart or deploy makes a new one.
+// GenerationConfig: everything a worker of one generation is started with, resolved once (paths,
+// `.env`, user ids) and then fixed. A crashed worker respawns with its own generation's config;
+// only a restart, soft restart or deploy makes a new one.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +26,14 @@ struct WorkerPolicy {
 
 struct GenerationConfig {
   Generation generation = 0;
-  std::string service;                    // its name
-  std::string program;                    // absolute path
-  std::vector<std::string> arguments;     // argv without the agent; [0] included
-  std::size_t agent_position = 0;         // where "--require AGENT" goes; 0: not a Node program
-  std::vector<std::string> environment;   // "K=V", complete but for what differs per worker
+  std::string service;                   // its name
+  std::string program;                   // absolute path
+  std::vector<std::string> arguments;    // argv without the agent; [0] included
+  std::size_t agent_position = 0;        // where "--require AGENT" goes; 0: not a Node program
+  std::vector<std::string> environment;  // "K=V", complete but for what differs per worker
   std::string working_directory;
-  bool node = false;                      // gets a cluster channel
-  int inspect_port = 0;                   // > 0: numbered per worker from here on
+  bool node = false;     // gets a cluster channel
+  int inspect_port = 0;  // > 0: numbered per worker from here on
   bool has_run_as = false;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;

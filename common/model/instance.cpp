@@ -24,8 +24,8 @@ const char* Name(WorkerState state) {
 
 std::optional<WorkerState> WorkerStateFromName(const std::string& name) {
   for (const WorkerState state :
-       {WorkerState::kStarting, WorkerState::kReady, WorkerState::kDraining,
-        WorkerState::kStopping, WorkerState::kKilling}) {
+       {WorkerState::kStarting, WorkerState::kReady, WorkerState::kDraining, WorkerState::kStopping,
+        WorkerState::kKilling}) {
     if (name == Name(state)) return state;
   }
   return std::nullopt;
@@ -60,7 +60,9 @@ const char* RunningPhase(const FleetState& state) {
     const Generation wanted = rolling ? wish.generation : slot->second.generation;
     bool serves = false;
     for (const auto& [id, worker] : state.workers) {
-      if (worker.slot != number || worker.state != WorkerState::kReady || worker.generation != wanted) continue;
+      if (worker.slot != number || worker.state != WorkerState::kReady ||
+          worker.generation != wanted)
+        continue;
       serves = true;
       counted.insert(id);
     }
@@ -85,11 +87,11 @@ const char* InstancePhase(const FleetState& state) {
   const char* phase = RunningPhase(state);
   if (!state.failure || state.failure->order != state.wish.order) return phase;
   // What came up after all has not failed; a roll that was given up has, and who ended for good.
-  const bool given_up =
-      state.failed == state.wish.generation ||
-      std::any_of(state.slots.begin(), state.slots.end(),
-                  [](const auto& entry) { return entry.second.finished; });
-  const bool all_serve = phase == std::string_view("running") || phase == std::string_view("changing");
+  const bool given_up = state.failed == state.wish.generation ||
+                        std::any_of(state.slots.begin(), state.slots.end(),
+                                    [](const auto& entry) { return entry.second.finished; });
+  const bool all_serve =
+      phase == std::string_view("running") || phase == std::string_view("changing");
   return all_serve && !given_up ? phase : "failed";
 }
 

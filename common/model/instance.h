@@ -1,6 +1,6 @@
-// Facts about one instance: what its master knows and would have to be told to a successor. The master
-// writes them into its snapshot (a memfd that slcd holds too), so that slcd can show them at any time
-// without asking and a new master can take over from them.
+// Facts about one instance: what its master knows and would have to be told to a successor. The
+// master writes them into its snapshot (a memfd that slcd holds too), so that slcd can show them at
+// any time without asking and a new master can take over from them.
 #pragma once
 
 #include <cstdint>
@@ -45,20 +45,20 @@ struct FleetWorker {
   Generation generation = 0;
   WorkerState state = WorkerState::kStarting;
   Millis spawned_at = 0;
-  Millis ready_at = 0;          // 0: never was
-  Millis deadline = 0;          // when the state is escalated; 0: none
-  bool disconnected = false;    // its channel has ended
+  Millis ready_at = 0;        // 0: never was
+  Millis deadline = 0;        // when the state is escalated; 0: none
+  bool disconnected = false;  // its channel has ended
 
   bool operator==(const FleetWorker&) const = default;
 };
 
 struct FleetSlot {
-  Generation generation = 0;    // of the config its next worker is spawned with
-  std::uint32_t failures = 0;   // in a row, see RestartDelay
-  Millis retry_at = 0;          // no spawn before; 0: at once
-  bool finished = false;        // ended and, by --restart, is not to be started again
-  std::uint32_t restarts = 0;   // unasked ends so far
-  std::string last_exit;        // for people, e.g. "exit code 1 after 0.3 s"
+  Generation generation = 0;   // of the config its next worker is spawned with
+  std::uint32_t failures = 0;  // in a row, see RestartDelay
+  Millis retry_at = 0;         // no spawn before; 0: at once
+  bool finished = false;       // ended and, by --restart, is not to be started again
+  std::uint32_t restarts = 0;  // unasked ends so far
+  std::string last_exit;       // for people, e.g. "exit code 1 after 0.3 s"
 
   bool operator==(const FleetSlot&) const = default;
 };
@@ -79,10 +79,13 @@ struct FleetState {
   std::map<SlotNumber, FleetSlot> slots;
   std::map<WorkerId, FleetWorker> workers;
   WorkerId last_worker = 0;
-  Generation good = 0;    // the newest generation that came up; new slots start with it after a failed roll
+  Generation good =
+      0;  // the newest generation that came up; new slots start with it after a failed roll
   Generation failed = 0;  // a rolling generation that did not come up and is not pursued further
-  std::uint64_t reached = 0;  // newest order that was carried out in full; later failures are not its own
-  std::optional<FleetFailure> failure;  // of the newest generation asked for, until it is everywhere
+  std::uint64_t reached =
+      0;  // newest order that was carried out in full; later failures are not its own
+  std::optional<FleetFailure>
+      failure;  // of the newest generation asked for, until it is everywhere
 
   bool operator==(const FleetState&) const = default;
 };
@@ -91,10 +94,10 @@ struct FleetState {
 struct WorkerFacts {
   ProcessIdentity process;
   Millis started_wall = 0;
-  std::vector<std::string> keys;     // listeners it holds open through us
+  std::vector<std::string> keys;           // listeners it holds open through us
   std::vector<std::string> own_listeners;  // "address:port" it bound itself (reported by the agent)
-  std::string agent_version;         // empty: no agent has spoken
-  bool drain_sent = false;           // it was told to drain; a second time would cut connections
+  std::string agent_version;               // empty: no agent has spoken
+  bool drain_sent = false;  // it was told to drain; a second time would cut connections
 
   bool operator==(const WorkerFacts&) const = default;
 };
@@ -102,15 +105,15 @@ struct WorkerFacts {
 enum class ListenerKind { kTcp, kUnix, kUdp, kInherited };
 
 struct ListenerFacts {
-  std::string key;            // opaque to Node, unique per instance
+  std::string key;  // opaque to Node, unique per instance
   ListenerKind kind = ListenerKind::kTcp;
-  std::string address;        // numeric, or a path; empty: any
-  int port = 0;               // as asked for (0: any)
-  int bound_port = 0;         // as bound
-  int family = 4;             // 4 or 6, as bound
-  int flags = 0;              // UV_TCP_IPV6ONLY, UV_UDP_* as the worker asked
+  std::string address;  // numeric, or a path; empty: any
+  int port = 0;         // as asked for (0: any)
+  int bound_port = 0;   // as bound
+  int family = 4;       // 4 or 6, as bound
+  int flags = 0;        // UV_TCP_IPV6ONLY, UV_UDP_* as the worker asked
   int backlog = 511;
-  std::string data;           // JSON the first worker gave (TLS ticket keys), handed to all others
+  std::string data;  // JSON the first worker gave (TLS ticket keys), handed to all others
 
   bool operator==(const ListenerFacts&) const = default;
 };
@@ -121,7 +124,7 @@ struct InstanceState {
   std::string boot_id;
   ProcessIdentity master;
   Millis master_started_wall = 0;
-  Millis written_at = 0;      // BOOTTIME
+  Millis written_at = 0;          // BOOTTIME
   std::uint64_t message_seq = 0;  // of the newest NODE_CLUSTER message sent
   FleetState fleet;
   std::map<WorkerId, WorkerFacts> workers;

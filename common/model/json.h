@@ -1,8 +1,9 @@
 // The nouns as JSON. Decoding is strict about types and ranges (see JsonFields).
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "common/base/result.h"
 #include "common/model/generation.h"
@@ -30,7 +31,8 @@ nlohmann::json ToJson(const DaemonInfo& info);
 Status FromJson(const nlohmann::json& value, ServiceView& view);
 Status FromJson(const nlohmann::json& value, DaemonInfo& info);
 
-// InstanceState is written often and by a process that must stay small: it is built by appending text.
+// InstanceState is written often and by a process that must stay small: it is built by appending
+// text.
 std::string EncodeInstanceState(const InstanceState& state);
 Result<InstanceState> DecodeInstanceState(const std::string& text);
 

@@ -1,6 +1,7 @@
 #include "common/model/json_fields.h"
 
 #include <limits>
+
 #include <nlohmann/json.hpp>
 
 namespace slc {
@@ -46,11 +47,10 @@ std::int64_t JsonFields::ReadNumber(const char* key, std::int64_t low, std::int6
   present = false;
   const json* value = Find(key);
   if (value == nullptr) return 0;
-  const bool fits =
-      value->is_number_integer() &&
-      !(value->is_number_unsigned() &&
-        value->get<std::uint64_t>() >
-            static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+  const bool fits = value->is_number_integer() &&
+                    !(value->is_number_unsigned() &&
+                      value->get<std::uint64_t>() >
+                          static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
   if (!fits || value->get<std::int64_t>() < low || value->get<std::int64_t>() > high) {
     Fail(key, "a number from " + std::to_string(low) + " to " + std::to_string(high));
     return 0;
@@ -61,15 +61,14 @@ std::int64_t JsonFields::ReadNumber(const char* key, std::int64_t low, std::int6
 
 void JsonFields::Read(const char* key, int& target) {
   bool present = false;
-  const std::int64_t number = ReadNumber(key, std::numeric_limits<int>::min(),
-                                         std::numeric_limits<int>::max(), present);
+  const std::int64_t number =
+      ReadNumber(key, std::numeric_limits<int>::min(), std::numeric_limits<int>::max(), present);
   if (present) target = static_cast<int>(number);
 }
 
 void JsonFields::Read(const char* key, unsigned& target) {
   bool present = false;
-  const std::int64_t number =
-      ReadNumber(key, 0, std::numeric_limits<unsigned>::max(), present);
+  const std::int64_t number = ReadNumber(key, 0, std::numeric_limits<unsigned>::max(), present);
   if (present) target = static_cast<unsigned>(number);
 }
 
@@ -142,8 +141,8 @@ void JsonFields::Read(const char* key, std::optional<std::uint16_t>& target) {
 
 void JsonFields::Read(const char* key, std::optional<int>& target) {
   bool present = false;
-  const std::int64_t number = ReadNumber(key, std::numeric_limits<int>::min(),
-                                         std::numeric_limits<int>::max(), present);
+  const std::int64_t number =
+      ReadNumber(key, std::numeric_limits<int>::min(), std::numeric_limits<int>::max(), present);
   if (present) target = static_cast<int>(number);
 }
 

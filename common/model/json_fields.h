@@ -1,6 +1,6 @@
-// JsonFields: strict reading of one JSON object into plain values. The first error wins and names its
-// place ("wish.spec.port: expected a number from 0 to 65535"). Absent keys leave the target as it is;
-// unknown keys are passed over, so that a newer program may add some.
+// JsonFields: strict reading of one JSON object into plain values. The first error wins and names
+// its place ("wish.spec.port: expected a number from 0 to 65535"). Absent keys leave the target as
+// it is; unknown keys are passed over, so that a newer program may add some.
 //
 // Used only by the .cpp files that map the nouns to JSON.
 #pragma once
@@ -8,10 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "common/base/result.h"
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* kListenerKinds[] = {"tcp", "unix", "udp", "inherited"};
 
-// Appends {"key":value,...}. The order of members is fixed, nothing is allocated but the text itself.
+// Appends {"key":value,...}. The order of members is fixed, nothing is allocated but the text
+// itself.
 class ObjectWriter {
  public:
   explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }

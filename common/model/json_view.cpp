@@ -116,12 +116,16 @@ Status FromJson(const json& value, ServiceView& view) {
 
 json ToJson(const DaemonInfo& info) {
   return json{
-      {"version", info.version},   {"pid", info.pid},
-      {"protocol", info.protocol}, {"epoch", info.epoch},
-      {"home", info.home},         {"socket", info.socket},
+      {"version", info.version},
+      {"pid", info.pid},
+      {"protocol", info.protocol},
+      {"epoch", info.epoch},
+      {"home", info.home},
+      {"socket", info.socket},
       {"started", FormatIso(info.started_wall)},
       {"started_ms", info.started_wall},
-      {"uptime_ms", info.uptime},  {"cpus", info.cpus},
+      {"uptime_ms", info.uptime},
+      {"cpus", info.cpus},
       {"services", info.services},
   };
 }

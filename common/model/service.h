@@ -39,24 +39,24 @@ std::string FormatSize(std::uint32_t size);
 
 // [A-Za-z0-9._-]{1,64}, not only digits, not starting with '.' or '-'.
 Status CheckServiceName(const std::string& name);
-// A package or folder name made into a service name: "@acme/api" becomes "acme-api". Empty if nothing
-// usable is left.
+// A package or folder name made into a service name: "@acme/api" becomes "acme-api". Empty if
+// nothing usable is left.
 std::string ToServiceName(const std::string& name);
 
 struct ServiceSpec {
   std::string name;
-  std::string directory;  // absolute; symbolic links are resolved anew for each generation. Empty: a
-                          // service that was only created and has no app yet
-  std::string script;     // relative to `directory` or absolute; what runs
+  std::string directory;  // absolute; symbolic links are resolved anew for each generation. Empty:
+                          // a service that was only created and has no app yet
+  std::string script;         // relative to `directory` or absolute; what runs
   std::string script_reason;  // why this file was chosen, for people
   std::vector<std::string> arguments;
   std::string interpreter;  // "" : Node for .js .mjs .cjs .ts, else the file itself is executed
   std::vector<std::string> node_arguments;  // for Node or the interpreter, before the script
-  std::string node;       // path of the node binary; empty: looked up in PATH
-  std::string cwd;        // working directory of workers; empty: `directory`
-  Environment caller_environment;  // PATH, HOME, LANG, NODE_ENV ... at `slc start`
-  Environment script_environment;  // K=V in front of the command in scripts.start
-  Environment environment;         // --env, env-set
+  std::string node;                         // path of the node binary; empty: looked up in PATH
+  std::string cwd;                          // working directory of workers; empty: `directory`
+  Environment caller_environment;           // PATH, HOME, LANG, NODE_ENV ... at `slc start`
+  Environment script_environment;           // K=V in front of the command in scripts.start
+  Environment environment;                  // --env, env-set
   std::optional<std::uint16_t> port;
   Readiness readiness = Readiness::kListening;
   Millis ready_timeout = 30000;
@@ -86,24 +86,24 @@ struct Wish {
   ServiceSpec spec;
   std::uint32_t size = kSizeCpu;
   bool run = false;
-  bool soft_stop = false;         // how to get to run == false
-  Generation generation = 0;      // raised by each restart and soft restart; 0: never started
+  bool soft_stop = false;     // how to get to run == false
+  Generation generation = 0;  // raised by each restart and soft restart; 0: never started
   RollMode mode = RollMode::kRestart;
-  std::uint32_t parallel = 1;     // slots replaced at a time in a roll
-  std::uint64_t order = 0;        // raised by every change; orders to a master carry it
-  bool removing = false;          // to be forgotten as soon as it has stopped
-  std::string last_request;       // id of the client request that made this wish: a repeat is answered
-                                  // without a second effect
+  std::uint32_t parallel = 1;  // slots replaced at a time in a roll
+  std::uint64_t order = 0;     // raised by every change; orders to a master carry it
+  bool removing = false;       // to be forgotten as soon as it has stopped
+  std::string last_request;    // id of the client request that made this wish: a repeat is answered
+                               // without a second effect
 };
 
-// Differences that a person should hear about, e.g. {"port 3001 -> 4000", "env FOO added"}. Values of
-// environment variables are not shown.
+// Differences that a person should hear about, e.g. {"port 3001 -> 4000", "env FOO added"}. Values
+// of environment variables are not shown.
 std::vector<std::string> DescribeChanges(const ServiceSpec& before, const ServiceSpec& after);
 
 // PORT default: base 3000 + service id.
 inline constexpr std::uint32_t kBasePort = 3000;
-// The port the service's workers are told in PORT: a PORT among its variables, --port, or 3000 + id;
-// nothing if that leaves the range of ports.
+// The port the service's workers are told in PORT: a PORT among its variables, --port, or 3000 +
+// id; nothing if that leaves the range of ports.
 std::optional<std::uint16_t> EffectivePort(const Wish& wish);
 
 }  // namespace slc

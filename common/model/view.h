@@ -1,5 +1,5 @@
-// What clients are shown: answers of slcd. Their JSON form is what `slc ... --json` prints and is part of
-// the interface: fields are added, never renamed.
+// What clients are shown: answers of slcd. Their JSON form is what `slc ... --json` prints and is
+// part of the interface: fields are added, never renamed.
 #pragma once
 
 #include <cstdint>
@@ -15,21 +15,21 @@ namespace slc {
 
 struct ProcessView {
   int pid = 0;
-  WorkerId worker = 0;      // 0: the master
+  WorkerId worker = 0;  // 0: the master
   SlotNumber slot = 0;
   Generation generation = 0;
-  std::string state;        // starting, ready, draining, stopping, killing; the master: ready, adopting
+  std::string state;  // starting, ready, draining, stopping, killing; the master: ready, adopting
   std::vector<std::string> listening;  // "0.0.0.0:3001"; only of workers that serve
   Millis started_wall = 0;
   Millis uptime = 0;
   std::uint32_t restarts = 0;
-  std::string reason;       // e.g. the slot's last unexpected end
+  std::string reason;  // e.g. the slot's last unexpected end
 };
 
 // A slot without a process.
 struct SlotView {
   SlotNumber slot = 0;
-  std::string state;        // backoff, finished, waiting
+  std::string state;  // backoff, finished, waiting
   Millis retry_in = 0;
   std::uint32_t restarts = 0;
   std::string reason;
@@ -38,13 +38,13 @@ struct SlotView {
 struct ServiceView {
   ServiceId id = 0;
   std::string name;
-  std::string state;        // running, starting, rolling, stopping, stopped, backoff, failed, adopting,
-                            // finished, new, quarantined
-  std::string reason;       // why it is not simply running; empty otherwise
+  std::string state;   // running, starting, rolling, stopping, stopped, backoff, failed, adopting,
+                       // finished, new, quarantined
+  std::string reason;  // why it is not simply running; empty otherwise
   std::string directory;
   std::string script;
-  bool wanted = false;      // the operator wants it to run
-  std::string size;         // as wished: "cpu" or a number
+  bool wanted = false;             // the operator wants it to run
+  std::string size;                // as wished: "cpu" or a number
   std::uint32_t cluster_size = 0;  // workers wanted right now; 0 when stopped
   Generation generation = 0;
   std::optional<int> port;  // PORT of its workers
@@ -52,7 +52,7 @@ struct ServiceView {
   std::string agent_version;
   std::string log_directory;
   std::string run_as;
-  Millis facts_age = 0;     // how old the facts are; > 0 only when the master is silent
+  Millis facts_age = 0;                // how old the facts are; > 0 only when the master is silent
   std::vector<ProcessView> processes;  // the master first, then workers by id
   std::vector<SlotView> idle_slots;
 };

@@ -1,8 +1,8 @@
-// DiskThread: runs blocking work (write, fsync, rename, reading an app's folder) in order on one thread,
-// so that a disk that hangs never stops the loop.
+// DiskThread: runs blocking work (write, fsync, rename, reading an app's folder) in order on one
+// thread, so that a disk that hangs never stops the loop.
 //
-// Jobs run one after another; `then` runs in the loop. Destroying it waits for the jobs that were handed
-// in; their `then` is not called any more.
+// Jobs run one after another; `then` runs in the loop. Destroying it waits for the jobs that were
+// handed in; their `then` is not called any more.
 #pragma once
 
 #include <condition_variable>

@@ -1,17 +1,17 @@
 // The one way to own libuv handles.
 //
 // libuv frees nothing by itself: a handle must be closed, and its memory must stay until the close
-// callback has run in a later turn of the loop. HandleBox keeps the uv handle in a heap block of its
-// own. The owner (Timer, Poll, ...) holds the box; its destructor detaches the block from the owner, so
-// that events which libuv still delivers are swallowed, and calls uv_close, whose callback frees the
-// block. Handles never own themselves and there is no shared_ptr.
+// callback has run in a later turn of the loop. HandleBox keeps the uv handle in a heap block of
+// its own. The owner (Timer, Poll, ...) holds the box; its destructor detaches the block from the
+// owner, so that events which libuv still delivers are swallowed, and calls uv_close, whose
+// callback frees the block. Handles never own themselves and there is no shared_ptr.
 //
 // Used only by the classes in common/uv.
 #pragma once
 
-#include <uv.h>
-
 #include <utility>
+
+#include <uv.h>
 
 namespace slc::uv {
 
@@ -27,9 +27,8 @@ class HandleBox {
       delete block_;
       return;
     }
-    uv_close(reinterpret_cast<uv_handle_t*>(&block_->handle), [](uv_handle_t* handle) {
-      delete static_cast<Block*>(handle->data);
-    });
+    uv_close(reinterpret_cast<uv_handle_t*>(&block_->handle),
+             [](uv_handle_t* handle) { delete static_cast<Block*>(handle->data); });
   }
 
   UvHandle* get() { return &block_->handle; }

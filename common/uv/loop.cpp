@@ -1,9 +1,9 @@
 #include "common/uv/loop.h"
 
-#include <uv.h>
-
 #include <cstdio>
 #include <cstdlib>
+
+#include <uv.h>
 
 namespace slc::uv {
 
@@ -34,8 +34,8 @@ void Loop::Run() { uv_run(loop_.get(), UV_RUN_DEFAULT); }
 void Loop::Stop() { uv_stop(loop_.get()); }
 
 Millis Loop::now() const {
-  // uv_now() changes at most once per turn, so it tells whether this is still the same turn; within one
-  // millisecond of it the cached value is as good.
+  // uv_now() changes at most once per turn, so it tells whether this is still the same turn; within
+  // one millisecond of it the cached value is as good.
   const std::uint64_t turn = uv_now(loop_.get());
   if (turn != clock_->turn) {
     clock_->turn = turn;

@@ -1,5 +1,5 @@
-// Loop: owns the event loop of a thread. Declared first in main, destroyed last. Its destructor runs
-// what is left of closing handles and aborts the program with a list if a handle was leaked.
+// Loop: owns the event loop of a thread. Declared first in main, destroyed last. Its destructor
+// runs what is left of closing handles and aborts the program with a list if a handle was leaked.
 #pragma once
 
 #include <functional>

@@ -18,8 +18,8 @@ class Timer {
 
   // Fires `delay` ms from now (at once in the next turn for 0 or less).
   void StartIn(Millis delay);
-  // Fires when CLOCK_BOOTTIME reaches `deadline`. After a suspend it may fire late by what was slept;
-  // owners treat it as a hint and look at the clock.
+  // Fires when CLOCK_BOOTTIME reaches `deadline`. After a suspend it may fire late by what was
+  // slept; owners treat it as a hint and look at the clock.
   void StartAt(Millis deadline);
   void Stop();
   bool active() const;

@@ -14,8 +14,8 @@ namespace slc {
 
 class ControlClient {
  public:
-  // `path` may be longer than a socket address holds: its directory is opened first. kUnreachable when
-  // nobody listens there; kPermission when the system refuses.
+  // `path` may be longer than a socket address holds: its directory is opened first. kUnreachable
+  // when nobody listens there; kPermission when the system refuses.
   static Result<ControlClient> Connect(const std::string& path);
 
   Status Send(const Request& request);

@@ -24,8 +24,7 @@ struct ControlServer::Session {
   uv::Poll poll;
 };
 
-Result<UniqueFd> ListenOnUnixSocket(int directory, const std::string& name, int type,
-                                    int backlog) {
+Result<UniqueFd> ListenOnUnixSocket(int directory, const std::string& name, int type, int backlog) {
   UniqueFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return SystemError("make a socket", errno);
   if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) {
@@ -75,12 +74,12 @@ void ControlServer::Accept() {
   constexpr std::size_t kMostClients = 256;
   constexpr Millis kRetryWhenExhausted = 50;
   while (true) {
-    UniqueFd socket(
-        ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno != EAGAIN) {
-        // Out of descriptors or memory: the socket stays readable, so looking again at once would spin.
+        // Out of descriptors or memory: the socket stays readable, so looking again at once would
+        // spin.
         poll_.Watch(false, false);
         accept_again_.StartIn(kRetryWhenExhausted);
       }
@@ -98,9 +97,9 @@ void ControlServer::Accept() {
       continue;
     }
     const ClientId client = ++last_;
-    auto session =
-        std::make_unique<Session>(loop_, std::move(socket), *peer,
-                                  [this, client](uv::Poll::Ready ready) { OnReady(client, ready); });
+    auto session = std::make_unique<Session>(
+        loop_, std::move(socket), *peer,
+        [this, client](uv::Poll::Ready ready) { OnReady(client, ready); });
     if (!session->poll.ok()) continue;
     session->poll.Watch(true, false);
     sessions_[client] = std::move(session);
@@ -141,8 +140,8 @@ void ControlServer::Send(ClientId client, const std::string& payload) {
   Session& session = *found->second;
   session.output += EncodeFrame(payload);
   if (session.output.size() > 2 * kMostFrameBytes || !Flush(session)) {
-    // Not dropped here: the caller may be in the middle of this client's request. The shutdown makes the
-    // poll report the end.
+    // Not dropped here: the caller may be in the middle of this client's request. The shutdown
+    // makes the poll report the end.
     ::shutdown(session.socket.get(), SHUT_RDWR);
   }
 }

@@ -42,8 +42,8 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  // Queues one frame. Unknown clients (they have left) are passed over. A client that does not read is
-  // dropped when more than kMostFrameBytes wait for it.
+  // Queues one frame. Unknown clients (they have left) are passed over. A client that does not read
+  // is dropped when more than kMostFrameBytes wait for it.
   void Send(ClientId client, const std::string& payload);
   Peer peer(ClientId client) const;
   std::size_t clients() const { return sessions_.size(); }

@@ -1,5 +1,5 @@
-// Frames of the control protocol between slc (and the gateway) and slcd: a 4-byte big-endian length and
-// that many bytes of JSON, over a unix stream socket. Pure: bytes in, frames out.
+// Frames of the control protocol between slc (and the gateway) and slcd: a 4-byte big-endian length
+// and that many bytes of JSON, over a unix stream socket. Pure: bytes in, frames out.
 #pragma once
 
 #include <cstdint>

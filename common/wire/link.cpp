@@ -11,20 +11,21 @@ namespace {
 using nlohmann::json;
 
 json Body(const Hello& p) {
-  return json{{"protocol", p.protocol},   {"oldest", p.oldest},
-              {"epoch", p.epoch},         {"pid", p.daemon.pid},
-              {"start", p.daemon.start_time}, {"revive", p.revive}};
+  return json{{"protocol", p.protocol}, {"oldest", p.oldest},           {"epoch", p.epoch},
+              {"pid", p.daemon.pid},    {"start", p.daemon.start_time}, {"revive", p.revive}};
 }
 json Body(const MasterHello& p) {
-  return json{{"protocol", p.protocol}, {"epoch", p.epoch},
-              {"pid", p.master.pid},    {"start", p.master.start_time},
-              {"boot_id", p.boot_id},   {"in_charge", p.in_charge}};
+  return json{{"protocol", p.protocol},       {"epoch", p.epoch},     {"pid", p.master.pid},
+              {"start", p.master.start_time}, {"boot_id", p.boot_id}, {"in_charge", p.in_charge}};
 }
 json Body(const Setup& p) {
-  return json{{"service", p.service}, {"name", p.name},
-              {"epoch", p.epoch},     {"cookie", p.cookie},
+  return json{{"service", p.service},
+              {"name", p.name},
+              {"epoch", p.epoch},
+              {"cookie", p.cookie},
               {"log_directory", p.log_directory},
-              {"daemon_program", p.daemon_program}, {"home", p.home}};
+              {"daemon_program", p.daemon_program},
+              {"home", p.home}};
 }
 json Body(const Order& p) { return json{{"wish", ToJson(p.wish)}, {"configs", p.configs}}; }
 json Body(const AdoptFds& p) { return json{{"names", p.names}}; }
@@ -53,10 +54,14 @@ json Body(const Facts& p) {
   return value;
 }
 json Body(const Notice& p) {
-  return json{{"kind", p.progress.kind},   {"worker", p.progress.worker},
-              {"slot", p.progress.slot},   {"pid", p.progress.pid},
-              {"generation", p.progress.generation}, {"millis", p.progress.millis},
-              {"text", p.progress.text},   {"listening", p.progress.listening}};
+  return json{{"kind", p.progress.kind},
+              {"worker", p.progress.worker},
+              {"slot", p.progress.slot},
+              {"pid", p.progress.pid},
+              {"generation", p.progress.generation},
+              {"millis", p.progress.millis},
+              {"text", p.progress.text},
+              {"listening", p.progress.listening}};
 }
 json Body(const InCharge& p) {
   return json{{"epoch", p.epoch}, {"kept", p.kept}, {"replaced", p.replaced}};
@@ -146,9 +151,10 @@ void Fill(JsonFields& f, InCharge& p) {
 void Fill(JsonFields& f, Pong& p) { f.Read("number", p.number); }
 
 // The wire's name of each packet, in the order of Packet.
-constexpr const char* kKinds[] = {"hello",  "master_hello", "setup", "order", "adopt_fds", "adopt_end",
-                                  "exit",   "ping",         "leaving", "store", "drop", "stored_all",
-                                  "facts",  "notice",       "in_charge", "pong"};
+constexpr const char* kKinds[] = {"hello",     "master_hello", "setup",     "order",
+                                  "adopt_fds", "adopt_end",    "exit",      "ping",
+                                  "leaving",   "store",        "drop",      "stored_all",
+                                  "facts",     "notice",       "in_charge", "pong"};
 static_assert(std::size(kKinds) == std::variant_size_v<Packet>);
 
 template <std::size_t I = 0>

@@ -1,13 +1,14 @@
-// The link between slcd and a master: JSON packets, some with descriptors, over a SOCK_SEQPACKET unix
-// socket. A packet arrives whole or not at all, so a sender that dies never leaves half a message, and
-// what it sent before is still read.
+// The link between slcd and a master: JSON packets, some with descriptors, over a SOCK_SEQPACKET
+// unix socket. A packet arrives whole or not at all, so a sender that dies never leaves half a
+// message, and what it sent before is still read.
 //
 // Order of things (design, "Store, adopt, take over"):
-//   slcd -> master  Hello          first packet on every link; the newest link with the highest epoch rules
-//   master -> slcd  MasterHello    then every descriptor as Store packets, then StoredAll
-//   slcd -> master  Adopt, AdoptFds ..., AdoptEnd     only to a master that takes over, after Hello
-//   slcd -> master  Order          the wanted state; idempotent. A new generation's config comes as a memfd
-//   master -> slcd  Facts          whenever the summary changed; Notice for single happenings
+//   slcd -> master  Hello          first packet on every link; the newest link with the highest
+//   epoch rules master -> slcd  MasterHello    then every descriptor as Store packets, then
+//   StoredAll slcd -> master  Adopt, AdoptFds ..., AdoptEnd     only to a master that takes over,
+//   after Hello slcd -> master  Order          the wanted state; idempotent. A new generation's
+//   config comes as a memfd master -> slcd  Facts          whenever the summary changed; Notice for
+//   single happenings
 #pragma once
 
 #include <cstdint>
@@ -32,13 +33,13 @@ inline constexpr std::size_t kMostPacketBytes = 128U << 10;
 struct Hello {
   std::uint32_t protocol = kProtocol;
   std::uint32_t oldest = kOldest;
-  Epoch epoch = 0;        // of the daemon; a master that has seen a higher one hangs up
+  Epoch epoch = 0;  // of the daemon; a master that has seen a higher one hangs up
   ProcessIdentity daemon;
-  bool revive = true;     // a master that loses this daemon without Leaving may start a new one
+  bool revive = true;  // a master that loses this daemon without Leaving may start a new one
 };
 struct MasterHello {
   std::uint32_t protocol = kProtocol;
-  Epoch epoch = 0;        // of the master
+  Epoch epoch = 0;  // of the master
   ProcessIdentity master;
   std::string boot_id;
   bool in_charge = false;  // false: freshly started, waits for Adopt or Order
@@ -48,7 +49,7 @@ struct Setup {
   ServiceId service = 0;
   std::string name;
   Epoch epoch = 0;
-  std::string cookie;      // workers get SLC_COOKIE=<cookie>.<worker id>
+  std::string cookie;  // workers get SLC_COOKIE=<cookie>.<worker id>
   std::string log_directory;
   std::string daemon_program;  // to revive slcd
   std::string home;            // SLC_HOME of the daemon
@@ -59,10 +60,10 @@ struct Order {
 };
 // The wish with which a successor takes over comes as an ordinary Order after AdoptEnd.
 struct AdoptFds {
-  std::vector<std::string> names;   // one per descriptor of this packet
+  std::vector<std::string> names;  // one per descriptor of this packet
 };
 struct AdoptEnd {};
-struct ExitStatus {                 // an adopted worker that slcd has reaped
+struct ExitStatus {  // an adopted worker that slcd has reaped
   ProcessIdentity process;
   int status = 0;
 };
@@ -83,10 +84,10 @@ struct Drop {
 };
 struct StoredAll {};
 struct Facts {
-  std::uint64_t order = 0;        // newest order obeyed
-  std::string phase;              // see InstancePhase
-  std::uint32_t ready = 0;        // workers that serve
-  std::uint32_t workers = 0;      // workers alive
+  std::uint64_t order = 0;    // newest order obeyed
+  std::string phase;          // see InstancePhase
+  std::uint32_t ready = 0;    // workers that serve
+  std::uint32_t workers = 0;  // workers alive
   std::optional<FleetFailure> failure;
   std::vector<std::string> log_tail;  // of the failed worker
 };
@@ -95,8 +96,8 @@ struct Notice {
 };
 struct InCharge {
   Epoch epoch = 0;
-  std::uint32_t kept = 0;         // workers carried over
-  std::uint32_t replaced = 0;     // workers that could not be and are started anew
+  std::uint32_t kept = 0;      // workers carried over
+  std::uint32_t replaced = 0;  // workers that could not be and are started anew
 };
 struct Pong {
   std::uint64_t number = 0;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+
 #include <nlohmann/json.hpp>
 
 #include "common/model/json.h"
@@ -112,8 +113,9 @@ void Fill(JsonFields& fields, RemoveService& body) {
 void Fill(JsonFields&, Shutdown&) {}
 
 // The wire's verb of each request type, in the order of RequestBody.
-constexpr const char* kVerbs[] = {"slc-start", "create",  "list",     "status",  "info",   "start",
-                                  "stop",      "restart", "set-size", "env-set", "remove", "shutdown"};
+constexpr const char* kVerbs[] = {"slc-start", "create",  "list",   "status",
+                                  "info",      "start",   "stop",   "restart",
+                                  "set-size",  "env-set", "remove", "shutdown"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>
@@ -128,17 +130,17 @@ bool DecodeBody(const std::string& verb, JsonFields& fields, RequestBody& body) 
 }
 
 json ProgressToJson(const Progress& progress) {
-  return json{{"kind", progress.kind},         {"worker", progress.worker},
-              {"slot", progress.slot},         {"pid", progress.pid},
-              {"generation", progress.generation}, {"millis", progress.millis},
-              {"text", progress.text},         {"listening", progress.listening}};
+  return json{
+      {"kind", progress.kind}, {"worker", progress.worker},         {"slot", progress.slot},
+      {"pid", progress.pid},   {"generation", progress.generation}, {"millis", progress.millis},
+      {"text", progress.text}, {"listening", progress.listening}};
 }
 
 json ReplyToJson(const Reply& reply) {
   json value{{"ok", !reply.error.has_value()}};
   if (reply.error) {
-    value["error"] = json{{"code", ErrorCodeName(reply.error->code)},
-                          {"message", reply.error->message}};
+    value["error"] =
+        json{{"code", ErrorCodeName(reply.error->code)}, {"message", reply.error->message}};
   }
   if (!reply.log_tail.empty()) value["log_tail"] = reply.log_tail;
   if (!reply.notes.empty()) value["notes"] = reply.notes;
@@ -219,8 +221,8 @@ Result<Request> DecodeRequest(const std::string& text) {
   if (Status good = fields.status(); !good) return good.error();
   if (version < kOldestProtocol || version > kProtocolVersion) {
     return Error{ErrorCode::kProtocol,
-                 "this slcd speaks protocol " + std::to_string(kProtocolVersion) +
-                     ", the client " + std::to_string(version) + "; use the slc of the same version"};
+                 "this slcd speaks protocol " + std::to_string(kProtocolVersion) + ", the client " +
+                     std::to_string(version) + "; use the slc of the same version"};
   }
   static const json kNoArguments = json::object();
   const auto found = parsed->find("args");

@@ -1,8 +1,8 @@
 // The control protocol between clients (slc, later the gateway) and slcd.
 //
-// A client sends one Request per frame; slcd answers with any number of Progress messages and then one
-// Reply, all with the request's id. A request that changes something is answered when the change is
-// durable and, unless `wait` is false, has happened.
+// A client sends one Request per frame; slcd answers with any number of Progress messages and then
+// one Reply, all with the request's id. A request that changes something is answered when the
+// change is durable and, unless `wait` is false, has happened.
 #pragma once
 
 #include <cstdint>
@@ -22,22 +22,23 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::uint32_t kOldestProtocol = 1;
 
 // `service` is always a name or an id as the user typed it.
-struct StartService {     // `slc start`: create or update, then run
+struct StartService {  // `slc start`: create or update, then run
   ServiceSpec spec;
   std::optional<std::uint32_t> size;  // absent: as it is, or the number of CPUs for a new one
-  bool replace = false;   // take over the name from another folder
-  std::vector<std::string> given;  // names of the options the user gave: others of a known service stay
+  bool replace = false;               // take over the name from another folder
+  std::vector<std::string>
+      given;  // names of the options the user gave: others of a known service stay
 };
-struct CreateService {    // `slc ctl create`: a name, no app yet
+struct CreateService {  // `slc ctl create`: a name, no app yet
   std::string name;
   std::uint32_t size = kSizeCpu;
 };
 struct ListServices {};
 struct GetStatus {
-  std::string service;    // empty: all
+  std::string service;  // empty: all
 };
 struct GetInfo {};
-struct RunService {       // `slc ctl start`
+struct RunService {  // `slc ctl start`
   std::string service;
 };
 struct StopService {
@@ -69,7 +70,7 @@ using RequestBody =
                  StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown>;
 
 struct Request {
-  std::string id;     // see NewRequestId; a repeat of one that changed something has no second effect
+  std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect
   bool wait = true;
   RequestBody body;
 };
@@ -92,8 +93,8 @@ struct Progress {
 
 struct Reply {
   std::optional<Error> error;
-  std::vector<std::string> log_tail;   // with an error: the last lines the worker printed
-  std::vector<std::string> notes;      // what else a person should know, one sentence each
+  std::vector<std::string> log_tail;  // with an error: the last lines the worker printed
+  std::vector<std::string> notes;     // what else a person should know, one sentence each
   std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo> data;
 };
 

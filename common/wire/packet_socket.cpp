@@ -18,9 +18,7 @@ PacketSocket::PacketSocket(uv::Loop& loop, UniqueFd socket, Events events)
   UpdateWatch();
 }
 
-PacketSocket::~PacketSocket() {
-  *alive_ = false;
-}
+PacketSocket::~PacketSocket() { *alive_ = false; }
 
 bool PacketSocket::Send(const link::Packet& packet, const std::vector<int>& fds) {
   if (closed_) return false;
@@ -61,7 +59,8 @@ bool PacketSocket::ReadToEnd() {
 
 bool PacketSocket::ReadOne(const bool& alive) {
   if (closed_) return false;
-  // Not filled with zeroes: pages that no packet has reached stay untouched, in each of many masters.
+  // Not filled with zeroes: pages that no packet has reached stay untouched, in each of many
+  // masters.
   static thread_local const auto buffer =
       std::make_unique_for_overwrite<char[]>(link::kMostPacketBytes);
   Received received = ReceiveWithFds(socket_.get(), buffer.get(), link::kMostPacketBytes);

@@ -1,6 +1,7 @@
 // PacketSocket: one end of a link (see link.h) in the loop. Owns the socket.
 //
-// Sending never blocks: what finds no room waits here, in order, with duplicates of its descriptors.
+// Sending never blocks: what finds no room waits here, in order, with duplicates of its
+// descriptors.
 #pragma once
 
 #include <deque>
@@ -21,7 +22,8 @@ class PacketSocket {
   struct Events {
     // Either may destroy the PacketSocket.
     std::function<void(link::Packet packet, std::vector<UniqueFd> fds)> on_packet;
-    std::function<void(const std::string& reason)> on_closed;  // once; the peer is gone or talks nonsense
+    std::function<void(const std::string& reason)>
+        on_closed;  // once; the peer is gone or talks nonsense
   };
 
   PacketSocket(uv::Loop& loop, UniqueFd socket, Events events);
@@ -29,11 +31,12 @@ class PacketSocket {
   PacketSocket(const PacketSocket&) = delete;
   PacketSocket& operator=(const PacketSocket&) = delete;
 
-  // False: it could not even be queued (closed, or out of descriptors). The fds remain the caller's.
+  // False: it could not even be queued (closed, or out of descriptors). The fds remain the
+  // caller's.
   bool Send(const link::Packet& packet, const std::vector<int>& fds = {});
 
-  // Reads everything that has arrived, up to the end of the stream, delivering it now: what a peer sent
-  // before it died must be known before its successor is made. True if the end was reached.
+  // Reads everything that has arrived, up to the end of the stream, delivering it now: what a peer
+  // sent before it died must be known before its successor is made. True if the end was reached.
   bool ReadToEnd();
 
   bool closed() const { return closed_; }

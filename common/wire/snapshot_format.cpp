@@ -40,8 +40,8 @@ Result<SnapshotContent> ReadSnapshot(int memfd) {
     if (header.magic != kSnapshotMagic || header.length > half - sizeof(header)) continue;
     if (found && header.seq <= best.seq) continue;
     std::string state(header.length, '\0');
-    const ssize_t got = ::pread(memfd, state.data(), state.size(),
-                                static_cast<off_t>(start + sizeof(header)));
+    const ssize_t got =
+        ::pread(memfd, state.data(), state.size(), static_cast<off_t>(start + sizeof(header)));
     if (got != static_cast<ssize_t>(state.size()) || Crc32c(state) != header.crc) continue;
     best = SnapshotContent{header.seq, std::move(state)};
     found = true;

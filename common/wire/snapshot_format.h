@@ -1,4 +1,5 @@
-// The layout of a snapshot memfd, shared by its writer (slc-master) and its readers (slcd, a successor).
+// The layout of a snapshot memfd, shared by its writer (slc-master) and its readers (slcd, a
+// successor).
 //
 //   offset 0          half 0: header, state          header: magic u32, length u32, seq u64,
 //   offset size / 2   half 1: header, state                  crc32c u32 of the state, reserved u32

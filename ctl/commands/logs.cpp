@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <ostream>
@@ -26,7 +27,8 @@ constexpr std::size_t kBatchLines = 10000;
 constexpr std::size_t kDumpPiece = 4096;
 constexpr Millis kDumpPatience = 5000;
 
-volatile std::sig_atomic_t interrupted = 0;
+// Lock-free, so a handler may write it.
+std::atomic<bool> interrupted = false;
 
 // A signal's disposition for as long as this object lives.
 class SignalGuard {
@@ -56,11 +58,11 @@ class NoBrokenPipe : SignalGuard {
 class Interruptible {
  public:
   Interruptible() : interrupt_(SIGINT, Note, flags_), terminate_(SIGTERM, Note, flags_) {
-    interrupted = 0;
+    interrupted = false;
   }
 
  private:
-  static void Note(int) { interrupted = 1; }
+  static void Note(int) { interrupted = true; }
   // Not SA_RESTART: waiting is to end.
   static constexpr int flags_ = static_cast<int>(SA_RESETHAND);
   SignalGuard interrupt_;
@@ -154,8 +156,7 @@ class LogsCommand {
     }
     const bool all = !options_.lines && options_.since > 0;
     for (Reader& reader : readers_) {
-      const Status started =
-          all ? reader.lines.StartAt(options_.since) : reader.lines.StartAtEnd();
+      const Status started = all ? reader.lines.StartAt(options_.since) : reader.lines.StartAtEnd();
       if (started) continue;
       Complain(err_, started.error().message);
       return 1;
@@ -259,10 +260,10 @@ class LogsCommand {
     std::vector<std::string> directories;
     for (const LogSource& source : options_.sources) directories.push_back(source.directory);
     LogWatch watch(std::move(directories));
-    while (interrupted == 0) {
+    while (!interrupted) {
       // What was written before the watch began must not wait for the next event.
       if (!PrintNew()) return WriteFailure(err_);
-      if (interrupted != 0) break;
+      if (interrupted) break;
       if (watch.Wait(options_.out_fd) == LogWatch::Outcome::kHungUp) break;
     }
     return 0;
@@ -270,7 +271,7 @@ class LogsCommand {
 
   bool PrintNew() {
     bool more = true;
-    while (more && interrupted == 0) {
+    while (more && !interrupted) {
       more = false;
       std::vector<std::vector<LogLine>> lists(readers_.size());
       for (std::size_t i = 0; i < readers_.size(); ++i) {
@@ -307,9 +308,9 @@ class LogDumpCommand {
     std::vector<std::string> directories;
     for (const LogSource& source : options_.sources) directories.push_back(source.directory);
     LogWatch watch(std::move(directories));
-    while (interrupted == 0) {
+    while (!interrupted) {
       const int code = DumpAll();
-      if (code != 0 || !out_.good() || interrupted != 0) return code;
+      if (code != 0 || !out_.good() || interrupted) return code;
       if (watch.Wait(options_.out_fd) == LogWatch::Outcome::kHungUp) break;
     }
     return 0;

@@ -21,30 +21,30 @@ struct LogsOptions {
   std::vector<LogSource> sources;    // several: each line begins with "NAME | "
   std::optional<std::size_t> lines;  // the last so many; default 20, with `since` all
   Millis since = 0;                  // wall time; 0: no limit
-  std::string grep;                  // applied to the line as it stands in the file; empty: no filter
-  bool errors_only = false;          // stderr alone
+  std::string grep;          // applied to the line as it stands in the file; empty: no filter
+  bool errors_only = false;  // stderr alone
   bool follow = false;
   bool json = false;      // {"service","time","pid","worker","stream","text"} per line
   bool terminal = false;  // `out` is a terminal: control bytes are shown as \xNN
   int out_fd = -1;        // what `out` writes to: following ends when nobody reads it any more
 };
 
-// Lines go to `out`, all else to `err`. Returns the exit code: 0, or 1 if the logs cannot be read, the
-// expression is none, or `out` cannot be written. A reader that goes away (EPIPE) and Ctrl-C while
-// following are no failure. Services without a log are named on `err`, exit code 0.
+// Lines go to `out`, all else to `err`. Returns the exit code: 0, or 1 if the logs cannot be read,
+// the expression is none, or `out` cannot be written. A reader that goes away (EPIPE) and Ctrl-C
+// while following are no failure. Services without a log are named on `err`, exit code 0.
 int RunLogs(const LogsOptions& options, std::ostream& out, std::ostream& err);
 
 // slc ctl log-dump [SVC] [--follow]
 struct LogDumpOptions {
   std::vector<LogSource> sources;
-  bool follow = false;    // again whenever something came
-  bool json = false;      // {"service","log"} per dump that found something
+  bool follow = false;  // again whenever something came
+  bool json = false;    // {"service","log"} per dump that found something
   bool terminal = false;
   int out_fd = -1;
 };
 
-// Prints what came since the last dump, by whomever, at most the last MiB. What could not be written
-// will be there the next time.
+// Prints what came since the last dump, by whomever, at most the last MiB. What could not be
+// written will be there the next time.
 int RunLogDump(const LogDumpOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace slc::ctl

@@ -9,8 +9,8 @@ constexpr Millis kHelloPatience = 5000;
 constexpr Millis kPingEvery = 10000;
 constexpr Millis kPongPatience = 2000;
 constexpr Millis kLongestPause = 5000;
-// A hang of the whole machine (suspend, a stopped VM) looks like silence; a master that has not ended
-// this long after its SIGKILL is in an uninterruptible wait and can only be waited for.
+// A hang of the whole machine (suspend, a stopped VM) looks like silence; a master that has not
+// ended this long after its SIGKILL is in an uninterruptible wait and can only be waited for.
 constexpr Millis kEndPatience = 5000;
 
 // 0, 100, 200, 400 ms ...
@@ -65,8 +65,8 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     }
   } else if (const auto* stopped = std::get_if<MasterStopped>(&event)) {
     stopped_ = true;
-    // It was told to stop, or it was sent SIGTERM: then it stays down until the next command. If that
-    // command has crossed its last words, it is not down for long.
+    // It was told to stop, or it was sent SIGTERM: then it stays down until the next command. If
+    // that command has crossed its last words, it is not down for long.
     left_ = run_ && stopped->obeyed;
     if (state_ == State::kInCharge) {
       state_ = State::kEnding;
@@ -147,7 +147,8 @@ void InstancePlan::Launch(Millis now) {
   left_ = false;
 }
 
-// The master is not to be trusted any more: make sure that it is gone before anybody takes its place.
+// The master is not to be trusted any more: make sure that it is gone before anybody takes its
+// place.
 void InstancePlan::Lost(Millis now) {
   if (IsEarly(now)) ++failures_;
   state_ = State::kFencing;
@@ -169,8 +170,8 @@ void InstancePlan::Gone(Millis now) {
   if (run_ && !left_) Launch(now);
 }
 
-// A master that does not get into charge, or is lost at once, is a failed try: without a pause the next
-// one would most likely do the same, as fast as the machine can.
+// A master that does not get into charge, or is lost at once, is a failed try: without a pause the
+// next one would most likely do the same, as fast as the machine can.
 bool InstancePlan::IsEarly(Millis now) const {
   constexpr Millis kEarly = 1000;
   return state_ == State::kLaunching || (state_ == State::kInCharge && now < launch_at_ + kEarly);

@@ -5,8 +5,8 @@
 //     InCharge -> Fencing -> Launching           the master died, hangs, or hung up: its successor
 //     InCharge -> Ending -> Absent               it has stopped everything and leaves
 //
-// Promises: a successor is launched only after the end of its predecessor was seen; nobody is launched
-// for a service that is to be stopped and whose workers are gone; tries are paced.
+// Promises: a successor is launched only after the end of its predecessor was seen; nobody is
+// launched for a service that is to be stopped and whose workers are gone; tries are paced.
 #pragma once
 
 #include <optional>
@@ -18,38 +18,38 @@
 namespace slc {
 
 // Facts.
-struct PlanWish {           // what is wanted has changed
+struct PlanWish {  // what is wanted has changed
   bool run = false;
-  bool renewed = false;     // by a command, as opposed to a repeat
+  bool renewed = false;  // by a command, as opposed to a repeat
 };
-struct MasterSearched {     // result of looking for a living master at slcd's start
-  bool found = false;       // a link was made; its hello is awaited
-  bool run = false;         // what is wanted
+struct MasterSearched {  // result of looking for a living master at slcd's start
+  bool found = false;    // a link was made; its hello is awaited
+  bool run = false;      // what is wanted
 };
 struct MasterLaunched {
-  bool started = false;     // false: it could not even be executed
+  bool started = false;  // false: it could not even be executed
 };
-struct MasterSpoke {        // hello, facts or pong
+struct MasterSpoke {  // hello, facts or pong
   bool in_charge = false;
 };
-struct MasterStopped {       // it said that everything has stopped and that it leaves
-  bool obeyed = true;       // false: it had not seen the newest order
+struct MasterStopped {  // it said that everything has stopped and that it leaves
+  bool obeyed = true;   // false: it had not seen the newest order
 };
 struct LinkLost {};
-struct MasterEnded {};      // its process has ended
+struct MasterEnded {};  // its process has ended
 struct PlanTick {};
 using PlanEvent = std::variant<PlanWish, MasterSearched, MasterLaunched, MasterSpoke, MasterStopped,
                                LinkLost, MasterEnded, PlanTick>;
 
 // Deeds.
 struct LaunchMaster {
-  bool adopt = false;           // hand it what the keeper holds; else kill leftovers and start afresh
+  bool adopt = false;  // hand it what the keeper holds; else kill leftovers and start afresh
   bool previous_binary = false;
 };
-struct FenceMaster {};          // SIGKILL; its end is reported as MasterEnded
-struct SendOrder {};            // the master is (newly) in charge: tell it the wish
+struct FenceMaster {};  // SIGKILL; its end is reported as MasterEnded
+struct SendOrder {};    // the master is (newly) in charge: tell it the wish
 struct PingMaster {};
-struct CleanUp {};              // no master: kill leftovers, forget what was kept
+struct CleanUp {};  // no master: kill leftovers, forget what was kept
 using PlanAction = std::variant<LaunchMaster, FenceMaster, SendOrder, PingMaster, CleanUp>;
 
 class InstancePlan {
@@ -72,11 +72,11 @@ class InstancePlan {
 
   State state_ = State::kAbsent;
   bool run_ = false;
-  bool stopped_ = false;      // the master said so
-  bool left_ = false;         // it left though the wish says run: SIGTERM by the operator
-  bool workers_ = false;      // there may be some: an order was given, and no end of them was seen
-  int failures_ = 0;          // launches in a row that did not get into charge, or not for long
-  Millis launch_at_ = 0;      // not before
+  bool stopped_ = false;  // the master said so
+  bool left_ = false;     // it left though the wish says run: SIGTERM by the operator
+  bool workers_ = false;  // there may be some: an order was given, and no end of them was seen
+  int failures_ = 0;      // launches in a row that did not get into charge, or not for long
+  Millis launch_at_ = 0;  // not before
   bool launch_pending_ = false;
   std::optional<Millis> deadline_;
   std::optional<Millis> patience_;  // until the hello, the end, or the pong

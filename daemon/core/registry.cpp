@@ -61,9 +61,8 @@ Status CheckSetting(const std::string& name, const std::string& value) {
 
 Status CheckDuration(const char* name, Millis value) {
   if (value >= 0 && value <= kLongestTimeout) return Ok();
-  return Error{ErrorCode::kInvalid,
-               std::string("--") + name + " must be between 0 and 24h, not " +
-                   std::to_string(value) + " ms"};
+  return Error{ErrorCode::kInvalid, std::string("--") + name + " must be between 0 and 24h, not " +
+                                        std::to_string(value) + " ms"};
 }
 
 Status CheckSize(std::uint32_t size) {
@@ -88,9 +87,9 @@ void NextGeneration(Proposal& proposal, RollMode mode, std::uint32_t parallel) {
 }
 
 Error NoAppYet(const Wish& wish) {
-  return Error{ErrorCode::kInvalid, "service '" + wish.spec.name +
-                                        "' has no app yet; in the app's folder run: slc start --name " +
-                                        wish.spec.name};
+  return Error{ErrorCode::kInvalid,
+               "service '" + wish.spec.name +
+                   "' has no app yet; in the app's folder run: slc start --name " + wish.spec.name};
 }
 
 }  // namespace
@@ -136,8 +135,8 @@ Status Registry::CheckSpec(const ServiceSpec& spec) const {
                  "--run-as needs a daemon that runs as root: use sudo slc start ..."};
   }
   if (!SignalFromName(spec.stop_signal)) {
-    return Error{ErrorCode::kInvalid, "--stop-signal: there is no signal '" +
-                                          Printable(spec.stop_signal) + "'"};
+    return Error{ErrorCode::kInvalid,
+                 "--stop-signal: there is no signal '" + Printable(spec.stop_signal) + "'"};
   }
   for (const auto& [name, value] : spec.environment) {
     if (Status good = CheckSetting(name, value); !good) return good;
@@ -145,10 +144,11 @@ Status Registry::CheckSpec(const ServiceSpec& spec) const {
   if (spec.ready_timeout < 100) {
     return Error{ErrorCode::kInvalid, "--ready-timeout must be at least 100ms"};
   }
-  for (const auto& [name, value] :
-       {std::pair{"ready-timeout", spec.ready_timeout}, {"drain-timeout", spec.drain_timeout},
-        {"drain-linger", spec.drain_linger}, {"stop-timeout", spec.stop_timeout},
-        {"min-uptime", spec.min_uptime}}) {
+  for (const auto& [name, value] : {std::pair{"ready-timeout", spec.ready_timeout},
+                                    {"drain-timeout", spec.drain_timeout},
+                                    {"drain-linger", spec.drain_linger},
+                                    {"stop-timeout", spec.stop_timeout},
+                                    {"min-uptime", spec.min_uptime}}) {
     if (Status good = CheckDuration(name, value); !good) return good;
   }
   return Ok();
@@ -168,8 +168,8 @@ Result<Proposal> Registry::ProposeStart(const StartWish& start) const {
     }
   }
   if (same_name != nullptr) {
-    const bool elsewhere = !same_name->spec.directory.empty() &&
-                           same_name->spec.directory != start.spec.directory;
+    const bool elsewhere =
+        !same_name->spec.directory.empty() && same_name->spec.directory != start.spec.directory;
     if (elsewhere && !start.replace) {
       return Error{ErrorCode::kConflict,
                    "service '" + start.spec.name + "' already runs from " +
@@ -239,8 +239,8 @@ Result<Proposal> Registry::ProposeCreate(const std::string& name, std::uint32_t 
   if (Status good = CheckSize(size); !good) return good.error();
   for (const auto& [id, wish] : wishes_) {
     if (wish.spec.name == name) {
-      return Error{ErrorCode::kConflict, "there is a service '" + name + "' already (id " +
-                                             std::to_string(id) + ")"};
+      return Error{ErrorCode::kConflict,
+                   "there is a service '" + name + "' already (id " + std::to_string(id) + ")"};
     }
   }
   Wish wish;

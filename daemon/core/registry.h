@@ -1,7 +1,7 @@
 // Registry: the wishes of all services, and what a client's request would make of them. Pure.
 //
-// A Propose call changes nothing: it returns the wish as it would be, or why not. slcd makes that durable
-// and then calls Commit.
+// A Propose call changes nothing: it returns the wish as it would be, or why not. slcd makes that
+// durable and then calls Commit.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@
 
 namespace slc {
 
-struct StartWish {            // what `slc start` asks for, see StartService of the control protocol
+struct StartWish {  // what `slc start` asks for, see StartService of the control protocol
   ServiceSpec spec;
   std::optional<std::uint32_t> size;
   bool replace = false;

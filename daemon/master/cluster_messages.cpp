@@ -1,6 +1,7 @@
 #include "daemon/master/cluster_messages.h"
 
 #include <charconv>
+
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
@@ -15,8 +16,8 @@ constexpr std::string_view kHandleAck = R"({"cmd":"NODE_HANDLE_ACK"})";
 constexpr std::string_view kAcceptedPrefix = R"({"cmd":"NODE_CLUSTER","ack":)";
 constexpr std::string_view kHandlePrefix = R"({"cmd":"NODE_HANDLE",)";
 
-// {"cmd":"NODE_CLUSTER","ack":12,"accepted":true,"seq":34}: one per connection, so it is read without
-// a JSON parser when it looks the way Node writes it.
+// {"cmd":"NODE_CLUSTER","ack":12,"accepted":true,"seq":34}: one per connection, so it is read
+// without a JSON parser when it looks the way Node writes it.
 bool ParseAcceptedFast(std::string_view line, Accepted& message) {
   if (!StartsWith(line, kAcceptedPrefix)) return false;
   const char* at = line.data() + kAcceptedPrefix.size();

@@ -14,7 +14,7 @@ namespace slc {
 
 // What a worker sends.
 struct Online {};
-struct QueryServer {        // it wants to listen; must be answered, its 'listening' waits for it
+struct QueryServer {  // it wants to listen; must be answered, its 'listening' waits for it
   std::uint64_t seq = 0;
   std::uint64_t index = 0;  // counts listens of the same address in that worker
   std::string address;      // numeric, a path (unix), or empty: any
@@ -23,8 +23,8 @@ struct QueryServer {        // it wants to listen; must be answered, its 'listen
   std::string type;         // "4", "6", "-1" (unix), "udp4", "udp6", "" (fd)
   int fd = -1;              // listen({fd}): a descriptor number of the primary
   int flags = 0;
-  int backlog = 511;        // Node sends false or 0 when the app gave none
-  std::string data;         // raw JSON, "null" if absent (TLS ticket keys)
+  int backlog = 511;  // Node sends false or 0 when the app gave none
+  std::string data;   // raw JSON, "null" if absent (TLS ticket keys)
 };
 struct Listening {
   std::string address;
@@ -37,23 +37,23 @@ struct CloseServer {
 struct ExitedAfterDisconnect {
   std::uint64_t seq = 0;
 };
-struct Accepted {           // answer to our newconn
+struct Accepted {  // answer to our newconn
   std::uint64_t ack = 0;
   bool accepted = false;
 };
 struct HandleAck {};
 struct HandleNack {};
-struct HandleSent {};       // the app sent us a handle; must be acknowledged or its queue stops
+struct HandleSent {};  // the app sent us a handle; must be acknowledged or its queue stops
 struct AgentHello {
   std::string version;
 };
-struct AgentListening {     // a server that bound by itself (exclusive, reusePort)
+struct AgentListening {  // a server that bound by itself (exclusive, reusePort)
   std::string address;
   int port = 0;
 };
-struct AppReady {};         // process.send('ready')
-struct OtherMessage {};     // the app's own business
-struct Garbage {};          // not JSON
+struct AppReady {};      // process.send('ready')
+struct OtherMessage {};  // the app's own business
+struct Garbage {};       // not JSON
 
 using WorkerMessage =
     std::variant<Online, QueryServer, Listening, CloseServer, ExitedAfterDisconnect, Accepted,
@@ -67,9 +67,9 @@ WorkerMessage ParseWorkerMessage(std::string_view line);
 bool AnnouncesHandle(std::string_view line);
 
 // What the primary sends; each with its '\n', ready for one sendmsg.
-std::string NewConnection(const std::string& key, std::uint64_t seq);       // + the connection
+std::string NewConnection(const std::string& key, std::uint64_t seq);  // + the connection
 std::string SharedListener(std::uint64_t ack, const ListenerFacts& listener,
-                           std::uint64_t seq);                              // + the listening socket
+                           std::uint64_t seq);  // + the listening socket
 // Round robin: no descriptor, the worker waits for newconn.
 std::string RoundRobinListener(std::uint64_t ack, const ListenerFacts& listener, std::uint64_t seq);
 // errno_value as a positive errno, e.g. EADDRINUSE.

@@ -40,8 +40,8 @@ Connections::Listener& Connections::Add(ListenerFacts facts, UniqueFd fd) {
   listener->fd = std::move(fd);
   Listener& added = *listener;
   if (added.facts.kind == ListenerKind::kTcp) {
-    added.poll = std::make_unique<uv::Poll>(loop_, added.fd.get(),
-                                            [this, &added](uv::Poll::Ready) { OnAcceptable(added); });
+    added.poll = std::make_unique<uv::Poll>(
+        loop_, added.fd.get(), [this, &added](uv::Poll::Ready) { OnAcceptable(added); });
   }
   listeners_[added.facts.key] = std::move(listener);
   return added;
@@ -92,43 +92,37 @@ void Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
   if (found == flights_.end()) return;
   Flight flight = std::move(found->second);
   flights_.erase(found);
-  if (!accepted || flight.waited) {
-    if (Listener* listener = FindById(flight.listener)) {
-      if (accepted) {
-        listener->offering = false;
-        OfferRefused(*listener);
-      } else {
-        OnRefused(*listener, std::move(flight));
-      }
-    }
+  Listener* listener = FindById(flight.listener);
+  if (listener != nullptr && accepted) {
+    if (listener->offered == flight.number) listener->offered = 0;
+    OfferRefused(*listener);
+  } else if (listener != nullptr) {
+    OnRefused(*listener, std::move(flight));
   }
   Resume();
 }
 
-// The worker has closed its copy (its server is closing, it has all it wants, or it does not know the
-// key), so ours goes to somebody else.
+// The worker has closed its copy (its server is closing, it has all it wants, or it does not know
+// the key), so ours goes to somebody else.
 void Connections::OnRefused(Listener& listener, Flight flight) {
   constexpr Millis kOfferAgain = 20;
   if (++flight.refusals < dispatch_.holders(listener.id)) {
     listener.orphans.push_back(std::move(flight));
     return;
   }
+  if (listener.offered == flight.number) listener.offered = 0;
   flight.refusals = 0;
-  if (flight.waited) {
-    listener.offering = false;
-    listener.refused.push_front(std::move(flight));
-  } else {
-    flight.waited = true;
-    listener.refused.push_back(std::move(flight));
-  }
+  const std::uint64_t number = flight.number;
+  listener.refused[number] = std::move(flight);
   again_.StartIn(kOfferAgain);
 }
 
 void Connections::OfferRefused(Listener& listener) {
-  if (listener.offering || listener.refused.empty()) return;
-  listener.offering = true;
-  listener.orphans.push_back(std::move(listener.refused.front()));
-  listener.refused.pop_front();
+  if (listener.offered != 0 || listener.refused.empty()) return;
+  const auto first = listener.refused.begin();
+  listener.offered = first->first;
+  listener.orphans.push_back(std::move(first->second));
+  listener.refused.erase(first);
 }
 
 void Connections::Resume() {
@@ -142,7 +136,7 @@ void Connections::Resume() {
 
 // Those that came first go first.
 bool Connections::MayAccept(const Listener& listener) {
-  return listener.orphans.empty() && listener.refused.empty() && !listener.offering;
+  return listener.orphans.empty() && listener.refused.empty() && listener.offered == 0;
 }
 
 void Connections::Watch(Listener& listener, bool on) {
@@ -168,9 +162,9 @@ void Connections::OnAcceptable(Listener& listener) {
       Watch(listener, false);
       return;
     }
-    Flight flight{UniqueFd(::accept4(listener.fd.get(), nullptr, nullptr,
-                                     SOCK_CLOEXEC | SOCK_NONBLOCK)),
-                  listener.id};
+    Flight flight{
+        UniqueFd(::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)),
+        listener.id, ++last_flight_};
     if (!flight.connection) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EAGAIN) return;
@@ -196,7 +190,8 @@ bool Connections::Push(const Listener& listener, Flight& flight) {
     NodeChannel* channel = channel_of_(*worker);
     if (channel == nullptr || !channel->has_room()) continue;
     const std::uint64_t seq = next_seq_();
-    if (!channel->TrySend(NewConnection(listener.facts.key, seq), flight.connection.get())) continue;
+    if (!channel->TrySend(NewConnection(listener.facts.key, seq), flight.connection.get()))
+      continue;
     dispatch_.Pushed(*worker, seq, loop_.now());
     flights_[seq] = std::move(flight);
     return true;

@@ -1,5 +1,6 @@
-// Connections: the listening sockets of an instance and the way of each connection to a worker (mode
-// rr). Owns the listeners and the connections that are on their way; what Dispatch decides it carries out.
+// Connections: the listening sockets of an instance and the way of each connection to a worker
+// (mode rr). Owns the listeners and the connections that are on their way; what Dispatch decides it
+// carries out.
 #pragma once
 
 #include <deque>
@@ -31,21 +32,22 @@ class Connections {
   struct Flight {
     UniqueFd connection;
     ListenerId listener = 0;
+    std::uint64_t number = 0;  // in the order of acceptance
     std::size_t refusals = 0;  // by how many workers in a row
-    bool waited = false;       // was among Listener::refused
   };
   struct Listener {
     ListenerId id = 0;
     ListenerFacts facts;
     UniqueFd fd;
-    std::set<WorkerId> users;       // workers that have it open, by rr or by their own copy
+    std::set<WorkerId> users;        // workers that have it open, by rr or by their own copy
     std::unique_ptr<uv::Poll> poll;  // rr only
     bool watched = false;
-    std::deque<Flight> orphans;      // accepted once, to be given to another worker
-    // What every worker has refused (server.maxConnections), oldest first. The first is offered again from
-    // time to time, and the next when that one is accepted. Nothing more is accepted meanwhile.
-    std::deque<Flight> refused;
-    bool offering = false;           // the first of them is on its way again
+    std::deque<Flight> orphans;  // accepted once, to be given to another worker
+    // What every worker has refused (server.maxConnections), by number. The first is offered again
+    // from time to time, and the next when that one is accepted. Nothing more is accepted
+    // meanwhile.
+    std::map<std::uint64_t, Flight> refused;
+    std::uint64_t offered = 0;  // number of the one that is on its way again
   };
 
   Listener* Find(const std::string& key);
@@ -83,6 +85,7 @@ class Connections {
   Dispatch dispatch_;
   std::map<std::string, std::unique_ptr<Listener>> listeners_;
   ListenerId last_listener_ = 0;
+  std::uint64_t last_flight_ = 0;
   std::unordered_map<std::uint64_t, Flight> flights_;
   uv::Timer again_;
 };

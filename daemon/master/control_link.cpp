@@ -59,11 +59,10 @@ void ControlLink::AddCandidate(UniqueFd socket) {
   const LinkId id = ++last_link_;
   links_[id].socket = std::make_unique<PacketSocket>(
       loop_, std::move(socket),
-      PacketSocket::Events{
-          [this, id](link::Packet packet, std::vector<UniqueFd> fds) {
-            OnPacket(id, std::move(packet), std::move(fds));
-          },
-          [this, id](const std::string&) { OnClosed(id); }});
+      PacketSocket::Events{[this, id](link::Packet packet, std::vector<UniqueFd> fds) {
+                             OnPacket(id, std::move(packet), std::move(fds));
+                           },
+                           [this, id](const std::string&) { OnClosed(id); }});
 }
 
 void ControlLink::Send(const link::Packet& packet, const std::vector<int>& fds) {

@@ -1,9 +1,9 @@
 // ControlLink: the master's side of its connection to slcd.
 //
-// Listens on master.sock in the instance's run directory, so that any later slcd finds it, and starts
-// with the socketpair its maker left. Obeys only the newest link, and never a daemon with a lower epoch
-// than one it has seen. When the daemon vanishes without a word, starts a new one after two seconds
-// (losers of the daemon's lock exit by themselves).
+// Listens on master.sock in the instance's run directory, so that any later slcd finds it, and
+// starts with the socketpair its maker left. Obeys only the newest link, and never a daemon with a
+// lower epoch than one it has seen. When the daemon vanishes without a word, starts a new one after
+// two seconds (losers of the daemon's lock exit by themselves).
 #pragma once
 
 #include <functional>
@@ -69,7 +69,7 @@ class ControlLink {
   LinkId ruler_ = 0;
   Epoch highest_epoch_ = 0;
   bool revive_allowed_ = true;
-  int revivals_ = 0;   // tries since the last link
+  int revivals_ = 0;  // tries since the last link
   std::string daemon_program_;
   std::string home_;
   // A daemon we started is our child, and ours to reap when it ends.
@@ -80,7 +80,7 @@ class ControlLink {
   std::map<pid_t, Revived> revived_;
   UniqueFd listener_;
   uv::Timer revive_timer_;
-  uv::Timer sweep_;    // closes what was replaced or has ended, outside its own callback
+  uv::Timer sweep_;  // closes what was replaced or has ended, outside its own callback
   std::vector<LinkId> doomed_;
   std::vector<pid_t> ended_;
   std::unique_ptr<uv::Poll> poll_;

@@ -23,7 +23,8 @@ namespace slc {
 namespace {
 
 constexpr std::size_t kFirstSnapshotBytes = 16U << 10;
-// slcd reaps the workers of a master that was killed and tells how they ended; it is given this long.
+// slcd reaps the workers of a master that was killed and tells how they ended; it is given this
+// long.
 constexpr Millis kStatusPatience = 200;
 
 Result<GenerationConfig> ReadConfig(int memfd) {
@@ -98,7 +99,8 @@ Instance::Instance(uv::Loop& loop, UniqueFd directory, UniqueFd first_link, std:
 
 Instance::~Instance() { log::SetSink(nullptr); }
 
-// ---------------------------------------------------------------------------------------------- orders
+// ----------------------------------------------------------------------------------------------
+// orders
 
 void Instance::OnLinked() {
   link::MasterHello hello;
@@ -153,13 +155,14 @@ void Instance::Obey(const link::Order& order, std::vector<UniqueFd> fds) {
                  std::to_string(order.wish.generation) + ", whose config has not come");
     return;
   }
+  // Before the first line is logged: it has the format that was asked for, too.
+  const auto config = configs_.find(order.wish.generation);
+  if (config != configs_.end()) logs_->SetSettings(LogSettingsOf(config->second.config));
   if (!in_charge_) {
     in_charge_ = true;
     log::Info("supervisor starting (pid " + std::to_string(::getpid()) + ")");
     StoreState();
   }
-  const auto config = configs_.find(order.wish.generation);
-  if (config != configs_.end()) logs_->SetSettings(LogSettingsOf(config->second.config));
   const FleetWish before = fleet_.state().wish;
   if (order.wish.run && order.wish.size != before.size) {
     log::Info("supervisor size set to " + std::to_string(order.wish.size));
@@ -239,14 +242,15 @@ void Instance::TakeOver() {
   adopted_fds_.clear();
   in_charge_ = true;
   dirty_ = true;
-  log::Warn("supervisor (pid " + std::to_string(::getpid()) + ") takes over from pid " +
-            std::to_string(state.master.pid) + ": " + std::to_string(workers_.size()) +
-            " workers go on, " + std::to_string(lost.size()) +
-            " are replaced; up to 64 KiB of what each worker printed just before may be missing here");
+  log::Warn(
+      "supervisor (pid " + std::to_string(::getpid()) + ") takes over from pid " +
+      std::to_string(state.master.pid) + ": " + std::to_string(workers_.size()) +
+      " workers go on, " + std::to_string(lost.size()) +
+      " are replaced; up to 64 KiB of what each worker printed just before may be missing here");
   if (!snapshot_) StoreState();
   for (const WorkerId id : lost) Feed(WorkerLost{id});
-  // What was ordered but perhaps not done before the predecessor died is done again; each is harmless
-  // twice, but for the drain, which is remembered.
+  // What was ordered but perhaps not done before the predecessor died is done again; each is
+  // harmless twice, but for the drain, which is remembered.
   for (const auto& [id, worker] : workers_) {
     const auto found = fleet_.state().workers.find(id);
     if (found == fleet_.state().workers.end()) continue;
@@ -288,8 +292,7 @@ std::vector<WorkerId> Instance::AdoptWorkers(const InstanceState& state) {
 
 bool Instance::AdoptWorker(const FleetWorker& worker, const WorkerFacts& facts) {
   auto adopted = WorkerProcess::Adopt(
-      loop_, worker.id, worker.slot, facts,
-      TakeAdopted(link::WorkerFdName(worker.id, "channel")),
+      loop_, worker.id, worker.slot, facts, TakeAdopted(link::WorkerFdName(worker.id, "channel")),
       TakeAdopted(link::WorkerFdName(worker.id, "stdout")),
       TakeAdopted(link::WorkerFdName(worker.id, "stderr")), EventsOf(worker.id));
   if (!adopted) return false;
@@ -309,12 +312,13 @@ bool Instance::AdoptWorker(const FleetWorker& worker, const WorkerFacts& facts) 
   return true;
 }
 
-// ----------------------------------------------------------------------------------------------- facts in
+// -----------------------------------------------------------------------------------------------
+// facts in
 
 void Instance::Feed(const FleetEvent& event) {
   inbox_.push_back(event);
-  // Deeds can fail at once (a worker that cannot be started): that is a fact for the next round, not
-  // for a fleet in the middle of one.
+  // Deeds can fail at once (a worker that cannot be started): that is a fact for the next round,
+  // not for a fleet in the middle of one.
   if (feeding_) return;
   feeding_ = true;
   while (!inbox_.empty()) {
@@ -411,9 +415,9 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
   if (wish.errno_value != 0) return refuse(wish.errno_value);
   auto& keys = worker.facts().keys;
   Connections::Listener* listener = connections_.Find(key);
-  // The same explicit port twice in one worker: the second gets what a second bind would get. A repeat of
-  // a query that was not consumed before our predecessor died is not that; it has the listener already
-  // and is told again.
+  // The same explicit port twice in one worker: the second gets what a second bind would get. A
+  // repeat of a query that was not consumed before our predecessor died is not that; it has the
+  // listener already and is told again.
   const bool has_it = std::find(keys.begin(), keys.end(), key) != keys.end();
   if (has_it && query.index > 0) return refuse(EADDRINUSE);
   if (listener == nullptr) {
@@ -427,15 +431,15 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
   }
   if (!has_it) keys.push_back(key);
   if (worker.judge) worker.judge->Opened(key);
-  // The worker may exist only in the queue of its channel until it reads the answer; the holders of a
-  // listener must be in the snapshot before the query is consumed.
+  // The worker may exist only in the queue of its channel until it reads the answer; the holders of
+  // a listener must be in the snapshot before the query is consumed.
   dirty_ = true;
   Save();
   if (listener->facts.kind == ListenerKind::kTcp) {
     worker.channel()->Send(RoundRobinListener(query.seq, listener->facts, ++message_seq_));
     const auto found = fleet_.state().workers.find(worker.id());
-    const bool leaving = found == fleet_.state().workers.end() ||
-                         found->second.state > WorkerState::kReady;
+    const bool leaving =
+        found == fleet_.state().workers.end() || found->second.state > WorkerState::kReady;
     if (leaving) {
       listener->users.insert(worker.id());
     } else {
@@ -554,7 +558,8 @@ std::string Instance::ExplainExit(const WorkerProcess& worker, std::optional<int
   return error.empty() ? how : how + ": " + error;
 }
 
-// ---------------------------------------------------------------------------------------------- deeds out
+// ----------------------------------------------------------------------------------------------
+// deeds out
 
 WorkerProcess::Events Instance::EventsOf(WorkerId id) {
   return WorkerProcess::Events{[this, id](std::string_view line) { OnLine(id, line); },
@@ -577,12 +582,13 @@ Status Instance::StartWorker(const SpawnWorker& action) {
     return Error{ErrorCode::kInternal,
                  "the config of generation " + std::to_string(action.generation) + " is missing"};
   }
-  auto prepared = WorkerProcess::Prepare(loop_, action.worker, action.slot, EventsOf(action.worker));
+  auto prepared =
+      WorkerProcess::Prepare(loop_, action.worker, action.slot, EventsOf(action.worker));
   if (!prepared) return prepared.error();
   WorkerProcess& worker = **prepared;
   workers_[action.worker] = std::move(*prepared);
-  // Before the process exists: whoever takes over must know that it may exist, and slcd must hold the
-  // other ends, or the worker would die with us.
+  // Before the process exists: whoever takes over must know that it may exist, and slcd must hold
+  // the other ends, or the worker would die with us.
   dirty_ = true;
   Save();
   link::Store store{setup_.epoch, {}};
@@ -604,9 +610,9 @@ Status Instance::StartWorker(const SpawnWorker& action) {
     expected.insert(before->facts().keys.begin(), before->facts().keys.end());
     same_generation = fleet_.state().workers.at(predecessor).generation == action.generation;
   }
-  worker.judge = std::make_unique<ReadinessJudge>(config->second.config.readiness,
-                                                  config->second.config.node, std::move(expected),
-                                                  same_generation, loop_.now());
+  worker.judge =
+      std::make_unique<ReadinessJudge>(config->second.config.readiness, config->second.config.node,
+                                       std::move(expected), same_generation, loop_.now());
   dirty_ = true;
   Save();
   logs_->Add(action.worker, worker.facts().process.pid, worker.output_fd(), worker.errors_fd());
@@ -625,7 +631,8 @@ void Instance::Do(const DrainWorker& action) {
   connections_.Retire(action.worker);
   const GenerationConfig* config = ConfigOf(action.worker);
   if (worker->channel() != nullptr && !worker->channel()->ended()) {
-    // The agent first: once it has seen `disconnect`, Node would already have closed idle connections.
+    // The agent first: once it has seen `disconnect`, Node would already have closed idle
+    // connections.
     NodeChannel& channel = *worker->channel();
     channel.Send(AgentDrain(config == nullptr ? 500 : config->drain_linger));
     channel.Send(ShutdownText());
@@ -659,7 +666,8 @@ void Instance::Do(const KillWorker& action) {
   KillByCookie(setup_.cookie + "." + std::to_string(action.worker), {});
 }
 
-// ------------------------------------------------------------------------------------------------ telling
+// ------------------------------------------------------------------------------------------------
+// telling
 
 void Instance::Save() {
   if (!dirty_ || !snapshot_) return;
@@ -787,8 +795,9 @@ void Instance::Notify(const std::string& kind, WorkerId id, const std::string& t
 
 void Instance::CloseUnused() {
   const std::string phase = InstancePhase(fleet_.state());
-  // While workers come and go the socket stays: connections wait in its queue. When all is settled and
-  // nobody has it open, the app has let go of that port, and clients should be refused, not kept waiting.
+  // While workers come and go the socket stays: connections wait in its queue. When all is settled
+  // and nobody has it open, the app has let go of that port, and clients should be refused, not
+  // kept waiting.
   const bool settled = phase == "running" || phase == "stopped" || phase == "finished";
   if (!settled) return;
   std::vector<std::string> unused;

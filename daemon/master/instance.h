@@ -1,6 +1,6 @@
-// Instance: keeps one instance true. The shell around the pure cores: it turns what happens (a worker
-// ends, speaks, listens; slcd orders) into facts for the Fleet, carries out the Fleet's deeds, and keeps
-// the snapshot and slcd informed. No policy lives here.
+// Instance: keeps one instance true. The shell around the pure cores: it turns what happens (a
+// worker ends, speaks, listens; slcd orders) into facts for the Fleet, carries out the Fleet's
+// deeds, and keeps the snapshot and slcd informed. No policy lives here.
 #pragma once
 
 #include <deque>
@@ -104,9 +104,9 @@ class Instance {
   UniqueFd lock_;
   SpawnEnvironment spawn_environment_;
   link::Setup setup_;
-  bool begun_ = false;       // Setup has come
-  bool in_charge_ = false;   // an order was obeyed
-  bool leaving_ = false;     // SIGTERM: stop everything, then exit
+  bool begun_ = false;                           // Setup has come
+  bool in_charge_ = false;                       // an order was obeyed
+  bool leaving_ = false;                         // SIGTERM: stop everything, then exit
   std::map<std::string, UniqueFd> adopted_fds_;  // of a predecessor, by name
 
   Fleet fleet_;

@@ -1,5 +1,5 @@
-// Binding the sockets an instance listens on. A socket is bound once and kept as long as the instance
-// lives, or until every worker has closed it.
+// Binding the sockets an instance listens on. A socket is bound once and kept as long as the
+// instance lives, or until every worker has closed it.
 #pragma once
 
 #include <cstdint>

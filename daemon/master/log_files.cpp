@@ -22,8 +22,8 @@ namespace {
 
 constexpr Millis kGzipPause = 60000;
 
-// Bytes of `rest`, which begins anywhere in a line, that go into a file with `room` bytes left: whole
-// lines; 0 if not even the first fits. With `must` the first line goes in whatever its size.
+// Bytes of `rest`, which begins anywhere in a line, that go into a file with `room` bytes left:
+// whole lines; 0 if not even the first fits. With `must` the first line goes in whatever its size.
 std::size_t WholeLines(std::string_view rest, std::uint64_t room, bool must) {
   if (rest.size() <= room) return rest.size();
   const std::size_t last = rest.substr(0, static_cast<std::size_t>(room)).rfind('\n');
@@ -33,7 +33,8 @@ std::size_t WholeLines(std::string_view rest, std::uint64_t room, bool must) {
   return first == std::string_view::npos ? rest.size() : first + 1;
 }
 
-// The size of what a gzip file holds, as its last four bytes say (modulo 2^32); -1 if it is too short.
+// The size of what a gzip file holds, as its last four bytes say (modulo 2^32); -1 if it is too
+// short.
 std::int64_t GzipContentSize(int fd) {
   struct stat info {};
   std::array<unsigned char, 4> tail{};
@@ -166,8 +167,8 @@ bool LogFiles::DirectoryIsInPlace() const {
 bool LogFiles::FileIsInPlace(LogStream stream) const {
   struct stat named {};
   const Current& file = current_[Index(stream)];
-  return ::fstatat(directory_.get(), CurrentLogName(stream).c_str(), &named,
-                   AT_SYMLINK_NOFOLLOW) == 0 &&
+  return ::fstatat(directory_.get(), CurrentLogName(stream).c_str(), &named, AT_SYMLINK_NOFOLLOW) ==
+             0 &&
          named.st_dev == file.device && named.st_ino == file.inode;
 }
 
@@ -192,7 +193,8 @@ Status LogFiles::Rotate(LogStream stream) {
   name.stream = stream;
   name.stamp = LogStamp(newest_stamp_);
   const std::string current = CurrentLogName(stream);
-  if (::renameat(directory_.get(), current.c_str(), directory_.get(), name.FileName().c_str()) != 0 &&
+  if (::renameat(directory_.get(), current.c_str(), directory_.get(), name.FileName().c_str()) !=
+          0 &&
       errno != ENOENT) {
     return SystemError("put aside " + directory_path_ + "/" + current, errno);
   }
@@ -212,8 +214,8 @@ void LogFiles::RemoveSurplus() {
       ++files;
     }
   }
-  // X and X.gz side by side (a process was killed between making the one and removing the other) are
-  // neighbours in the sorted list and count as one.
+  // X and X.gz side by side (a process was killed between making the one and removing the other)
+  // are neighbours in the sorted list and count as one.
   const auto same = [](const RotatedLogName& a, const RotatedLogName& b) {
     return a.stream == b.stream && a.stamp == b.stamp;
   };
@@ -225,9 +227,8 @@ void LogFiles::RemoveSurplus() {
     });
     const auto of_out = static_cast<std::ptrdiff_t>(distinct.size()) - of_err;
     const LogStream loser = of_err > of_out ? LogStream::kErr : LogStream::kOut;
-    const auto oldest = std::find_if(distinct.begin(), distinct.end(), [loser](const auto& name) {
-      return name.stream == loser;
-    });
+    const auto oldest = std::find_if(distinct.begin(), distinct.end(),
+                                     [loser](const auto& name) { return name.stream == loser; });
     if (same(*oldest, gzip_source_)) AbandonGzip();
     for (const RotatedLogName& name : rotated) {
       if (same(name, *oldest)) ::unlinkat(directory_.get(), name.FileName().c_str(), 0);
@@ -304,8 +305,8 @@ void LogFiles::FinishGzip(bool success) {
   if (success) {
     const timespec times[2] = {before.st_atim, before.st_mtim};
     ::futimens(made.get(), times);
-    success = ::renameat(directory_.get(), temporary.c_str(), directory_.get(),
-                         final_name.c_str()) == 0;
+    success =
+        ::renameat(directory_.get(), temporary.c_str(), directory_.get(), final_name.c_str()) == 0;
   }
   if (success) {
     ::unlinkat(directory_.get(), source.c_str(), 0);

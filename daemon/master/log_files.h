@@ -1,16 +1,17 @@
 // LogFiles: the log directory of one service on disk: appends, rotates, compresses, limits.
 //
-// Files (see common/base/log_names.h) are opened for appending, mode 0600, in a directory that is made
-// with 0700 when missing, and never through a symbolic link. A file that would grow beyond its limit is
-// put aside at the end of a line and compressed by a niced `gzip`, one at a time. Current files and those
-// put aside are together at most `files`; the stream with more of them loses its oldest first, so a
-// chatty stdout does not push stderr's history out. So the directory holds at most file_bytes * files.
+// Files (see common/base/log_names.h) are opened for appending, mode 0600, in a directory that is
+// made with 0700 when missing, and never through a symbolic link. A file that would grow beyond its
+// limit is put aside at the end of a line and compressed by a niced `gzip`, one at a time. Current
+// files and those put aside are together at most `files`; the stream with more of them loses its
+// oldest first, so a chatty stdout does not push stderr's history out. So the directory holds at
+// most file_bytes * files.
 //
-// Looks before each write whether the file is still the one of that name: deleted, moved or with its
-// directory, it is made anew, and what is written goes there from the beginning of a line on.
+// Looks before each write whether the file is still the one of that name: deleted, moved or with
+// its directory, it is made anew, and what is written goes there from the beginning of a line on.
 //
-// The directory "-" (kStandardOutput) stands for our standard output, where both streams go line by line
-// and nothing is rotated: `slc run` in a container.
+// The directory "-" (kStandardOutput) stands for our standard output, where both streams go line by
+// line and nothing is rotated: `slc run` in a container.
 //
 // Every call may block on the disk: used only by the log writer's thread.
 #pragma once
@@ -46,8 +47,8 @@ class LogFiles {
   // For tests: a program that is called as gzip is. "" : gzip in PATH.
   void SetGzip(std::string program) { gzip_ = std::move(program); }
 
-  // Writes `block`, which holds whole lines, from `*offset` on and moves `*offset` on by what the disk has
-  // taken. An error leaves the rest to a later call with the same block.
+  // Writes `block`, which holds whole lines, from `*offset` on and moves `*offset` on by what the
+  // disk has taken. An error leaves the rest to a later call with the same block.
   Status Append(LogStream stream, std::string_view block, std::size_t* offset);
 
   // Readable when a compression has ended; -1 when there is none. Then call Tend().

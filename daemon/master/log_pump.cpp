@@ -72,13 +72,13 @@ struct LogPump::Pipe {
   LineSplitter splitter;
   LastLines* last_lines = nullptr;
   Millis last_read = 0;
-  int usual_size = 0;        // > 0: the pipe was made larger than that
+  int usual_size = 0;         // > 0: the pipe was made larger than that
   std::size_t allowance = 0;  // of a removed worker: bytes to read at most
-  bool paced = false;        // read in ticks
-  bool set_aside = false;    // had something to read while the pump was stalled
-  bool dry = false;          // the last read emptied it
-  bool ended = false;        // nothing can come any more
-  bool finished = false;     // to be erased
+  bool paced = false;         // read in ticks
+  bool set_aside = false;     // had something to read while the pump was stalled
+  bool dry = false;           // the last read emptied it
+  bool ended = false;         // nothing can come any more
+  bool finished = false;      // to be erased
 };
 
 LogPump::LogPump(uv::Loop& loop, std::string directory, LogSettings settings)
@@ -108,9 +108,8 @@ void LogPump::AddPipe(WorkerId worker, pid_t pid, LogStream stream, int fd, Last
   pipe->stream = stream;
   pipe->fd = fd;
   pipe->last_lines = last_lines;
-  pipe->poll = std::make_unique<uv::Poll>(loop_, fd, [this, added](uv::Poll::Ready) {
-    OnReadable(*added);
-  });
+  pipe->poll =
+      std::make_unique<uv::Poll>(loop_, fd, [this, added](uv::Poll::Ready) { OnReadable(*added); });
   pipes_.push_back(std::move(pipe));
   if (added->poll->ok()) {
     added->poll->Watch(true, false);
@@ -199,7 +198,8 @@ std::uint64_t LogPump::dropped() const { return writer_.counts().dropped; }
 bool LogPump::idle() const {
   const LogWriter::Counts counts = writer_.counts();
   return stalled_ == nullptr && counts.produced == counts.written + counts.dropped &&
-         std::none_of(pipes_.begin(), pipes_.end(), [](const auto& pipe) { return bool{pipe->own}; });
+         std::none_of(pipes_.begin(), pipes_.end(),
+                      [](const auto& pipe) { return bool{pipe->own}; });
 }
 
 void LogPump::OnReadable(Pipe& pipe) {
@@ -320,7 +320,8 @@ std::int64_t LogPump::MayWait(const LogWriter::Access& queue) {
   return may_wait_ && !queue.refused() ? patience_.Left(queue->written_bytes()) : 0;
 }
 
-// Hands the lines in `bytes` to the writer. False: the pump has stalled and will deliver the rest later.
+// Hands the lines in `bytes` to the writer. False: the pump has stalled and will deliver the rest
+// later.
 bool LogPump::Deliver(Pipe& pipe, std::string_view bytes) {
   // Only the last lines of a read can be among the last of all; the others need not be copied.
   std::array<std::string_view, kLastLines> recent;
@@ -343,7 +344,8 @@ bool LogPump::Deliver(Pipe& pipe, std::string_view bytes) {
         queue->Drop(head);
       }
       if (last_lines != nullptr) [[unlikely]] {
-        const bool lasting = line.data() >= bytes.data() && line.data() < bytes.data() + bytes.size();
+        const bool lasting =
+            line.data() >= bytes.data() && line.data() < bytes.data() + bytes.size();
         if (lasting) {
           recent[recent_count++ % kLastLines] = line;
         } else {
@@ -361,7 +363,8 @@ bool LogPump::Deliver(Pipe& pipe, std::string_view bytes) {
   return patience == 0;
 }
 
-// The output has ended: a last line without end is a line. False: the pump has stalled, to be tried again.
+// The output has ended: a last line without end is a line. False: the pump has stalled, to be tried
+// again.
 bool LogPump::Finish(Pipe& pipe) {
   std::int64_t patience = 0;
   {
@@ -412,9 +415,9 @@ void LogPump::GoOn() {
 }
 
 void LogPump::EraseFinished() {
-  pipes_.erase(std::remove_if(pipes_.begin(), pipes_.end(),
-                              [](const auto& pipe) { return pipe->finished; }),
-               pipes_.end());
+  pipes_.erase(
+      std::remove_if(pipes_.begin(), pipes_.end(), [](const auto& pipe) { return pipe->finished; }),
+      pipes_.end());
   if (next_in_tick_ >= pipes_.size()) next_in_tick_ = 0;
 }
 

@@ -1,11 +1,12 @@
 // LogPump: takes what the workers of one service print and hands it to the log writer.
 //
-// Pipes are kept drained whatever the disk does, so a worker is never blocked or killed by its log: when
-// the buffer is full (see LogQueue) the pump waits for moments (see Patience), then lines are dropped and
-// counted. A worker that floods gets a bounded share of each turn of the loop, and its
-// pipe is read in ticks of some milliseconds rather than for each of its writes, which saves most of the
-// work; its pipe is made larger for as long as that lasts. What is in a pipe survives a kill of the
-// master (slcd holds the read end too); what was read and not yet written, usually under 64 KiB, does not.
+// Pipes are kept drained whatever the disk does, so a worker is never blocked or killed by its log:
+// when the buffer is full (see LogQueue) the pump waits for moments (see Patience), then lines are
+// dropped and counted. A worker that floods gets a bounded share of each turn of the loop, and its
+// pipe is read in ticks of some milliseconds rather than for each of its writes, which saves most
+// of the work; its pipe is made larger for as long as that lasts. What is in a pipe survives a kill
+// of the master (slcd holds the read end too); what was read and not yet written, usually under 64
+// KiB, does not.
 //
 // Nothing is allocated for a pipe that is silent. Buffers exist while there is something to do.
 #pragma once
@@ -39,11 +40,12 @@ class LogPump {
   LogPump(const LogPump&) = delete;
   LogPump& operator=(const LogPump&) = delete;
 
-  // Starts reading a worker's output. The descriptors are read ends of pipes; the caller owns them and
-  // keeps them open until after Remove(). -1: there is none. They become non-blocking.
+  // Starts reading a worker's output. The descriptors are read ends of pipes; the caller owns them
+  // and keeps them open until after Remove(). -1: there is none. They become non-blocking.
   void Add(WorkerId worker, pid_t pid, int stdout_fd, int stderr_fd);
-  // Reads what is in both pipes, takes a last line without end as a line, and forgets the descriptors:
-  // the caller may close them. What there is no room for at the moment is read later, from duplicates.
+  // Reads what is in both pipes, takes a last line without end as a line, and forgets the
+  // descriptors: the caller may close them. What there is no room for at the moment is read later,
+  // from duplicates.
   void Remove(WorkerId worker);
 
   // Holds for lines read and written from now on.
@@ -52,9 +54,10 @@ class LogPump {
   // A line of the master's own, in out.log: "... pid:27466 worker:0 INFO supervisor starting".
   void Say(log::Level level, const std::string& text);
 
-  // The last lines (20 and 8 KiB at most) that a worker has printed on either stream since Add(), for a
-  // report of why it did not come up. Kept beyond Remove(), until ForgetTail(): to be called when it
-  // became ready or the failure was reported. Those of gone workers are kept for the last 16 only.
+  // The last lines (20 and 8 KiB at most) that a worker has printed on either stream since Add(),
+  // for a report of why it did not come up. Kept beyond Remove(), until ForgetTail(): to be called
+  // when it became ready or the failure was reported. Those of gone workers are kept for the last
+  // 16 only.
   std::vector<std::string> Tail(WorkerId worker) const;
   void ForgetTail(WorkerId worker);
 
@@ -65,8 +68,8 @@ class LogPump {
   // Why log files cannot be written at the moment; empty if all is well.
   std::string trouble() const { return writer_.trouble(); }
 
-  // For the end of the process: stops reading, writes what was read and ends the thread. Blocks up to
-  // `patience`. Afterwards nothing is logged any more.
+  // For the end of the process: stops reading, writes what was read and ends the thread. Blocks up
+  // to `patience`. Afterwards nothing is logged any more.
   void FlushAndStop(Millis patience);
 
  private:
@@ -104,7 +107,7 @@ class LogPump {
   // While the buffer is full no pipe is read.
   std::unique_ptr<uv::Timer> patience_over_;
   Patience patience_;
-  Pipe* stalled_ = nullptr;         // whose bytes, in buffer_, are to be delivered first
+  Pipe* stalled_ = nullptr;  // whose bytes, in buffer_, are to be delivered first
   std::string_view stalled_rest_;
   std::int64_t stalled_since_ = 0;  // microseconds
   bool may_wait_ = true;

@@ -67,12 +67,12 @@ struct LogWriter::Shared {
   bool settings_changed = true;
   LogQueue queue;
   bool started = false;
-  bool asleep = false;      // waits for `wake`, whatever it is about
+  bool asleep = false;  // waits for `wake`, whatever it is about
   bool wants_room = false;
   bool ending = false;
   Millis end_deadline = 0;  // CLOCK_BOOTTIME, once `ending`
   bool finished = false;
-  bool orphaned = false;    // nobody but the thread knows this object
+  bool orphaned = false;  // nobody but the thread knows this object
   std::string trouble;
 };
 
@@ -86,7 +86,8 @@ void LogWriter::Shared::CallOnRoom() {
 void LogWriter::Shared::SayNotes() {
   const LineHead head(settings.format, LogStream::kOut, WallNow(), ::getpid(), 0);
   while (!notes.empty()) {
-    if (!queue.Push(head, std::string(log::LevelName(log::Level::kWarn)) + " " + notes.front())) return;
+    if (!queue.Push(head, std::string(log::LevelName(log::Level::kWarn)) + " " + notes.front()))
+      return;
     notes.erase(notes.begin());
   }
 }
@@ -213,7 +214,8 @@ bool LogWriter::Access::refused() const {
   return !writer_.shared_->trouble.empty() || writer_.shared_->ending;
 }
 
-// The mutex is held. If the system refuses (too many threads or descriptors), the next line tries again.
+// The mutex is held. If the system refuses (too many threads or descriptors), the next line tries
+// again.
 void LogWriter::StartThread() {
   Shared& shared = *shared_;
   if (!shared.wake) shared.wake.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -266,7 +268,8 @@ void LogWriter::Stop(Millis patience) {
   if (shared.started) {
     const std::uint64_t one = 1;
     if (::write(shared.wake.get(), &one, sizeof one) < 0) finished = false;
-    // Somewhat longer than the thread itself tries: only a thread that hangs in the disk misses this.
+    // Somewhat longer than the thread itself tries: only a thread that hangs in the disk misses
+    // this.
     finished = shared.changed.wait_for(hold, std::chrono::milliseconds(patience + 100),
                                        [&shared] { return shared.finished; });
   }

@@ -1,11 +1,12 @@
 // LogWriter: the thread that writes a service's log files, and the buffer in front of it.
 //
-// No thread exists before the first line. It has a small stack, takes no signal, and blocks on the disk
-// so that the loop need not. When the disk refuses (full, read-only, gone) it tries again twice a second
-// with the line it stands at; meanwhile the buffer fills, and what does not fit is dropped and counted by
-// LogQueue. When the trouble has ended it writes a line about it.
+// No thread exists before the first line. It has a small stack, takes no signal, and blocks on the
+// disk so that the loop need not. When the disk refuses (full, read-only, gone) it tries again
+// twice a second with the line it stands at; meanwhile the buffer fills, and what does not fit is
+// dropped and counted by LogQueue. When the trouble has ended it writes a line about it.
 //
-// A disk that hangs stops this thread alone; Stop() then gives up on it after the patience it was given.
+// A disk that hangs stops this thread alone; Stop() then gives up on it after the patience it was
+// given.
 #pragma once
 
 #include <cstdint>
@@ -33,16 +34,16 @@ class LogWriter {
 
  public:
   // `directory` is absolute and made when the first line comes. `on_room` is called by the writer's
-  // thread, once for each WantRoom(), when the buffer is half empty again or the disk refuses; it may
-  // only wake somebody.
+  // thread, once for each WantRoom(), when the buffer is half empty again or the disk refuses; it
+  // may only wake somebody.
   LogWriter(std::string directory, LogSettings settings, std::function<void()> on_room);
   // Stops with a patience of two seconds if Stop() was not called.
   ~LogWriter();
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
-  // The buffer, locked as long as this object lives; then the thread is woken (or started) if there is
-  // something to write. Keep it short: the writer waits.
+  // The buffer, locked as long as this object lives; then the thread is woken (or started) if there
+  // is something to write. Keep it short: the writer waits.
   class Access {
    public:
     explicit Access(LogWriter& writer);

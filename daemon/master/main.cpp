@@ -2,7 +2,8 @@
 //
 //   slc-master NAME --link FD --directory FD
 //
-// FD are descriptors it inherits: one end of a SOCK_SEQPACKET pair and the instance's run directory.
+// FD are descriptors it inherits: one end of a SOCK_SEQPACKET pair and the instance's run
+// directory.
 #include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -13,8 +13,8 @@ namespace slc {
 namespace {
 
 constexpr std::size_t kLookBytes = 64U << 10;
-// Of a line that is longer than one look only the beginning matters: whether it announces a handle. Such
-// lines are the application's own messages, which end here.
+// Of a line that is longer than one look only the beginning matters: whether it announces a handle.
+// Such lines are the application's own messages, which end here.
 constexpr std::size_t kKeptOfLongLine = 64U << 10;
 constexpr std::size_t kMostQueued = 1U << 20;
 
@@ -33,9 +33,7 @@ NodeChannel::NodeChannel(uv::Loop& loop, int socket, Events events)
   UpdateWatch();
 }
 
-NodeChannel::~NodeChannel() {
-  *alive_ = false;
-}
+NodeChannel::~NodeChannel() { *alive_ = false; }
 
 bool NodeChannel::TrySend(std::string_view frame, int fd) {
   if (!has_room()) return false;
@@ -112,7 +110,7 @@ bool NodeChannel::ReadOnce(const bool& alive) {
   }
   // Lines are copied out: what a line makes us do may look into another channel.
   const std::string bytes(buffer, static_cast<std::size_t>(seen));
-  std::size_t acted = 0;    // bytes of whole lines that were acted on
+  std::size_t acted = 0;  // bytes of whole lines that were acted on
   std::size_t consumed = 0;
   while (true) {
     const std::size_t end = bytes.find('\n', acted);

@@ -1,9 +1,9 @@
 // NodeChannel: our end of a worker's IPC channel. Does not own the socket.
 //
-// Writing: one sendmsg per frame with at most one descriptor, whole or not at all. A frame that was cut
-// short by our death would kill the worker (SyntaxError in its parser); two frames in one message would
-// shift its descriptors. A frame below 16 KiB fits one kernel buffer and is therefore taken whole; what
-// finds no room waits here.
+// Writing: one sendmsg per frame with at most one descriptor, whole or not at all. A frame that was
+// cut short by our death would kill the worker (SyntaxError in its parser); two frames in one
+// message would shift its descriptors. A frame below 16 KiB fits one kernel buffer and is therefore
+// taken whole; what finds no room waits here.
 //
 // Reading: look first (MSG_PEEK), act, then consume. A master that is killed in between leaves the
 // message to its successor. Only a message that carries a handle is consumed before it is answered.
@@ -34,8 +34,8 @@ class NodeChannel {
   NodeChannel(const NodeChannel&) = delete;
   NodeChannel& operator=(const NodeChannel&) = delete;
 
-  // Sends now or queues (with a duplicate of `fd`). False if the worker does not read and a megabyte is
-  // waiting, or the channel has ended.
+  // Sends now or queues (with a duplicate of `fd`). False if the worker does not read and a
+  // megabyte is waiting, or the channel has ended.
   bool Send(std::string frame, int fd = -1);
   // Sends now or not at all.
   bool TrySend(std::string_view frame, int fd);
@@ -64,7 +64,7 @@ class NodeChannel {
   Events events_;
   std::deque<Waiting> queue_;
   std::size_t queued_bytes_ = 0;
-  std::string partial_;        // of a line longer than one look
+  std::string partial_;  // of a line longer than one look
   bool ended_ = false;
   // Becomes false when we are destroyed: a callback may do that while we are still at work.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -51,8 +51,8 @@ bool Snapshot::Write(const std::string& state) {
   header.length = static_cast<std::uint32_t>(state.size());
   header.seq = seq_;
   header.crc = Crc32c(state);
-  // The state first, then the header that makes it count. A reader between the two sees an old header
-  // over new bytes and is saved by the checksum.
+  // The state first, then the header that makes it count. A reader between the two sees an old
+  // header over new bytes and is saved by the checksum.
   const off_t body = start + static_cast<off_t>(sizeof(header));
   return ::pwrite(memfd_.get(), state.data(), state.size(), body) ==
              static_cast<ssize_t>(state.size()) &&

@@ -1,7 +1,7 @@
-// Snapshot: the instance's state in a memfd of two halves, {magic, seq, length, crc32c} and JSON each.
-// The writer fills the idle half; a reader takes the valid half with the highest seq. So a writer may be
-// killed at any point and the state before is still there. slcd holds a duplicate of the memfd: it reads
-// the facts it shows from here, and hands it to a successor.
+// Snapshot: the instance's state in a memfd of two halves, {magic, seq, length, crc32c} and JSON
+// each. The writer fills the idle half; a reader takes the valid half with the highest seq. So a
+// writer may be killed at any point and the state before is still there. slcd holds a duplicate of
+// the memfd: it reads the facts it shows from here, and hands it to a successor.
 #pragma once
 
 #include <cstdint>

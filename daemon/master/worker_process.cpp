@@ -65,9 +65,11 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Prepare(uv::Loop& loop, Wo
   return worker;
 }
 
-Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Adopt(
-    uv::Loop& loop, WorkerId id, SlotNumber slot, const WorkerFacts& facts, UniqueFd channel,
-    UniqueFd output, UniqueFd errors, Events events) {
+Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Adopt(uv::Loop& loop, WorkerId id,
+                                                            SlotNumber slot,
+                                                            const WorkerFacts& facts,
+                                                            UniqueFd channel, UniqueFd output,
+                                                            UniqueFd errors, Events events) {
   std::unique_ptr<WorkerProcess> worker(new WorkerProcess(loop, id, slot, std::move(events)));
   worker->facts_ = facts;
   worker->adopted_ = true;
@@ -105,8 +107,8 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
   }
   options.nofile = environment.nofile;
   auto spawned = Spawn(options);
-  // Whatever happened, the worker's ends must not stay open here: the end of a pipe or channel is seen
-  // only when the last writer is gone.
+  // Whatever happened, the worker's ends must not stay open here: the end of a pipe or channel is
+  // seen only when the last writer is gone.
   their_channel_.reset();
   their_output_.reset();
   their_errors_.reset();

@@ -1,5 +1,5 @@
-// WorkerProcess: one worker as the operating system sees it: its process, its IPC channel, the read ends
-// of its output pipes. Made before the process exists, so that slcd can keep duplicates of the
+// WorkerProcess: one worker as the operating system sees it: its process, its IPC channel, the read
+// ends of its output pipes. Made before the process exists, so that slcd can keep duplicates of the
 // descriptors from before its first instruction.
 #pragma once
 
@@ -24,9 +24,9 @@ namespace slc {
 
 // What is the same for all workers of an instance.
 struct SpawnEnvironment {
-  std::string cookie;       // of the instance
-  std::string agent_path;   // preloaded into Node; empty: none
-  rlimit nofile{};          // what slcd was started with
+  std::string cookie;      // of the instance
+  std::string agent_path;  // preloaded into Node; empty: none
+  rlimit nofile{};         // what slcd was started with
 };
 
 class WorkerProcess {
@@ -35,13 +35,14 @@ class WorkerProcess {
     std::function<void(std::string_view line)> on_line;
     std::function<void()> on_disconnected;
     std::function<void()> on_room;
-    std::function<void()> on_ended;   // the process has ended; may destroy the WorkerProcess
+    std::function<void()> on_ended;  // the process has ended; may destroy the WorkerProcess
   };
 
   // Pipes and channel for a worker that is about to be spawned.
   static Result<std::unique_ptr<WorkerProcess>> Prepare(uv::Loop& loop, WorkerId id,
                                                         SlotNumber slot, Events events);
-  // A worker that lives already, with the descriptors its last master left. The channel may be empty.
+  // A worker that lives already, with the descriptors its last master left. The channel may be
+  // empty.
   static Result<std::unique_ptr<WorkerProcess>> Adopt(uv::Loop& loop, WorkerId id, SlotNumber slot,
                                                       const WorkerFacts& facts, UniqueFd channel,
                                                       UniqueFd output, UniqueFd errors,
@@ -74,7 +75,7 @@ class WorkerProcess {
   int output_fd() const { return output_.get(); }
   int errors_fd() const { return errors_.get(); }
 
-  std::unique_ptr<ReadinessJudge> judge;   // while starting
+  std::unique_ptr<ReadinessJudge> judge;    // while starting
   std::vector<std::string> failed_listens;  // why a listen was refused, for people
 
  private:

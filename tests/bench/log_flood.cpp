@@ -3,10 +3,11 @@
 //   log-flood [--mb N] [--line BYTES] [--format text|json|raw] [--write BYTES] [--files N]
 //             [--file-bytes N] [--dir DIR] [--keep]
 //
-// A child prints N MB in lines of a given size, buffered as stdio does for a pipe (4096 bytes a write).
-// Prints one JSON object: wall time until the child had printed all and until all was in the files, CPU
-// of this process with its threads (loop and writer; gzip is not counted), its memory at the peak and
-// afterwards, and whether lines written, counted as dropped and produced add up.
+// A child prints N MB in lines of a given size, buffered as stdio does for a pipe (4096 bytes a
+// write). Prints one JSON object: wall time until the child had printed all and until all was in
+// the files, CPU of this process with its threads (loop and writer; gzip is not counted), its
+// memory at the peak and afterwards, and whether lines written, counted as dropped and produced add
+// up.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -49,7 +50,8 @@ struct Options {
     std::memset(line, 'x', options.line - 1);
     // By hand: the child's processor time is not what is measured here.
     std::size_t number = i;
-    for (std::size_t digit = std::min<std::size_t>(9, options.line - 1); digit-- > 0; number /= 10) {
+    for (std::size_t digit = std::min<std::size_t>(9, options.line - 1); digit-- > 0;
+         number /= 10) {
       line[digit] = static_cast<char>('0' + number % 10);
     }
     line[options.line - 1] = '\n';
@@ -150,12 +152,13 @@ int Run(const Options& options) {
     pump.FlushAndStop(5000);
   }
   const double megabytes = static_cast<double>(options.megabytes);
-  std::printf("{\"mb\":%.0f,\"printed_s\":%.3f,\"written_s\":%.3f,\"mb_per_s\":%.0f,\"cpu_s\":%.3f,"
-              "\"rss_peak_kib\":%ld,\"private_before_kib\":%ld,\"private_after_kib\":%ld,"
-              "\"lines\":%zu,\"dropped\":%llu}\n",
-              megabytes, printed_at - start, taken_at - start, megabytes / (taken_at - start), cpu,
-              peak, idle_before, idle_after, options.megabytes * 1000000 / options.line,
-              static_cast<unsigned long long>(dropped));
+  std::printf(
+      "{\"mb\":%.0f,\"printed_s\":%.3f,\"written_s\":%.3f,\"mb_per_s\":%.0f,\"cpu_s\":%.3f,"
+      "\"rss_peak_kib\":%ld,\"private_before_kib\":%ld,\"private_after_kib\":%ld,"
+      "\"lines\":%zu,\"dropped\":%llu}\n",
+      megabytes, printed_at - start, taken_at - start, megabytes / (taken_at - start), cpu, peak,
+      idle_before, idle_after, options.megabytes * 1000000 / options.line,
+      static_cast<unsigned long long>(dropped));
   return 0;
 }
 

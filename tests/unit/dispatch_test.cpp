@@ -1,9 +1,9 @@
 #include "daemon/master/core/dispatch.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <set>
+
+#include <doctest/doctest.h>
 
 #include "tests/unit/histories.h"
 
@@ -114,18 +114,20 @@ class Model {
   }
   void PickOne(ListenerId listener) {
     const auto& holders = holders_[listener];
-    const bool possible = std::any_of(holders.begin(), holders.end(),
-                                      [&](WorkerId worker) { return books_[worker].CanTake(now_); });
+    const bool possible = std::any_of(holders.begin(), holders.end(), [&](WorkerId worker) {
+      return books_[worker].CanTake(now_);
+    });
     const auto looked = dispatch_.Pick(listener, now_, Dispatch::kLook);
     if (dispatch_.Pick(listener, now_, Dispatch::kLook) != looked) wrong_ = "a look moves the turn";
     const auto picked = dispatch_.Pick(listener, now_, Dispatch::kTake);
     if (picked != looked) wrong_ = "took another than it looked at";
-    if (picked.has_value() != possible) wrong_ = "somebody could take it, nobody did, or the reverse";
+    if (picked.has_value() != possible)
+      wrong_ = "somebody could take it, nobody did, or the reverse";
     if (!picked) return;
     if (holders.count(*picked) == 0) wrong_ = "picked one that does not hold the listener";
     if (!books_[*picked].CanTake(now_)) wrong_ = "picked one without credit, or that is stale";
-    // Between two turns of one worker each other that could take one had its turn: with that, the counts
-    // of workers that can always take one never differ by more than 1.
+    // Between two turns of one worker each other that could take one had its turn: with that, the
+    // counts of workers that can always take one never differ by more than 1.
     auto& overtakers = overtakers_[listener];
     for (const WorkerId other : holders) {
       if (other == *picked) continue;
@@ -149,7 +151,8 @@ class Model {
       }
     }
     for (ListenerId listener = 1; listener <= kListeners; ++listener) {
-      if (dispatch_.holders(listener) != holders_[listener].size()) wrong_ = "counts holders wrongly";
+      if (dispatch_.holders(listener) != holders_[listener].size())
+        wrong_ = "counts holders wrongly";
       for (WorkerId worker = 1; worker <= kWorkers; ++worker) {
         if (dispatch_.Holds(listener, worker) != (holders_[listener].count(worker) > 0)) {
           wrong_ = "is wrong about who holds a listener";

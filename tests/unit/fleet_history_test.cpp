@@ -1,5 +1,5 @@
-// The promises of fleet.h over random histories. What is checked at every step stands in fleet_world.cpp;
-// here are the histories, and how each must end.
+// The promises of fleet.h over random histories. What is checked at every step stands in
+// fleet_world.cpp; here are the histories, and how each must end.
 #include <algorithm>
 
 #include "tests/unit/fleet_world.h"
@@ -138,10 +138,10 @@ class Operator {
 
 bool AllServe(const FleetWorld& world, Generation generation) {
   const FleetState& state = world.state();
-  if (state.workers.size() != state.wish.size || world.ServingSlots() != state.wish.size) return false;
-  return std::all_of(state.workers.begin(), state.workers.end(), [&](const auto& entry) {
-    return entry.second.generation == generation;
-  });
+  if (state.workers.size() != state.wish.size || world.ServingSlots() != state.wish.size)
+    return false;
+  return std::all_of(state.workers.begin(), state.workers.end(),
+                     [&](const auto& entry) { return entry.second.generation == generation; });
 }
 
 std::size_t ServingOf(const FleetWorld& world, Generation generation) {

@@ -1,8 +1,8 @@
-// What a Fleet does in situations that went wrong once, or that are easy to get wrong. Its promises in
-// general are checked in fleet_history_test.cpp.
-#include <doctest/doctest.h>
-
+// What a Fleet does in situations that went wrong once, or that are easy to get wrong. Its promises
+// in general are checked in fleet_history_test.cpp.
 #include "daemon/master/core/fleet.h"
+
+#include <doctest/doctest.h>
 
 namespace slc {
 namespace {
@@ -154,7 +154,8 @@ TEST_CASE("A drained worker is stopped after its drain timeout and killed after 
   CHECK(bench.phase() == "stopped");
 }
 
-TEST_CASE("A worker without a channel is drained in 200 ms, or sooner if its drain timeout is shorter") {
+TEST_CASE(
+    "A worker without a channel is drained in 200 ms, or sooner if its drain timeout is shorter") {
   Bench bench;
   bench.Up(1);
   bench.Stop(true);
@@ -174,7 +175,9 @@ TEST_CASE("A worker without a channel is drained in 200 ms, or sooner if its dra
   CHECK(impatient.deadline() == 1050);
 }
 
-TEST_CASE("A roll that begins while old workers are still starting does not respawn them again and again") {
+TEST_CASE(
+    "A roll that begins while old workers are still starting does not respawn them again and "
+    "again") {
   Bench bench;
   bench.Start(2);
   bench.Roll();
@@ -190,7 +193,8 @@ TEST_CASE("A roll that begins while old workers are still starting does not resp
   CHECK(bench.phase() == "running");
 }
 
-TEST_CASE("A successor that ends is a failed roll, also if it ends with 0 and --restart accepts that") {
+TEST_CASE(
+    "A successor that ends is a failed roll, also if it ends with 0 and --restart accepts that") {
   for (const RestartPolicy restart :
        {RestartPolicy::kAlways, RestartPolicy::kOnFailure, RestartPolicy::kNever}) {
     Bench bench;
@@ -292,7 +296,8 @@ TEST_CASE("A worker that closed its channel before it was ready is not kept for 
   CHECK(bench.deeds().substr(0, 6) == "kill 1");
 }
 
-TEST_CASE("A roll given up in the moment in which a successor got ready does not leave two in its slot") {
+TEST_CASE(
+    "A roll given up in the moment in which a successor got ready does not leave two in its slot") {
   Bench bench;
   bench.Up(2);
   bench.Roll(2);

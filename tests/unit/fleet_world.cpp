@@ -9,7 +9,8 @@
 namespace slc {
 namespace {
 
-// Of the fleet: a worker that closed its channel is given so long to exit, SIGKILL is repeated so often.
+// Of the fleet: a worker that closed its channel is given so long to exit, SIGKILL is repeated so
+// often.
 constexpr Millis kExitFollows = 1000;
 constexpr Millis kKillAgain = 1000;
 
@@ -25,7 +26,10 @@ bool Tracing() {
 
 std::string Describe(const FleetWish& wish) {
   std::ostringstream text;
-  text << "wish " << wish.order << ": " << (wish.run ? "run" : wish.soft_stop ? "soft stop" : "stop")
+  text << "wish " << wish.order << ": "
+       << (wish.run         ? "run"
+           : wish.soft_stop ? "soft stop"
+                            : "stop")
        << " size " << wish.size << " generation " << wish.generation
        << (wish.mode == RollMode::kRolling ? " rolling " : " restart ") << wish.parallel;
   return text.str();
@@ -127,7 +131,8 @@ void FleetWorld::Note(const std::string& line) {
   notes_.push_back(std::to_string(now_) + " " + line);
 }
 
-// --------------------------------------------------------------------------------------------- the world
+// --------------------------------------------------------------------------------------------- the
+// world
 
 bool FleetWorld::Step(Millis end) {
   Millis next = end + 1;
@@ -187,8 +192,8 @@ void FleetWorld::Feed(const FleetEvent& event) {
   const std::vector<FleetAction> actions = fleet_.On(event, now_);
   if (Tracing()) Note(Describe(event) + " -> " + Describe(actions) + " [" + phase() + "]");
   if (twin_) {
-    if (Describe(twin_->On(event, now_)) != Describe(actions) ||
-        twin_->state() != fleet_.state() || twin_->deadline() != fleet_.deadline()) {
+    if (Describe(twin_->On(event, now_)) != Describe(actions) || twin_->state() != fleet_.state() ||
+        twin_->deadline() != fleet_.deadline()) {
       Wrong("a fleet that went on from a snapshot does otherwise");
     }
   }
@@ -305,7 +310,8 @@ void FleetWorld::DisturbWithStaleEvent() {
   }
 }
 
-// ------------------------------------------------------------------------------------------ the promises
+// ------------------------------------------------------------------------------------------ the
+// promises
 
 void FleetWorld::CheckDeeds(const FleetEvent&, const FleetState& before,
                             const std::vector<FleetAction>& actions) {
@@ -427,8 +433,8 @@ void FleetWorld::CheckSlots() {
       if (worker.slot != number) continue;
       starting += worker.state == WorkerState::kStarting ? 1 : 0;
       ready += worker.state == WorkerState::kReady ? 1 : 0;
-      others_end = others_end || (wish.mode == RollMode::kRestart &&
-                                  worker.generation != wish.generation);
+      others_end =
+          others_end || (wish.mode == RollMode::kRestart && worker.generation != wish.generation);
     }
     const std::string where = " in slot " + std::to_string(number);
     if (!rolling && starting + ready > 1) Wrong("two workers are meant to serve" + where);

@@ -1,6 +1,6 @@
-// FleetWorld: a machine that is not there. It keeps the workers a Fleet asks for, lets them boot, crash,
-// hang and leave as their generation's behaviour says, and holds every answer of the Fleet against the
-// promises of fleet.h.
+// FleetWorld: a machine that is not there. It keeps the workers a Fleet asks for, lets them boot,
+// crash, hang and leave as their generation's behaviour says, and holds every answer of the Fleet
+// against the promises of fleet.h.
 #pragma once
 
 #include <map>
@@ -17,18 +17,19 @@ namespace slc {
 struct Behaviour {
   Millis boots_from = 20;
   Millis boots_to = 80;
-  int cannot_start = 0;       // the process cannot even be made
+  int cannot_start = 0;  // the process cannot even be made
   int crashes_booting = 0;
-  int hangs_booting = 0;      // lives, but never gets ready
-  Millis lives_from = 0;      // after it was ready; 0: for ever
+  int hangs_booting = 0;  // lives, but never gets ready
+  Millis lives_from = 0;  // after it was ready; 0: for ever
   Millis lives_to = 0;
-  int ends_clean = 0;         // of those that end unasked: with exit code 0
-  int disconnects = 0;        // of those that end unasked: only their channel does, they live on
+  int ends_clean = 0;   // of those that end unasked: with exit code 0
+  int disconnects = 0;  // of those that end unasked: only their channel does, they live on
   int ignores_drain = 0;
   int ignores_stop = 0;
   Millis leaves_within = 50;  // of being asked
   Millis dies_within = 20;    // of SIGKILL
-  unsigned good_at_first = 0;  // so many workers of the generation behave well before the rest do this
+  unsigned good_at_first =
+      0;  // so many workers of the generation behave well before the rest do this
 };
 
 class FleetWorld {
@@ -78,7 +79,7 @@ class FleetWorld {
     Generation generation = 0;
     bool channel_ended = false;
     bool ends_clean = false;
-    Millis asked_at = 0;       // to drain or to stop
+    Millis asked_at = 0;  // to drain or to stop
     WorkerState asked = WorkerState::kStarting;
   };
   enum class Kind { kReady, kDisconnected, kExited };

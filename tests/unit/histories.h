@@ -1,15 +1,15 @@
-// Random histories: a simulated world runs through a pure core many times, each time from another seed,
-// and says what went wrong.
+// Random histories: a simulated world runs through a pure core many times, each time from another
+// seed, and says what went wrong.
 //
 //   SLC_SEED=1234 slc-unit-test -tc='Fleet*'           replays one history
 //   SLC_HISTORIES=1000000 slc-unit-test -tc='Fleet*'   runs more of them than a check does
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+
+#include <doctest/doctest.h>
 
 namespace slc {
 

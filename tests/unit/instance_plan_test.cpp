@@ -1,9 +1,9 @@
 #include "daemon/core/instance_plan.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
 #include <map>
+
+#include <doctest/doctest.h>
 
 #include "tests/unit/histories.h"
 
@@ -32,8 +32,8 @@ std::string Describe(const std::vector<PlanAction>& actions) {
   return text;
 }
 
-// slcd's hands and the master they hold, made up. What the shell (InstanceHandle) does in answer to each
-// deed is done here as well.
+// slcd's hands and the master they hold, made up. What the shell (InstanceHandle) does in answer to
+// each deed is done here as well.
 class World {
  public:
   explicit World(Random& random) : random_(random) {}
@@ -93,12 +93,12 @@ class World {
 
  private:
   struct Master {
-    bool dead = false;       // but its end is perhaps not reported yet
+    bool dead = false;  // but its end is perhaps not reported yet
     bool hangs = false;
     bool in_charge = false;
     bool stopping = false;
-    bool deaf = false;       // has decided to leave: orders are not heard any more
-    int order = 0;           // the newest it has seen
+    bool deaf = false;  // has decided to leave: orders are not heard any more
+    int order = 0;      // the newest it has seen
   };
   enum class Kind { kHello, kPong, kStopped, kStoppedIsKnown, kEnd, kDie };
   struct Happening {
@@ -237,8 +237,8 @@ class World {
   Millis now_ = 1'000'000;
   bool wanted_ = false;
   int order_ = 0;
-  bool left_ = false;       // ended by SIGTERM, and no command came since
-  bool workers_ = false;    // for all that slcd can know there are workers
+  bool left_ = false;     // ended by SIGTERM, and no command came since
+  bool workers_ = false;  // for all that slcd can know there are workers
   std::optional<Master> master_;
   int incarnation_ = 0;
   int healthy_ = 100;
@@ -268,8 +268,8 @@ TEST_CASE("InstancePlan never has two masters, and ends in charge or absent as i
     world.SetHealthy(100);
     const bool want = random.Chance(60);
     world.Want(want);
-    // A hello may be waited for, a hanging master be noticed and killed, its death be slow, and a pause
-    // be kept.
+    // A hello may be waited for, a hanging master be noticed and killed, its death be slow, and a
+    // pause be kept.
     world.Run(60'000);
     if (want) {
       if (world.plan().state() != State::kInCharge) world.Wrong("is not in charge");
@@ -359,7 +359,9 @@ TEST_CASE("The third try is with the previous binary") {
   CHECK(Describe(plan.On(PlanTick{}, 300)) == "launch previous");
 }
 
-TEST_CASE("A stopped instance is cleaned up; a master that an operator ended stays down until a command") {
+TEST_CASE(
+    "A stopped instance is cleaned up; a master that an operator ended stays down until a "
+    "command") {
   InstancePlan plan;
   plan.On(PlanWish{true, true}, 0);
   plan.On(MasterSpoke{false}, 1);

@@ -86,7 +86,8 @@ TEST_CASE("lines come whole however the output is cut, and long ones in pieces")
 
 TEST_CASE("a line of 16 KiB is whole with either end, one byte more is cut") {
   for (const std::string& end : {std::string("\n"), std::string("\r\n")}) {
-    for (const std::size_t cut : {std::size_t{1}, kLongestLine - 1, kLongestLine, kLongestLine + 1}) {
+    for (const std::size_t cut :
+         {std::size_t{1}, kLongestLine - 1, kLongestLine, kLongestLine + 1}) {
       for (const std::size_t size : {kLongestLine, kLongestLine + 1}) {
         const std::string output = std::string(size, 'x') + end;
         Lines taken;
@@ -146,8 +147,7 @@ TEST_CASE("a text line has time, pid and worker in front and passes bytes throug
   const std::string bytes("\x00\x1b[31m\xff\r\t", 9);
   CHECK(Written(head, bytes) == "2026-11-22T17:16:38.688Z pid:27466 worker:1 " + bytes + "\n");
   const LineHead longest(LogFormat::kText, LogStream::kOut, kMoment, 2147483647, 4294967295);
-  CHECK(Written(longest, "x") ==
-        "2026-11-22T17:16:38.688Z pid:2147483647 worker:4294967295 x\n");
+  CHECK(Written(longest, "x") == "2026-11-22T17:16:38.688Z pid:2147483647 worker:4294967295 x\n");
 }
 
 TEST_CASE("a raw line is what was printed") {
@@ -167,7 +167,8 @@ TEST_CASE("a JSON line is valid JSON whatever was printed") {
   CHECK(text("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80") ==
         "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80");
   const std::string bad = "\xef\xbf\xbd";
-  CHECK(text("a\xff" "b") == "a" + bad + "b");
+  CHECK(text("a\xff"
+             "b") == "a" + bad + "b");
   CHECK(text("cut \xe2\x82") == "cut " + bad + bad);
   CHECK(text("overlong \xc0\xaf") == "overlong " + bad + bad);
   CHECK(text("surrogate \xed\xa0\x80") == "surrogate " + bad + bad + bad);

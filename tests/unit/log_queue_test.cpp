@@ -35,8 +35,8 @@ constexpr int kOwnPid = 77;
 
 LineHead RawHead(LogStream stream) { return {LogFormat::kRaw, stream, 0, 1, 1}; }
 
-// Follows what a stream's file would hold and checks it against what was printed: lines are numbered,
-// and each gap must say exactly how many numbers are missing at its place.
+// Follows what a stream's file would hold and checks it against what was printed: lines are
+// numbered, and each gap must say exactly how many numbers are missing at its place.
 class StreamCheck {
  public:
   void Add(std::string_view bytes) { text_ += bytes; }
@@ -72,7 +72,8 @@ class StreamCheck {
   std::string text_;
 };
 
-TEST_CASE("random histories: written + dropped = produced, and gaps stand where lines are missing") {
+TEST_CASE(
+    "random histories: written + dropped = produced, and gaps stand where lines are missing") {
   std::mt19937 random(3);
   const auto chance = [&random](int percent) {
     return std::uniform_int_distribution<int>(1, 100)(random) <= percent;

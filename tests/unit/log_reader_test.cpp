@@ -44,17 +44,15 @@ constexpr Millis kMoment = 1795367798688;  // 2026-11-22T17:16:38.688Z
 constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 
 std::string Stamped(Millis after_moment, const std::string& text, int worker = 1) {
-  return FormatIso(kMoment + after_moment) + " pid:100 worker:" + std::to_string(worker) + " " + text +
-         "\n";
+  return FormatIso(kMoment + after_moment) + " pid:100 worker:" + std::to_string(worker) + " " +
+         text + "\n";
 }
 
 std::string RotatedName(LogStream stream, Millis after_moment) {
   return CurrentLogName(stream) + "." + LogStamp(kMoment + after_moment);
 }
 
-void Compress(const std::string& path) {
-  REQUIRE(std::system(("gzip " + path).c_str()) == 0);
-}
+void Compress(const std::string& path) { REQUIRE(std::system(("gzip " + path).c_str()) == 0); }
 
 // What RunLogs prints.
 struct Printed {
@@ -102,8 +100,9 @@ TEST_CASE("fields of lines in all formats") {
   CHECK(json.pid == 5);
   CHECK(json.worker == 0U);
   CHECK(json.text == "a\"b");
-  for (const char* raw : {"", "plain", "2026-11-22T17:16:38.688Z", "2026-11-22T17:16:38.688Z pid:x worker:1 y",
-                          R"({"time":"2026-11-22T17:16:38.688Z")", "2026-99-22T17:16:38.688Z pid:1 worker:1 x"}) {
+  for (const char* raw :
+       {"", "plain", "2026-11-22T17:16:38.688Z", "2026-11-22T17:16:38.688Z pid:x worker:1 y",
+        R"({"time":"2026-11-22T17:16:38.688Z")", "2026-99-22T17:16:38.688Z pid:1 worker:1 x"}) {
     const LogFields fields = ParseLogLine(raw);
     CHECK(!fields.time);
     CHECK(!fields.pid);
@@ -126,7 +125,7 @@ TEST_CASE("history is merged by time over streams and files, compressed or not")
   // Files that are none of ours.
   WriteText(home / "out.log.1", "strange\n");
   WriteText(home / (RotatedName(LogStream::kErr, 45) + ".gz.tmp"), "half");
-  const Lines all{"out 0",  "err 10", "out 15", "out 25", "err 30",      "out 35",
+  const Lines all{"out 0",  "err 10", "out 15",       "out 25", "err 30", "out 35",
                   "out 50", "err 60", "    at stack", "out 70", "err 70"};
   CHECK(Texts(Logs(Of(home.path())).out) == all);
 
@@ -134,7 +133,8 @@ TEST_CASE("history is merged by time over streams and files, compressed or not")
     LogsOptions last = Of(home.path());
     last.lines = count;
     const std::size_t expected = std::min(count, all.size());
-    CHECK(Texts(Logs(last).out) == Lines(all.end() - static_cast<std::ptrdiff_t>(expected), all.end()));
+    CHECK(Texts(Logs(last).out) ==
+          Lines(all.end() - static_cast<std::ptrdiff_t>(expected), all.end()));
   }
   for (const Millis since : {0, 1, 15, 16, 20, 21, 40, 41, 61, 71}) {
     LogsOptions options = Of(home.path());
@@ -199,7 +199,8 @@ TEST_CASE("a pattern filters, a bad one is refused") {
   TempDir home;
   std::string text;
   for (int i = 0; i < 50; ++i) {
-    text += Stamped(i, "GET /page " + std::to_string(i) + (i % 10 == 0 ? " [500]" : " [200]"), i % 2);
+    text +=
+        Stamped(i, "GET /page " + std::to_string(i) + (i % 10 == 0 ? " [500]" : " [200]"), i % 2);
   }
   WriteText(home / "out.log", text);
   LogsOptions options = Of(home.path());
@@ -261,18 +262,21 @@ TEST_CASE("a pattern that would take a backtracking matcher for ever is quick on
 
 TEST_CASE("JSON output is one object per line whatever is in the files") {
   TempDir home;
-  WriteText(home / "out.log",
-            Stamped(0, "text") +
-                R"({"time":"2026-11-22T17:16:39.000Z","pid":7,"worker":2,"stream":"out","text":"j\u0007"})" +
-                "\nraw \xff\n");
+  WriteText(
+      home / "out.log",
+      Stamped(0, "text") +
+          R"({"time":"2026-11-22T17:16:39.000Z","pid":7,"worker":2,"stream":"out","text":"j\u0007"})" +
+          "\nraw \xff\n");
   LogsOptions options = Of(home.path());
   options.json = true;
   const Lines lines = Split(Logs(options).out, '\n');
   REQUIRE(lines.size() == 4);
-  CHECK(lines[0] ==
-        R"({"service":"app","time":"2026-11-22T17:16:38.688Z","pid":100,"worker":1,"stream":"out","text":"text"})");
-  CHECK(lines[1] ==
-        R"({"service":"app","time":"2026-11-22T17:16:39.000Z","pid":7,"worker":2,"stream":"out","text":"j\u0007"})");
+  CHECK(
+      lines[0] ==
+      R"({"service":"app","time":"2026-11-22T17:16:38.688Z","pid":100,"worker":1,"stream":"out","text":"text"})");
+  CHECK(
+      lines[1] ==
+      R"({"service":"app","time":"2026-11-22T17:16:39.000Z","pid":7,"worker":2,"stream":"out","text":"j\u0007"})");
   CHECK(lines[2] ==
         "{\"service\":\"app\",\"time\":null,\"pid\":null,\"worker\":null,\"stream\":\"out\","
         "\"text\":\"raw \xef\xbf\xbd\"}");
@@ -306,7 +310,8 @@ TEST_CASE("raw files are read one after the other, and since a time as far as th
 TEST_CASE("the last lines of a large file are found without reading all of it") {
   TempDir home;
   std::string text;
-  for (int i = 0; i < 150000; ++i) text += Stamped(i, "some text to fill the line " + std::to_string(i));
+  for (int i = 0; i < 150000; ++i)
+    text += Stamped(i, "some text to fill the line " + std::to_string(i));
   WriteText(home / "out.log", text);
   const auto bytes_read = [] {
     const std::string io = ReadText("/proc/self/io");
@@ -352,7 +357,9 @@ bool AppendAll(LogFiles& files, const std::string& text) {
   return files.Append(LogStream::kOut, text, &offset).ok();
 }
 
-TEST_CASE("random histories: a reader sees every line once, in order, over files put aside and compressed") {
+TEST_CASE(
+    "random histories: a reader sees every line once, in order, over files put aside and "
+    "compressed") {
   std::mt19937 random(5);
   for (int round = 0; round < 9; ++round) {
     TempDir home;
@@ -393,7 +400,8 @@ TEST_CASE("random histories: a reader sees every line once, in order, over files
   }
 }
 
-TEST_CASE("random histories: dumps give every line once, in order, over files put aside and compressed") {
+TEST_CASE(
+    "random histories: dumps give every line once, in order, over files put aside and compressed") {
   std::mt19937 random(6);
   for (int round = 0; round < 6; ++round) {
     TempDir home;
@@ -549,7 +557,8 @@ class Following {
   std::thread thread_;
 };
 
-TEST_CASE("following shows what comes, over rotation, deletion and emptying, and ends with its reader") {
+TEST_CASE(
+    "following shows what comes, over rotation, deletion and emptying, and ends with its reader") {
   TempDir home;
   AppendText(home / "out.log", Stamped(0, "before"));
   Following follow(Of(home.path()));

@@ -227,7 +227,8 @@ TEST_CASE("without gzip old files stay as they are, which is said once") {
   CHECK(AppendAll(files, LogStream::kOut, Numbered(50, 20)));
   CHECK(files.TakeNote().empty());
   CHECK(WholeStream(home.path(), LogStream::kOut) == Numbered(0, 70));
-  for (const std::string& name : FileNames(home.path())) CHECK(name.find(".gz") == std::string::npos);
+  for (const std::string& name : FileNames(home.path()))
+    CHECK(name.find(".gz") == std::string::npos);
 }
 
 TEST_CASE("what a failing gzip leaves is thrown away and the file is kept") {
@@ -322,10 +323,14 @@ TEST_CASE("a full disk takes what it has room for, and the rest later without a 
 
 // --- LogWriter ---
 
+// How many writers' threads there are.
 int Threads() {
   int count = 0;
   DIR* tasks = ::opendir("/proc/self/task");
-  while (const dirent* entry = ::readdir(tasks)) count += entry->d_name[0] != '.' ? 1 : 0;
+  while (const dirent* entry = ::readdir(tasks)) {
+    const std::string name = std::string("/proc/self/task/") + entry->d_name + "/comm";
+    count += ReadText(name) == "slc-log\n" ? 1 : 0;
+  }
   ::closedir(tasks);
   return count;
 }
@@ -432,8 +437,8 @@ TEST_CASE("a read-only disk is waited for, and the writer does not spin meanwhil
   LogWriter writer(disk / "logs", LogSettings{}, nullptr);
   CHECK(PushLine(writer, "0"));
   CHECK(WaitUntil([&] { return AllWritten(writer); }));
-  // The file is open for writing, which forbids making its file system read-only; a directory that is
-  // gone has to be made anew, which a read-only one refuses.
+  // The file is open for writing, which forbids making its file system read-only; a directory that
+  // is gone has to be made anew, which a read-only one refuses.
   CHECK(RemoveTreeAt(AT_FDCWD, disk / "logs").ok());
   CHECK(PushLine(writer, "1"));
   CHECK(WaitUntil([&] { return AllWritten(writer); }));
@@ -540,10 +545,13 @@ TEST_CASE("what two workers print is in the right files with their names") {
     return ReadText(home / file).find(part) != std::string::npos;
   };
   CHECK(fixture.RunUntil([&] {
-    return has("out.log", " pid:101 worker:1 hello\n") && has("out.log", " pid:101 worker:1 world\n") &&
-           has("out.log", " pid:102 worker:2 second\n") && has("err.log", " pid:101 worker:1 trouble\n");
+    return has("out.log", " pid:101 worker:1 hello\n") &&
+           has("out.log", " pid:101 worker:1 world\n") &&
+           has("out.log", " pid:102 worker:2 second\n") &&
+           has("err.log", " pid:101 worker:1 trouble\n");
   }));
-  CHECK(has("out.log", " pid:" + std::to_string(::getpid()) + " worker:0 INFO supervisor starting\n"));
+  CHECK(has("out.log",
+            " pid:" + std::to_string(::getpid()) + " worker:0 INFO supervisor starting\n"));
   CHECK(CountLines(ReadText(home / "out.log")) == 4);
   CHECK(CountLines(ReadText(home / "err.log")) == 1);
   CHECK(fixture.pump.dropped() == 0);
@@ -594,7 +602,8 @@ TEST_CASE("a worker that has closed its output is no longer watched, and its las
   const Millis start = BootNow();
   CHECK(fixture.RunUntil([&] { return BootNow() - start > 300; }));
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-  CHECK((after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000 < 100000);
+  CHECK((after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000 <
+        100000);
   fixture.pump.Remove(1);
 }
 
@@ -722,8 +731,8 @@ class FreezableDisk {
     ::mkdir((home_ / "disk").c_str(), 0700);
     WriteText(image, "");
     ready_ = ::truncate(image.c_str(), 8 << 20) == 0 &&
-             std::system(("/sbin/mkfs.ext4 -q " + image + " >/dev/null 2>&1 && mount -o loop " + image +
-                          " " + path() + " >/dev/null 2>&1")
+             std::system(("/sbin/mkfs.ext4 -q " + image + " >/dev/null 2>&1 && mount -o loop " +
+                          image + " " + path() + " >/dev/null 2>&1")
                              .c_str()) == 0;
     if (!ready_) {
       MESSAGE("skipped: a loop mount is not permitted here");

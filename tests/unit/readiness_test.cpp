@@ -53,7 +53,8 @@ TEST_CASE("--ready message waits for the message alone") {
 
 TEST_CASE("--ready alive, and programs that are not Node, are ready after a second of life") {
   for (const bool node : {true, false}) {
-    ReadinessJudge judge(node ? Readiness::kAlive : Readiness::kListening, node, Keys{"a"}, true, 500);
+    ReadinessJudge judge(node ? Readiness::kAlive : Readiness::kListening, node, Keys{"a"}, true,
+                         500);
     CHECK(judge.deadline() == 1500);
     CHECK_FALSE(judge.Ready(1499));
     CHECK(judge.Ready(1500));

@@ -1,8 +1,8 @@
 #include "daemon/core/registry.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
+
+#include <doctest/doctest.h>
 
 #include "tests/unit/histories.h"
 
@@ -132,7 +132,8 @@ class Clients {
       if (!answer->changed && !(after.spec == before->spec)) wrong_ = "a silent change";
       if (answer->new_generation && !answer->changed) wrong_ = "a new generation without a change";
       // What workers are started with only changes with a generation, or is recorded for the next.
-      if (after.run && !before->run && !answer->new_generation) wrong_ = "started the old generation";
+      if (after.run && !before->run && !answer->new_generation)
+        wrong_ = "started the old generation";
     }
     if (!CheckServiceName(after.spec.name)) wrong_ = "took a bad name";
     if (after.run && after.spec.directory.empty()) wrong_ = "runs without an app";
@@ -300,7 +301,8 @@ TEST_CASE("Of --port and PORT the newer one stays") {
   CHECK(Says(registry.ProposeEnvironment(1, {{"PORT", "70000"}}, {}, true), "0 to 65535"));
 }
 
-TEST_CASE("env-set rolls a running service, records for a stopped one, and does nothing for no change") {
+TEST_CASE(
+    "env-set rolls a running service, records for a stopped one, and does nothing for no change") {
   Registry registry = With(App("api"));
   auto rolled = registry.ProposeEnvironment(1, {{"A", "1"}}, {}, true);
   CHECK(rolled->new_generation);

@@ -102,8 +102,8 @@ TEST_CASE("What is no wish is refused with its reason") {
         std::string::npos);
   CHECK(reason(R"({"schema":1,"wish":{"id":-1,"spec":{"name":"x"}}})").find("wish.id") !=
         std::string::npos);
-  CHECK(reason(R"({"schema":1,"wish":{"id":1,"spec":{"name":"x","port":65536}}})").find("spec.port") !=
-        std::string::npos);
+  CHECK(reason(R"({"schema":1,"wish":{"id":1,"spec":{"name":"x","port":65536}}})")
+            .find("spec.port") != std::string::npos);
   CHECK(reason(R"({"schema":1,"wish":{"id":1,"spec":{"name":"x"},"size":"1025"}})").find("size") !=
         std::string::npos);
 }
@@ -191,7 +191,9 @@ TEST_CASE("Store: a file without a readable version before is quarantined, the o
   }
 }
 
-TEST_CASE("Store: slcd killed between setting a damaged file aside and saving the one before loses nothing") {
+TEST_CASE(
+    "Store: slcd killed between setting a damaged file aside and saving the one before loses "
+    "nothing") {
   TempFolder folder;
   Store store(folder.fd());
   folder.Write("5.json.bad", "{");

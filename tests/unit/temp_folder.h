@@ -1,7 +1,6 @@
 // A folder for one test case, gone when it ends.
 #pragma once
 
-#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+
+#include <doctest/doctest.h>
 
 #include "common/base/files.h"
 #include "common/base/unique_fd.h"

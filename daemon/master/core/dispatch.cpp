@@ -8,8 +8,8 @@ void Dispatch::AddHolder(ListenerId listener, WorkerId worker) {
   Listener& entry = listeners_[listener];
   std::vector<WorkerId>& holders = entry.holders;
   if (std::find(holders.begin(), holders.end(), worker) != holders.end()) return;
-  // A newcomer comes last: just before the one whose turn it is. One that closes and opens its server
-  // again and again gets no more than its share.
+  // A newcomer comes last: just before the one whose turn it is. One that closes and opens its
+  // server again and again gets no more than its share.
   holders.insert(holders.begin() + static_cast<std::ptrdiff_t>(entry.next), worker);
   ++entry.next;
 }
@@ -71,8 +71,8 @@ bool Dispatch::Answered(WorkerId worker, std::uint64_t seq) {
   if (found == pushes_.end()) return false;
   std::deque<Push>& queue = found->second;
   // Answers come in the order of the pushes, so this is nearly always the first.
-  const auto push = std::find_if(queue.begin(), queue.end(),
-                                 [&](const Push& entry) { return entry.seq == seq; });
+  const auto push =
+      std::find_if(queue.begin(), queue.end(), [&](const Push& entry) { return entry.seq == seq; });
   if (push == queue.end()) return false;
   queue.erase(push);
   return true;

@@ -1,15 +1,15 @@
 // Dispatch: chooses the worker for each new connection (mode rr). Pure.
 //
-// A worker holds a listener while its server is open. Connections go round the holders of a listener; a
-// worker may have kCredits of them un-acknowledged. What it was given cannot be given to another while it
-// lives, so one whose oldest has waited for kBusy may have only kBusyCredits, and one that has not moved
-// for kStuck gets nothing. When nobody can take one, nothing is accepted: connections wait in the kernel's
-// queue, where no death of ours loses them.
+// A worker holds a listener while its server is open. Connections go round the holders of a
+// listener; a worker may have kCredits of them un-acknowledged. What it was given cannot be given
+// to another while it lives, so one whose oldest has waited for kBusy may have only kBusyCredits,
+// and one that has not moved for kStuck gets nothing. When nobody can take one, nothing is
+// accepted: connections wait in the kernel's queue, where no death of ours loses them.
 //
-// K = 64: with Node's own K = 1 the free worker is always the lucky one (23-40 % uneven at 2 workers),
-// and 16 still skewed a burst of 64 connections. For the same reason a busy worker is not passed over at
-// once: 50 ms are soon gone in a worker that has just booted, and with nothing for it from then on a burst
-// of 64 was shared out 46, 6, 6, 6.
+// K = 64: with Node's own K = 1 the free worker is always the lucky one (23-40 % uneven at 2
+// workers), and 16 still skewed a burst of 64 connections. For the same reason a busy worker is not
+// passed over at once: 50 ms are soon gone in a worker that has just booted, and with nothing for
+// it from then on a burst of 64 was shared out 46, 6, 6, 6.
 #pragma once
 
 #include <cstdint>
@@ -35,13 +35,14 @@ class Dispatch {
 
   void AddHolder(ListenerId listener, WorkerId worker);
   void RemoveHolder(ListenerId listener, WorkerId worker);
-  // No more connections for this worker; what it has un-acknowledged stays until it answers or ends.
+  // No more connections for this worker; what it has un-acknowledged stays until it answers or
+  // ends.
   void Retire(WorkerId worker);
   // The worker is gone: returns what it had not accepted, oldest first, to be given to others.
   std::vector<std::uint64_t> Forget(WorkerId worker);
 
-  // Whose turn it is; nothing if nobody can take a connection now. kLook leaves the turn where it is,
-  // kTake passes it on.
+  // Whose turn it is; nothing if nobody can take a connection now. kLook leaves the turn where it
+  // is, kTake passes it on.
   enum Turn { kLook, kTake };
   std::optional<WorkerId> Pick(ListenerId listener, Millis now, Turn turn);
   // A connection went out to `worker` under this message number (strictly growing).

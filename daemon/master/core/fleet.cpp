@@ -6,15 +6,17 @@
 namespace slc {
 namespace {
 
-// After its channel has ended a draining worker has no connections left; most end by themselves, but a
-// timer or a database pool keeps Node's loop alive, so it gets this long before the stop signal.
+// After its channel has ended a draining worker has no connections left; most end by themselves,
+// but a timer or a database pool keeps Node's loop alive, so it gets this long before the stop
+// signal.
 constexpr Millis kAfterDisconnect = 200;
-// A worker whose channel ends unasked is given this long to end itself before it is taken for broken.
+// A worker whose channel ends unasked is given this long to end itself before it is taken for
+// broken.
 constexpr Millis kExitFollows = 1000;
 // A worker that was ready this long has its slot's failures forgiven.
 constexpr Millis kForgiveAfter = 60000;
-// SIGKILL cannot be refused, but a process in an uninterruptible wait dies late; ask again meanwhile,
-// for what it has forked.
+// SIGKILL cannot be refused, but a process in an uninterruptible wait dies late; ask again
+// meanwhile, for what it has forked.
 constexpr Millis kKillAgain = 1000;
 
 bool Serves(const FleetWorker& worker) { return worker.state == WorkerState::kReady; }
@@ -87,7 +89,8 @@ void Fleet::Record(const WorkerDisconnected& event, Millis now) {
   if (worker.state == WorkerState::kDraining) {
     worker.deadline = std::min(worker.deadline, now + kAfterDisconnect);
   } else if (IsStaying(worker)) {
-    // Most likely it is ending, and its exit tells why. If it lives on it can get no more connections.
+    // Most likely it is ending, and its exit tells why. If it lives on it can get no more
+    // connections.
     worker.deadline = now + kExitFollows;
   }
 }
@@ -111,9 +114,9 @@ void Fleet::EndedUnasked(const FleetWorker& worker, bool clean, const std::strin
   const WorkerPolicy& policy = PolicyOf(worker.generation);
   const Millis lived = worker.ready_at > 0 ? now - worker.ready_at : 0;
   const bool proved = worker.ready_at > 0 && lived >= policy.min_uptime;
-  // A successor in a roll was to take over from one that serves: whatever --restart says, it has not.
-  const bool successor =
-      worker.generation != slot.generation && IsTaken(worker.slot, worker.id);
+  // A successor in a roll was to take over from one that serves: whatever --restart says, it has
+  // not.
+  const bool successor = worker.generation != slot.generation && IsTaken(worker.slot, worker.id);
   const bool by_policy = !successor && (policy.restart == RestartPolicy::kNever ||
                                         (policy.restart == RestartPolicy::kOnFailure && clean));
   if (!proved && !(by_policy && clean)) NoteFailure(worker, reason);
@@ -122,8 +125,8 @@ void Fleet::EndedUnasked(const FleetWorker& worker, bool clean, const std::strin
     if (clean) slot.generation = worker.generation;
     return;
   }
-  // Not of the slot's own generation: one that was tried in a roll. The slot has, or gets back, the old
-  // one.
+  // Not of the slot's own generation: one that was tried in a roll. The slot has, or gets back, the
+  // old one.
   if (worker.generation != slot.generation) return;
   if (lived >= kForgiveAfter) slot.failures = 0;
   if (proved) {
@@ -137,8 +140,8 @@ void Fleet::CountFailure(FleetSlot& slot, Millis now) {
   ++slot.failures;
   slot.retry_at = now + RestartDelay(slot.failures, NextRandom());
   if (AnyServing()) return;
-  // Nothing of the service is up: the slots wait together, so that a service of many workers does not
-  // boot more often than a service of one.
+  // Nothing of the service is up: the slots wait together, so that a service of many workers does
+  // not boot more often than a service of one.
   for (auto& [number, other] : state_.slots) {
     if (other.failures == 0) continue;
     other.failures = std::max(other.failures, slot.failures);
@@ -148,13 +151,15 @@ void Fleet::CountFailure(FleetSlot& slot, Millis now) {
 
 void Fleet::NoteFailure(const FleetWorker& worker, const std::string& reason) {
   const FleetWish& wish = state_.wish;
-  // An order that was carried out has not failed; what crashes later is the restart policy's business.
+  // An order that was carried out has not failed; what crashes later is the restart policy's
+  // business.
   if (state_.reached >= wish.order) return;
   if (state_.failure && state_.failure->order == wish.order) return;
   // In a roll only the new generation is on trial.
   if (RollActive() && worker.generation != wish.generation) return;
   state_.failure = FleetFailure{wish.order, worker.generation, worker.id, worker.slot, reason};
-  // A generation that is everywhere already cannot be given up (a new slot of a larger size may fail).
+  // A generation that is everywhere already cannot be given up (a new slot of a larger size may
+  // fail).
   if (wish.mode == RollMode::kRolling && worker.generation == wish.generation &&
       state_.good != wish.generation) {
     state_.failed = wish.generation;
@@ -205,8 +210,8 @@ void Fleet::SettleRestart(Millis now) {
 }
 
 void Fleet::SettleRoll(Millis now) {
-  // A predecessor is drained only beside a successor that serves; also if the roll was given up in the
-  // moment in which that got ready.
+  // A predecessor is drained only beside a successor that serves; also if the roll was given up in
+  // the moment in which that got ready.
   for (auto& [id, worker] : state_.workers) {
     if (worker.slot > state_.wish.size || !Serves(worker)) continue;
     const auto& workers = state_.workers;
@@ -270,10 +275,10 @@ void Fleet::SettleSlots(Millis now) {
   }
   std::set<SlotNumber> occupied;
   for (const auto& [id, worker] : state_.workers) {
-    // In a hard restart a slot is free when its old worker is gone, so that the two do not fight over
-    // what only one can have.
-    const bool blocks = IsStaying(worker) || (wish.mode == RollMode::kRestart &&
-                                              worker.generation != wish.generation);
+    // In a hard restart a slot is free when its old worker is gone, so that the two do not fight
+    // over what only one can have.
+    const bool blocks = IsStaying(worker) ||
+                        (wish.mode == RollMode::kRestart && worker.generation != wish.generation);
     if (blocks) occupied.insert(worker.slot);
   }
   bool crashing = true;
@@ -412,7 +417,8 @@ WorkerId Fleet::PredecessorOf(WorkerId id) const {
   for (const auto& [other, worker] : state_.workers) {
     if (other == id || !Serves(worker) || worker.generation > self->second.generation) continue;
     const bool same_slot = worker.slot == self->second.slot;
-    if (worker.generation > best_generation || (worker.generation == best_generation && same_slot)) {
+    if (worker.generation > best_generation ||
+        (worker.generation == best_generation && same_slot)) {
       best = other;
       best_generation = worker.generation;
     }

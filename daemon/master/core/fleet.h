@@ -1,16 +1,18 @@
 // Fleet: decides which workers an instance has. Pure: facts in, deeds out, no clock, no process.
 //
-// An event only records a fact; then one function makes the world match the wish (Settle). The shell
-// around it (daemon/master/instance) carries out the actions in the order given and feeds back what
-// happens. Everything the fleet knows is in FleetState, so that a successor of a killed master goes on
-// from a snapshot.
+// An event only records a fact; then one function makes the world match the wish (Settle). The
+// shell around it (daemon/master/instance) carries out the actions in the order given and feeds
+// back what happens. Everything the fleet knows is in FleetState, so that a successor of a killed
+// master goes on from a snapshot.
 //
 // Promises, checked over random histories in tests/unit/fleet_test.cpp:
 //   - an old worker is drained in a roll only once its successor is ready;
 //   - outside a roll a slot never has two workers that are meant to serve;
-//   - an empty slot within the size is refilled, waits for its retry time, waits for the probe, or is
+//   - an empty slot within the size is refilled, waits for its retry time, waits for the probe, or
+//   is
 //     finished by --restart;
-//   - nothing is spawned while the wish says stop; every worker then ends, by SIGKILL at the latest;
+//   - nothing is spawned while the wish says stop; every worker then ends, by SIGKILL at the
+//   latest;
 //   - Kill follows Drain and Terminate within the policy's times.
 #pragma once
 
@@ -40,15 +42,15 @@ struct WorkerDisconnected {  // its channel has ended; it may still run
 };
 struct WorkerExited {
   WorkerId worker = 0;
-  bool clean = false;        // exit code 0
-  std::string reason;        // for people: "exit code 1", "killed by SIGSEGV ...", "could not start: ..."
+  bool clean = false;  // exit code 0
+  std::string reason;  // for people: "exit code 1", "killed by SIGSEGV ...", "could not start: ..."
 };
-struct WorkerLost {          // ended with, or because of, a master that was killed: nobody's failure
+struct WorkerLost {  // ended with, or because of, a master that was killed: nobody's failure
   WorkerId worker = 0;
 };
 struct TimePassed {};
-using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerDisconnected, WorkerExited, WorkerLost,
-                                TimePassed>;
+using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerDisconnected, WorkerExited,
+                                WorkerLost, TimePassed>;
 
 // Deeds.
 struct SpawnWorker {
@@ -92,8 +94,8 @@ class Fleet {
 
   // Generations whose config may still be needed.
   std::vector<Generation> LiveGenerations() const;
-  // The worker that `worker` replaces or replaced in its slot: the one that is ready there and of the
-  // newest generation up to its own. 0 if none.
+  // The worker that `worker` replaces or replaced in its slot: the one that is ready there and of
+  // the newest generation up to its own. 0 if none.
   WorkerId PredecessorOf(WorkerId worker) const;
 
  private:

@@ -95,10 +95,12 @@ LineHead::LineHead(LogFormat format, LogStream stream, Millis wall, int pid, Wor
     : format_(format), stream_(stream), wall_(wall) {
   std::string head;
   if (format == LogFormat::kText) {
-    head = FormatIso(wall) + " pid:" + std::to_string(pid) + " worker:" + std::to_string(worker) + " ";
+    head =
+        FormatIso(wall) + " pid:" + std::to_string(pid) + " worker:" + std::to_string(worker) + " ";
   } else if (format == LogFormat::kJson) {
-    head = R"({"time":")" + FormatIso(wall) + R"(","pid":)" + std::to_string(pid) + R"(,"worker":)" +
-           std::to_string(worker) + R"(,"stream":")" + Name(stream) + R"(","text":")";
+    head = R"({"time":")" + FormatIso(wall) + R"(","pid":)" + std::to_string(pid) +
+           R"(,"worker":)" + std::to_string(worker) + R"(,"stream":")" + Name(stream) +
+           R"(","text":")";
   }
   size_ = std::min(head.size(), head_.size());
   std::memcpy(head_.data(), head.data(), size_);

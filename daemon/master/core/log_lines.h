@@ -17,17 +17,18 @@ namespace slc {
 // Longer lines are cut into pieces of this many bytes.
 inline constexpr std::size_t kLongestLine = 16U << 10;
 
-// LineSplitter cuts the output of one pipe into lines and keeps what has no end yet. A line ends with
+// LineSplitter cuts the output of one pipe into lines and keeps what has no end yet. A line ends
+// with
 // "\n" or "\r\n", which is not part of it.
 //
 // Whoever takes the lines may refuse one (there is no room now); nothing is lost then: what Feed()
 // reports as used is kept here, the rest is to be fed again.
 class LineSplitter {
  public:
-  // Calls `take(line)` for each whole line, in order, until it returns false. Returns how many of the
-  // bytes were used. A refused line that had begun in an earlier call is kept and offered again first;
-  // Feed("") is a way to ask for that. The view given to `take` is good only during the call if the line
-  // began in an earlier one, else as long as `bytes`.
+  // Calls `take(line)` for each whole line, in order, until it returns false. Returns how many of
+  // the bytes were used. A refused line that had begun in an earlier call is kept and offered again
+  // first; Feed("") is a way to ask for that. The view given to `take` is good only during the call
+  // if the line began in an earlier one, else as long as `bytes`.
   template <typename Take>
   std::size_t Feed(std::string_view bytes, Take&& take);
 
@@ -38,8 +39,8 @@ class LineSplitter {
   bool empty() const { return partial_.empty(); }
 
  private:
-  // True if `text`, of which nothing ends a line, is so long that a piece must be cut off. A "\r" just
-  // behind the longest line may turn out to be part of its end.
+  // True if `text`, of which nothing ends a line, is so long that a piece must be cut off. A "\r"
+  // just behind the longest line may turn out to be part of its end.
   static bool TooLong(std::string_view text) {
     if (text.size() == kLongestLine + 1) return text.back() != '\r';
     return text.size() > kLongestLine;
@@ -59,8 +60,8 @@ class LineSplitter {
   std::string partial_;
 };
 
-// LineHead is what stands before (and behind) the lines of one worker and stream that were read at one
-// moment. Made once per read, since making it costs more than writing a line.
+// LineHead is what stands before (and behind) the lines of one worker and stream that were read at
+// one moment. Made once per read, since making it costs more than writing a line.
 //
 //   text  2026-11-22T17:16:38.688Z pid:27466 worker:1 TEXT
 //   json  {"time":"2026-11-22T17:16:38.688Z","pid":27466,"worker":1,"stream":"out","text":"TEXT"}
@@ -101,8 +102,7 @@ std::size_t LineSplitter::Feed(std::string_view bytes, Take&& take) {
     if (!OfferPartial(take, &undecided)) return used;
     if (!undecided) continue;
     if (used == bytes.size()) return used;
-    const std::string_view rest =
-        bytes.substr(used, kLongestLine + 2 - partial_.size());
+    const std::string_view rest = bytes.substr(used, kLongestLine + 2 - partial_.size());
     const std::size_t end = rest.find('\n');
     const std::size_t count = end == std::string_view::npos ? rest.size() : end + 1;
     partial_.append(rest.substr(0, count));

@@ -126,7 +126,8 @@ std::int64_t Patience::Left(std::uint64_t written) {
   constexpr std::uint64_t kBytesPerMicro = kSlowest / 1'000'000;
   const std::uint64_t earned = (written - written_) / kBytesPerMicro;
   written_ += earned * kBytesPerMicro;
-  left_ = std::min(kMost, left_ + static_cast<std::int64_t>(std::min<std::uint64_t>(earned, kMost)));
+  left_ =
+      std::min(kMost, left_ + static_cast<std::int64_t>(std::min<std::uint64_t>(earned, kMost)));
   // Less than the resolution of the loop's timers is no use.
   return left_ < 2000 ? 0 : left_;
 }

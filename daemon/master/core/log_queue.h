@@ -1,12 +1,14 @@
-// LogQueue: the bounded buffer between the loop, which reads pipes, and the thread that writes log files.
+// LogQueue: the bounded buffer between the loop, which reads pipes, and the thread that writes log
+// files.
 //
 // It holds formatted lines in blocks; a block belongs to one stream and holds whole lines. When the
-// writer falls a full buffer behind, whole lines are dropped and counted, and once there is room again
-// a line says how many: "[slc: 123 lines dropped]", worker 0, in the stream they are missing from, at
-// the place where they are missing.
+// writer falls a full buffer behind, whole lines are dropped and counted, and once there is room
+// again a line says how many: "[slc: 123 lines dropped]", worker 0, in the stream they are missing
+// from, at the place where they are missing.
 //
 // Promises: produced == written + dropped + what is inside, always; a stream that floods leaves one
-// block to the other one; memory is at most kLogBlocks * kLogBlockBytes and exists only while in use.
+// block to the other one; memory is at most kLogBlocks * kLogBlockBytes and exists only while in
+// use.
 //
 // Pure: no lock, no clock, no file. The caller locks.
 #pragma once
@@ -28,7 +30,8 @@ namespace slc {
 inline constexpr std::size_t kLogBlockBytes = 128U << 10;
 inline constexpr std::size_t kLogBlocks = 8;
 
-// Where blocks get their memory: the master maps pages, so that what is freed is gone from the process.
+// Where blocks get their memory: the master maps pages, so that what is freed is gone from the
+// process.
 struct LogMemory {
   char* (*allocate)(std::size_t size);  // nullptr: there is none
   void (*release)(char* bytes, std::size_t size);
@@ -66,7 +69,8 @@ class LogQueue {
   // `own_pid`: whose pid stands in lines that report a gap.
   explicit LogQueue(int own_pid, LogMemory memory = HeapLogMemory());
 
-  // Adds a line. False: there is no room, and nothing has happened; the caller waits or calls Drop().
+  // Adds a line. False: there is no room, and nothing has happened; the caller waits or calls
+  // Drop().
   bool Push(const LineHead& head, std::string_view text);
   // Gives the line up that Push() refused.
   void Drop(const LineHead& head);
@@ -106,9 +110,10 @@ class LogQueue {
 
   const int own_pid_;
   const LogMemory memory_;
-  std::deque<std::unique_ptr<LogBlock>> waiting_;  // oldest first; the youngest of a stream may grow
-  std::array<LogBlock*, 2> tail_{};                // within waiting_
-  std::array<std::size_t, 2> in_use_{};            // blocks per stream, with those taken
+  std::deque<std::unique_ptr<LogBlock>>
+      waiting_;                          // oldest first; the youngest of a stream may grow
+  std::array<LogBlock*, 2> tail_{};      // within waiting_
+  std::array<std::size_t, 2> in_use_{};  // blocks per stream, with those taken
   std::vector<std::unique_ptr<LogBlock>> free_;
   std::array<Gap, 2> gaps_;
   std::uint64_t produced_ = 0;
@@ -117,12 +122,12 @@ class LogQueue {
   std::uint64_t written_bytes_ = 0;
 };
 
-// Patience: for how long pipes may be left unread because the buffer is full. A disk that writes, but
-// for a moment slower than a flood (or a thread that has to wait for a processor), costs no line then; a
-// disk that hangs costs workers nothing.
+// Patience: for how long pipes may be left unread because the buffer is full. A disk that writes,
+// but for a moment slower than a flood (or a thread that has to wait for a processor), costs no
+// line then; a disk that hangs costs workers nothing.
 //
-// Patience is earned by what the writer writes: a worker is slowed down to kSlowest bytes per second at
-// the lowest, and never for longer than kMost at once. Spans are microseconds.
+// Patience is earned by what the writer writes: a worker is slowed down to kSlowest bytes per
+// second at the lowest, and never for longer than kMost at once. Spans are microseconds.
 class Patience {
  public:
   static constexpr std::int64_t kMost = 200'000;

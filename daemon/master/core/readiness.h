@@ -1,8 +1,9 @@
 // ReadinessJudge: when may a starting worker be called ready? Pure; one per worker.
 //
-//   kListening, Node   it has said `listening` once and holds every listener its predecessor holds. The
-//                      first worker of a generation may differ from the old one (another PORT, a port
-//                      that is gone): it is also ready kSettle after its first `listening`.
+//   kListening, Node   it has said `listening` once and holds every listener its predecessor holds.
+//   The
+//                      first worker of a generation may differ from the old one (another PORT, a
+//                      port that is gone): it is also ready kSettle after its first `listening`.
 //   kMessage           process.send('ready'), as PM2's apps do
 //   kAlive, others     alive for kAlive
 #pragma once
@@ -21,8 +22,8 @@ class ReadinessJudge {
   static constexpr Millis kSettle = 1000;
   static constexpr Millis kAliveFor = 1000;
 
-  // `expected`: listener keys of the predecessor; `same_generation`: the predecessor is of the worker's
-  // own generation, so a missing listener means "not yet".
+  // `expected`: listener keys of the predecessor; `same_generation`: the predecessor is of the
+  // worker's own generation, so a missing listener means "not yet".
   ReadinessJudge(Readiness mode, bool node, std::set<std::string> expected, bool same_generation,
                  Millis spawned_at)
       : mode_(mode),

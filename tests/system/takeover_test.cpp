@@ -1,0 +1,503 @@
+// Takeover: SIGKILL to slcd, to a master, to both, at any moment, costs no worker and no kept
+// connection, and what was under way is brought to its end by whoever comes next.
+//
+// The moments are random; the seed is printed, SLC_SEED repeats one.
+#include <poll.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <set>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "tests/system/harness.h"
+
+using namespace slc;
+using namespace slc::test;
+
+namespace {
+
+class Dice {
+ public:
+  Dice() : seed_(Seed()), engine_(seed_) { MESSAGE("SLC_SEED=", seed_); }
+  Millis Between(Millis low, Millis high) {
+    return std::uniform_int_distribution<Millis>(low, high)(engine_);
+  }
+  bool Coin() { return Between(0, 1) == 1; }
+
+ private:
+  static std::uint32_t Seed() {
+    const char* set = std::getenv("SLC_SEED");
+    return set != nullptr ? static_cast<std::uint32_t>(std::strtoul(set, nullptr, 10))
+                          : std::random_device{}();
+  }
+  std::uint32_t seed_;
+  std::mt19937 engine_;
+};
+
+// Lets `span` pass: the random moment of a blow, not a wait for anything.
+void LetPass(Millis span) { ::poll(nullptr, 0, static_cast<int>(span)); }
+
+std::optional<ProcessIdentity> MasterOf(World& world) {
+  for (const ProcessIdentity& each : world.Supervisors()) {
+    const std::string name = ReadText("/proc/" + std::to_string(each.pid) + "/comm");
+    if (StartsWith(name, "slc-master") && IsAlive(each)) return each;
+  }
+  return std::nullopt;
+}
+
+// SIGKILL to the only master there is, as soon as there is one; waits for its end.
+void KillMaster(World& world) {
+  std::optional<ProcessIdentity> master;
+  WaitUntil([&] { return (master = MasterOf(world)).has_value(); }, 10'000, "a master to kill");
+  Kill(*master);
+  WaitUntil([&] { return !IsAlive(*master); }, 10'000, "the master's end");
+}
+
+// Kills whoever of the two is there now, in any order, without a pause.
+void KillBoth(World& world, Dice& dice) {
+  auto daemon = world.Daemon();
+  auto master = MasterOf(world);
+  std::vector<ProcessIdentity> victims;
+  if (daemon) victims.push_back(*daemon);
+  if (master) victims.push_back(*master);
+  if (dice.Coin()) std::reverse(victims.begin(), victims.end());
+  for (const ProcessIdentity& victim : victims) SignalProcess(OpenProcess(victim), SIGKILL);
+  for (const ProcessIdentity& victim : victims) {
+    WaitUntil([&] { return !IsAlive(victim); }, 10'000, "the end of both");
+  }
+}
+
+// The service has settled: `size` workers, one per slot, all of `generation`, and within 5 s no
+// other process carries its cookie.
+void CheckWhole(World& world, const std::string& service, std::size_t size, Generation generation) {
+  const ServiceView view = world.WaitForState(service, "running", 40'000);
+  std::set<SlotNumber> slots;
+  std::set<int> pids;
+  for (const ProcessView& process : view.processes) {
+    if (process.worker == 0) continue;
+    CHECK(process.state == "ready");
+    CHECK(process.generation == generation);
+    slots.insert(process.slot);
+    pids.insert(process.pid);
+  }
+  CHECK(pids.size() == size);
+  CHECK(slots.size() == size);
+  CHECK(*slots.rbegin() == size);
+  std::set<int> marked;
+  WaitUntil(
+      [&] {
+        marked.clear();
+        for (const ProcessIdentity& each : world.Workers()) marked.insert(each.pid);
+        return marked == pids;
+      },
+      5'000, "no process beside the workers");
+}
+
+Words KeepAliveLanes(const App& app) {
+  return {"name=busy,connections=4,url=" + app.url("/slow?ms=20"),
+          "name=think,connections=16,think=0-200,url=" + app.url(),
+          "name=close,mode=close,connections=3,rate=40,url=" + app.url()};
+}
+
+// 0 failed of the kept connections. Of those per request none may be refused; `lost` may meet a
+// master between its accept and its sendmsg.
+void CheckLoad(const LoadReport& report, std::int64_t lost, const std::string& what) {
+  INFO(report.text);
+  std::string text;
+  for (const char* name : {"busy", "think"}) {
+    CHECK(report.lane(name).failed == 0);
+    CHECK(report.lane(name).failures.at("fin_crossed") == 0);
+    CHECK(report.lane(name).ok > 0);
+    text += std::string(name) + " " + std::to_string(report.lane(name).ok) + " ok, " +
+            std::to_string(report.lane(name).failed) + " failed; ";
+  }
+  const LaneReport& close = report.lane("close");
+  CHECK(close.ok > 0);
+  CHECK(close.failures.at("refused") == 0);
+  CHECK(close.failed <= lost);
+  MESSAGE(what, ": ", text, "connection per request ", close.ok, " ok, ", close.failed, " failed");
+}
+
+// Descriptors of slcd and of the master.
+struct Files {
+  std::vector<std::string> daemon;
+  std::vector<std::string> master;
+  bool operator==(const Files&) const = default;
+};
+Files FilesOf(World& world) {
+  const auto daemon = world.Daemon();
+  const auto master = MasterOf(world);
+  return {daemon ? OpenFiles(daemon->pid) : Words{}, master ? OpenFiles(master->pid) : Words{}};
+}
+
+// Ended children that nobody has reaped, below the supervisors of this home.
+std::vector<pid_t> Zombies(World& world) {
+  std::set<pid_t> parents;
+  for (const ProcessIdentity& each : world.Supervisors()) parents.insert(each.pid);
+  std::vector<pid_t> found;
+  for (const pid_t parent : parents) {
+    const std::string children = ReadText("/proc/" + std::to_string(parent) + "/task/" +
+                                          std::to_string(parent) + "/children");
+    for (const std::string& word : Split(children, ' ')) {
+      const auto pid = ParseInteger(word, 1, 1 << 30);
+      if (!pid) continue;
+      const auto usage = ReadUsage(static_cast<pid_t>(*pid));
+      if (usage && usage->state == 'Z') found.push_back(static_cast<pid_t>(*pid));
+    }
+  }
+  return found;
+}
+
+std::string LastExit(World& world, const std::string& service, SlotNumber slot) {
+  for (const ProcessView& process : world.View(service).processes) {
+    if (process.worker != 0 && process.slot == slot) return process.reason;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_SUITE("takeover") {
+  TEST_CASE("slcd killed 20 times under load costs nothing") {
+    constexpr int kKills = 20;
+    Dice dice;
+    World world;
+    const App app = world.StartApp("express4", {"--size", "3", "--drain-linger", "400ms"});
+    const auto pids = world.ReadyPids(app.name);
+    const int master = world.MasterPid(app.name);
+    LoadClient load(world, KeepAliveLanes(app));
+    for (int i = 0; i < kKills; ++i) {
+      LetPass(dice.Between(50, 400));
+      world.KillDaemon();
+      world.Must({"ctl", "ls"});
+    }
+    CHECK(world.ReadyPids(app.name) == pids);
+    CHECK(world.MasterPid(app.name) == master);
+    world.Must({"ctl", "soft-restart", app.name});
+    CheckLoad(load.Stop(), 0, "slcd killed 20 times");
+    CheckWhole(world, app.name, 3, 2);
+  }
+
+  TEST_CASE("the master killed 20 times under load costs no worker and no kept connection") {
+    constexpr int kKills = 20;
+    Dice dice;
+    World world;
+    const App app = world.StartApp("express4", {"--size", "3", "--drain-linger", "400ms"});
+    const auto pids = world.ReadyPids(app.name);
+    LoadClient load(world, KeepAliveLanes(app));
+    for (int i = 0; i < kKills; ++i) {
+      LetPass(dice.Between(50, 400));
+      KillMaster(world);
+    }
+    world.WaitForState(app.name, "running");
+    CHECK(world.ReadyPids(app.name) == pids);
+    world.Must({"ctl", "soft-restart", app.name});
+    CheckLoad(load.Stop(), 1, "the master killed 20 times");
+    CheckWhole(world, app.name, 3, 2);
+  }
+
+  TEST_CASE("both killed at once: exactly as many workers as before, and soon") {
+    constexpr int kKills = 8;
+    Dice dice;
+    World world;
+    const App app = world.StartApp("express4", {"--size", "3"});
+    for (int i = 0; i < kKills; ++i) {
+      LetPass(dice.Between(0, 200));
+      KillBoth(world, dice);
+      // Nobody is left who would start anything; the next command does.
+      world.Must({"ctl", "ls"});
+      const Millis start = BootNow();
+      CheckWhole(world, app.name, 3, world.View(app.name).generation);
+      CHECK(Get(app.url()).status == 200);
+      // Three boots of Express beside each other on two busy cores.
+      CHECK(BootNow() - start < 15'000);
+    }
+  }
+
+  TEST_CASE("a master killed during a roll: the roll is brought to its end") {
+    constexpr int kRolls = 8;
+    Dice dice;
+    World world;
+    const App app = world.StartApp("express4", {"--size", "3", "--drain-linger", "200ms"});
+    LoadClient load(world, {"name=busy,connections=4,url=" + app.url("/slow?ms=20"),
+                            "name=think,connections=8,think=0-100,url=" + app.url(),
+                            "name=close,mode=close,connections=3,rate=40,url=" + app.url()});
+    for (int i = 0; i < kRolls; ++i) {
+      Running roll = world.Begin({"ctl", "soft-restart", app.name});
+      const Millis moment = dice.Between(0, 2500);
+      INFO("killed ", moment, " ms after the order");
+      LetPass(moment);
+      KillMaster(world);
+      const Ran& ran = roll.Wait(90'000);
+      CHECK_MESSAGE(ran.code == 0, ran.err);
+      CheckWhole(world, app.name, 3, static_cast<Generation>(i + 2));
+    }
+    CheckLoad(load.Stop(), 1, "the master killed in each of 8 rolls");
+  }
+
+  TEST_CASE("a master killed while a worker drains: the drain goes on, once") {
+    Dice dice;
+    World world;
+    const App app = world.StartApp("express4", {"--size", "2", "--drain-linger", "200ms"});
+    for (int i = 0; i < 4; ++i) {
+      LoadClient load(world, {"name=busy,connections=6,url=" + app.url("/slow?ms=1500"),
+                              "name=think,connections=4,think=0-50,url=" + app.url(),
+                              "name=close,mode=close,connections=1,rate=20,url=" + app.url()});
+      WaitUntil([&] { return load.connections() >= 10; }, 10'000, "all connections");
+      Running roll = world.Begin({"ctl", "soft-restart", app.name});
+      std::set<int> draining;
+      WaitUntil(
+          [&] {
+            for (const ProcessView& each : world.View(app.name).processes) {
+              if (each.state == "draining") draining.insert(each.pid);
+            }
+            return !draining.empty();
+          },
+          30'000, "a worker that drains");
+      LetPass(dice.Between(0, 300));
+      KillMaster(world);
+      const Ran& ran = roll.Wait();
+      CHECK_MESSAGE(ran.code == 0, ran.err);
+      CheckLoad(load.Stop(), 1, "the master killed while a worker drained");
+      CheckWhole(world, app.name, 2, static_cast<Generation>(i + 2));
+    }
+    // Nobody was cut short: every worker left by itself.
+    const std::string log = ReadText(world.log_folder(app.name) + "/out.log");
+    int left = 0;
+    for (const std::string& line : LinesOf(log)) {
+      if (!Contains(line, "expected end:")) continue;
+      ++left;
+      CHECK_MESSAGE(Contains(line, "expected end: exit code 0"), line);
+    }
+    CHECK(left == 8);
+  }
+
+  TEST_CASE("a master killed during a start: the start is brought to its end") {
+    Dice dice;
+    World world;
+    const App app = world.StartApp("express4", {"--size", "3"});
+    for (int i = 0; i < 6; ++i) {
+      world.Must({"ctl", "stop", app.name});
+      CHECK(world.Workers().empty());
+      Running start = world.Begin({"ctl", "start", app.name});
+      LetPass(dice.Between(0, 600));
+      KillMaster(world);
+      const Ran& ran = start.Wait();
+      CHECK_MESSAGE(ran.code == 0, ran.err);
+      CheckWhole(world, app.name, 3, static_cast<Generation>(i + 2));
+    }
+  }
+
+  TEST_CASE("a master killed while its service stops: it is stopped all the same") {
+    Dice dice;
+    World world;
+    const App app =
+        world.StartApp("plain/ignore-sigterm.js", {"--size", "2", "--stop-timeout", "1s"});
+    for (int i = 0; i < 3; ++i) {
+      Running stop = world.Begin({"ctl", "stop", app.name});
+      WaitUntil([&] { return world.View(app.name).state == "stopping"; }, 5'000, "stopping");
+      LetPass(dice.Between(0, 500));
+      KillMaster(world);
+      const Ran& ran = stop.Wait();
+      CHECK_MESSAGE(ran.code == 0, ran.err);
+      CHECK(world.Workers().empty());
+      CHECK(world.View(app.name).state == "stopped");
+      world.Must({"ctl", "start", app.name});
+    }
+  }
+
+  TEST_CASE("slcd killed while slc waits: slc gets its answer") {
+    Dice dice;
+    World world;
+    // A first service, so that there is a slcd to kill.
+    const App first = world.StartApp("express4", {"--size", "2", "--name", "first"});
+    for (int i = 0; i < 6; ++i) {
+      const std::string name = "app" + std::to_string(i);
+      const int port = FreePort();
+      Running start = world.Begin({"start", SourcePath("tests/apps/express4"), "--name", name,
+                                   "--size", "2", "--port", std::to_string(port)});
+      const Millis moment = dice.Between(0, 500);
+      INFO("slc start, slcd killed after ", moment, " ms");
+      LetPass(moment);
+      world.KillDaemon();
+      const Ran& ran = start.Wait();
+      CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+      CHECK_MESSAGE(Contains(ran.out, name + " runs: 2 workers"), ran.out);
+      CHECK(Get("http://127.0.0.1:" + std::to_string(port) + "/").status == 200);
+      CHECK(world.ReadyPids(name).size() == 2);
+      CHECK(world.Views().size() == 2);
+      world.Must({"ctl", "remove", name});
+    }
+    for (int i = 0; i < 6; ++i) {
+      Running roll = world.Begin({"ctl", "soft-restart", first.name});
+      const Millis moment = dice.Between(0, 1500);
+      INFO("slc ctl soft-restart, slcd killed after ", moment, " ms");
+      LetPass(moment);
+      world.KillDaemon();
+      const Ran& ran = roll.Wait();
+      CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+      // Once, not twice.
+      CHECK(world.View(first.name).generation == static_cast<Generation>(i + 2));
+    }
+    CHECK(world.ReadyPids(first.name).size() == 2);
+  }
+
+  TEST_CASE("slcd comes back by itself, one only, and its dead are buried") {
+    World world;
+    std::vector<App> apps;
+    for (int i = 0; i < 3; ++i) {
+      apps.push_back(
+          world.StartApp("plain/server.js", {"--size", "1", "--name", "s" + std::to_string(i)}));
+    }
+    std::vector<std::vector<int>> pids;
+    for (const App& app : apps) pids.push_back(world.ReadyPids(app.name));
+    for (int i = 0; i < 2; ++i) {
+      const ProcessIdentity old = *world.Daemon();
+      world.KillDaemon();
+      const Millis start = BootNow();
+      WaitUntil([&] { return world.Views().size() == 3; }, 10'000, "a new slcd");
+      const Millis took = BootNow() - start;
+      MESSAGE("slcd is back after ", took, " ms");
+      // 2 s +-20 %, and its start on two busy cores.
+      CHECK(took >= 1500);
+      CHECK(took < 5000);
+      for (std::size_t each = 0; each < apps.size(); ++each) {
+        world.WaitForState(apps[each].name, "running");
+        CHECK(world.ReadyPids(apps[each].name) == pids[each]);
+      }
+      // The losers of the lock leave, and neither they nor the dead slcd stay as zombies.
+      std::size_t daemons = 0;
+      WaitUntil(
+          [&] {
+            daemons = 0;
+            for (const ProcessIdentity& each : world.Supervisors()) {
+              if (StartsWith(ReadText("/proc/" + std::to_string(each.pid) + "/comm"), "slcd"))
+                ++daemons;
+            }
+            return daemons == 1 && Zombies(world).empty();
+          },
+          5'000, "one slcd and no zombie");
+      CHECK(*world.Daemon() != old);
+    }
+    for (const App& app : apps) world.Must({"ctl", "soft-restart", app.name});
+  }
+
+  TEST_CASE("the exit of a worker that changed its master is told") {
+    World world;
+    const App app = world.StartApp("express4", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    KillMaster(world);
+    world.WaitForState(app.name, "running");
+    REQUIRE(world.ReadyPids(app.name) == pids);
+    const Response response = Get(app.url("/exit?code=7"));
+    const int leaving = std::atoi(response.headers.at("x-pid").c_str());
+    SlotNumber slot = 0;
+    const ServiceView view = world.View(app.name);
+    for (const ProcessView& process : view.processes) {
+      if (process.pid == leaving) slot = process.slot;
+    }
+    REQUIRE(slot > 0);
+    WaitUntil([&] { return !LastExit(world, app.name, slot).empty(); }, 10'000, "its successor");
+    CHECK(LastExit(world, app.name, slot) == "exit code 7");
+    const int other = pids[0] == leaving ? pids[1] : pids[0];
+    Kill(*IdentifyProcess(other), SIGSEGV);
+    WaitUntil([&] { return !LastExit(world, app.name, slot == 1 ? 2 : 1).empty(); }, 10'000,
+              "its successor");
+    CHECK(Contains(LastExit(world, app.name, slot == 1 ? 2 : 1), "SIGSEGV"));
+  }
+
+  TEST_CASE("descriptors are as many after ten takeovers as before") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "2"});
+    CHECK(Get(app.url()).status == 200);
+    // A master that took over and a slcd that adopted, both with a roll behind them: what they keep
+    // from now on must not grow.
+    const auto cycle = [&](bool master) {
+      if (master) {
+        KillMaster(world);
+      } else {
+        world.KillDaemon();
+        world.Must({"ctl", "ls"});
+      }
+      world.WaitForState(app.name, "running");
+      world.Must({"ctl", "soft-restart", app.name});
+    };
+    for (const bool master : {true, false}) {
+      cycle(master);
+      Files before;
+      const auto settled = [&] {
+        before = FilesOf(world);
+        return before == FilesOf(world);
+      };
+      WaitUntil(settled, 5'000, "descriptors that stay the same");
+      for (int i = 0; i < 10; ++i) cycle(master);
+      Files after;
+      const auto same = [&] { return (after = FilesOf(world)) == before; };
+      const Millis start = BootNow();
+      while (!same() && BootNow() - start < 5000) LetPass(50);
+      CHECK_MESSAGE(after.daemon == before.daemon, "slcd: ", Join(before.daemon, " "),
+                    "\n  after: ", Join(after.daemon, " "));
+      CHECK_MESSAGE(after.master == before.master, "master: ", Join(before.master, " "),
+                    "\n  after: ", Join(after.master, " "));
+      MESSAGE((master ? "master" : "slcd"), " killed 10 times: slcd has ", after.daemon.size(),
+              " descriptors, the master ", after.master.size());
+    }
+  }
+
+  TEST_CASE("SIGTERM to slcd: the services go on, and nobody brings it back") {
+    World world;
+    const App app = world.StartApp("express4", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    const ProcessIdentity master = *MasterOf(world);
+    LoadClient load(world, KeepAliveLanes(app));
+    const ProcessIdentity daemon = *world.Daemon();
+    Kill(daemon, SIGTERM);
+    WaitUntil([&] { return !IsAlive(daemon); }, 5'000, "slcd to leave");
+    // A master that missed it would start one after 2.4 s at the latest.
+    const Millis until = BootNow() + 4000;
+    while (BootNow() < until) {
+      REQUIRE(!world.Daemon());
+      LetPass(100);
+    }
+    CHECK(IsAlive(master));
+    // The master does its work alone: a worker that dies is replaced.
+    Kill(*IdentifyProcess(pids[0]));
+    WaitUntil([&] { return world.Workers().size() == 2 && !IsAlive(pids[0]); }, 10'000,
+              "its successor");
+    CHECK(!world.Daemon());
+    world.Must({"ctl", "ls"});
+    world.WaitForState(app.name, "running");
+    CHECK(MasterOf(world) == master);
+    const auto now = world.ReadyPids(app.name);
+    CHECK(now.size() == 2);
+    CHECK(std::count(now.begin(), now.end(), pids[1]) == 1);
+    world.Must({"ctl", "soft-restart", app.name});
+    const LoadReport report = load.Stop();
+    // Requests of the worker that was killed are lost with it.
+    CHECK(report.failed() <= 20);
+    CheckWhole(world, app.name, 2, 2);
+  }
+
+  TEST_CASE("SIGTERM to a master: it drains and stops, and the next command starts it again") {
+    World world;
+    const App app = world.StartApp("express4", {"--size", "2"});
+    LoadClient load(world, {"name=slow,connections=4,requests=4,url=" + app.url("/slow?ms=1000")});
+    WaitUntil([&] { return load.connections() == 4; }, 5'000, "four requests");
+    const ProcessIdentity master = *MasterOf(world);
+    Kill(master, SIGTERM);
+    WaitUntil([&] { return !IsAlive(master); }, 10'000, "the master to leave");
+    const LoadReport report = load.Stop();
+    CHECK(report.failed() == 0);
+    CHECK(report.ok() == 4);
+    CHECK(world.Workers().empty());
+    CHECK(world.View(app.name).wanted);
+    CHECK(!MasterOf(world));
+    world.Must({"ctl", "restart", app.name});
+    CheckWhole(world, app.name, 2, 2);
+  }
+}

@@ -1,0 +1,268 @@
+// The wish is durable: what runs and what does not survives slcd, its home is all it needs.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "tests/system/harness.h"
+
+using namespace slc;
+using namespace slc::test;
+using nlohmann::json;
+
+namespace {
+
+std::string WishFile(World& world, int id) {
+  return world.home() + "/services/" + std::to_string(id) + ".json";
+}
+
+// Two services that run, in a home that is shut down.
+struct Two {
+  App first;
+  App second;
+};
+Two StartTwoAndShutDown(World& world) {
+  Two two;
+  two.first = world.StartApp("plain/server.js", {"--size", "1", "--name", "first"});
+  two.second = world.StartApp("plain/server.js", {"--size", "1", "--name", "second"});
+  world.Must({"ctl", "shutdown"});
+  WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
+  return two;
+}
+
+}  // namespace
+
+TEST_SUITE("wish") {
+  TEST_CASE("shutdown stops everything, and slc ctl ls brings back what ran") {
+    World world;
+    const App runs = world.StartApp("plain/server.js", {"--size", "2", "--name", "runs"});
+    const App stopped = world.StartApp("plain/server.js", {"--size", "1", "--name", "stopped"});
+    world.Must({"ctl", "stop", "stopped"});
+    CHECK(world.Must({"ctl", "shutdown"}).out == "slcd was shut down\n");
+    WaitUntil([&] { return world.Supervisors().empty(); }, 5'000, "slcd and its masters to leave");
+    CHECK(world.Workers().empty());
+    CHECK(Get(runs.url()).status == 0);
+    CHECK(world.Must({"ctl", "ls"}).out ==
+          "Id          Name         Scale\n"
+          " 1          runs         1\n"
+          " 2          stopped      1\n");
+    world.WaitForState("runs", "running");
+    CHECK(world.ReadyPids("runs").size() == 2);
+    CHECK(Get(runs.url()).status == 200);
+    CHECK(world.View("stopped").state == "stopped");
+    CHECK(Get(stopped.url()).status == 0);
+  }
+
+  TEST_CASE("every setting is there after a restart of slcd") {
+    World world;
+    const std::string folder = world.MakeFolder("app", {{"app.js", kMirror}});
+    const App app = world.StartPath(
+        folder, {"--size", "1", "--env", "A=1", "--node", world.NodePath(18), "--node-args",
+                 "--stack-trace-limit=5", "--stop-timeout", "1s", "--", "x", "y"});
+    const auto settings = [&] {
+      json file = json::parse(ReadText(WishFile(world, 1)));
+      file["wish"].erase("order");
+      return file["wish"];
+    };
+    const json before = settings();
+    world.Must({"ctl", "shutdown"});
+    world.Must({"ctl", "ls"});
+    world.WaitForState("app", "running");
+    CHECK(settings() == before);
+    const json mirror = Get(app.url()).json();
+    CHECK(mirror["argv"] == json{"x", "y"});
+    CHECK(mirror["env"]["A"] == "1");
+    CHECK(StartsWith(mirror["version"].get<std::string>(), "v18."));
+  }
+
+  TEST_CASE("a stopped service stays stopped when slcd is killed, a running one runs on") {
+    World world;
+    const App runs = world.StartApp("plain/server.js", {"--size", "1", "--name", "runs"});
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "stopped"});
+    world.Must({"ctl", "stop", "stopped"});
+    const auto pids = world.ReadyPids("runs");
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    CHECK(world.View("stopped").state == "stopped");
+    world.WaitForState("runs", "running");
+    CHECK(world.ReadyPids("runs") == pids);
+    CHECK(world.Workers().size() == 1);
+  }
+
+  TEST_CASE("SIGTERM to slcd: it leaves, services go on, nobody revives it but the next command") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    const auto daemon = world.Daemon();
+    REQUIRE(daemon);
+    Kill(*daemon, SIGTERM);
+    WaitUntil([&] { return !IsAlive(*daemon); }, 5'000, "slcd to leave");
+    CHECK(Get(app.url()).status == 200);
+    CHECK_FALSE(world.Daemon());
+    world.Must({"ctl", "ls"});
+    world.WaitForState(app.name, "running");
+    CHECK(world.ReadyPids(app.name) == pids);
+    world.Must({"ctl", "soft-restart", app.name});
+    CHECK(world.ReadyPids(app.name) != pids);
+  }
+
+  TEST_CASE("a removed service is not there after a restart of slcd") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "kept"});
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "gone"});
+    world.Must({"ctl", "remove", "gone"});
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    CHECK(world.Views().size() == 1);
+  }
+
+  TEST_CASE("a corrupt file: that service is reported and set aside, the other starts") {
+    const std::vector<std::string> damages{"", "{", "not json at all",
+                                           R"({"schema": 99, "wish": {}})",
+                                           R"({"schema": 1, "wish": {"id": "one"}})"};
+    for (const std::string& damage : damages) {
+      INFO("the file now holds: " << damage);
+      World world;
+      const Two two = StartTwoAndShutDown(world);
+      WriteText(WishFile(world, 1), damage);
+      ::unlink((WishFile(world, 1) + ".prev").c_str());
+      world.ExpectInLog("services/1.json is unreadable");
+      const Ran list = world.Must({"ctl", "ls"});
+      CHECK(Contains(list.out, " 2          second"));
+      world.WaitForState("second", "running");
+      CHECK(Get(two.second.url()).status == 200);
+      CHECK(Get(two.first.url()).status == 0);
+      const std::string status = world.Must({"ctl"}).out;
+      CHECK(Contains(status, "Service ID: 1\n"));
+      CHECK(Contains(status, "State: quarantined: "));
+      CHECK(Contains(status, world.home() + "/services/1.json.bad"));
+      CHECK(ReadText(world.home() + "/services/1.json.bad") == damage);
+      // It can be started again, and as nobody knows what 1 was, it is not given to another one.
+      world.Must({"start", SourcePath("tests/apps/plain/server.js"), "--name", "first", "--size",
+                  "1", "--port", std::to_string(two.first.port)});
+      CHECK(world.View("first").id == 3);
+      CHECK(Get(two.first.url()).status == 200);
+    }
+  }
+
+  TEST_CASE("a file whose content does not fit its checksum is not believed") {
+    World world;
+    const Two two = StartTwoAndShutDown(world);
+    std::string text = ReadText(WishFile(world, 1));
+    const std::size_t at = text.find("server.js");
+    REQUIRE(at != std::string::npos);
+    text.replace(at, 9, "server.sj");
+    WriteText(WishFile(world, 1), text);
+    ::unlink((WishFile(world, 1) + ".prev").c_str());
+    world.ExpectInLog("services/1.json is unreadable");
+    world.Must({"ctl", "ls"});
+    CHECK(Contains(world.Must({"ctl"}).out, "checksum"));
+    world.WaitForState("second", "running");
+  }
+
+  TEST_CASE("of a damaged file the previous version is used, which slcd says in its log") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    world.Must({"ctl", "set-size", "web", "2"});
+    world.Must({"ctl", "shutdown"});
+    REQUIRE(Exists(WishFile(world, 1) + ".prev"));
+    WriteText(WishFile(world, 1), "{");
+    world.ExpectInLog("1.json is damaged");
+    world.Must({"ctl", "ls"});
+    world.WaitForState("web", "running");
+    CHECK(world.ReadyPids("web").size() == 1);
+    CHECK(Contains(world.DaemonLog(), "its previous version is used"));
+  }
+
+  TEST_CASE("a file without checksum was edited by hand and counts") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    world.Must({"ctl", "shutdown"});
+    json file = json::parse(ReadText(WishFile(world, 1)));
+    file.erase("crc32c");
+    file["wish"]["size"] = "2";
+    WriteText(WishFile(world, 1), file.dump());
+    world.Must({"ctl", "ls"});
+    world.WaitForState("web", "running");
+    CHECK(world.ReadyPids("web").size() == 2);
+  }
+
+  TEST_CASE("a folder that is gone at the next start is that service's trouble alone") {
+    World world;
+    const std::string folder = world.MakeFolder("gone", {{"app.js", kMirror}});
+    world.StartPath(folder, {"--size", "1"});
+    const App good = world.StartApp("plain/server.js", {"--size", "1", "--name", "good"});
+    world.Must({"ctl", "shutdown"});
+    REQUIRE(::rename(folder.c_str(), (folder + "-moved").c_str()) == 0);
+    world.ExpectInLog("service gone: ");
+    world.Must({"ctl", "ls"});
+    world.WaitForState("good", "running");
+    CHECK(Get(good.url()).status == 200);
+    const ServiceView view = world.View("gone");
+    CHECK(view.state == "failed");
+    CHECK(Contains(view.reason, folder));
+    const Ran refused = world.Slc({"ctl", "start", "gone"});
+    CHECK(refused.code == 1);
+    CHECK(Contains(refused.err, folder));
+    // Back in its place it can be started.
+    REQUIRE(::rename((folder + "-moved").c_str(), folder.c_str()) == 0);
+    world.Must({"ctl", "start", "gone"});
+    CHECK(world.View("gone").state == "running");
+  }
+
+  TEST_CASE("home and state are nobody else's to read") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "0", "--name", "web", "--env", "SECRET=1"});
+    struct stat info {};
+    for (const char* folder :
+         {"", "/services", "/logs", "/run", "/run/instances", "/run/instances/1"}) {
+      REQUIRE(::stat((world.home() + folder).c_str(), &info) == 0);
+      CHECK_MESSAGE((info.st_mode & 0777) == 0700, folder);
+    }
+    for (const char* file : {"/services/1.json", "/run/slcd.sock", "/logs/slcd.log"}) {
+      REQUIRE(::stat((world.home() + file).c_str(), &info) == 0);
+      CHECK_MESSAGE((info.st_mode & 0077) == 0, file);
+    }
+    CHECK_FALSE(Contains(world.DaemonLog(), "SECRET"));
+  }
+
+  TEST_CASE("a home of more than 108 bytes works") {
+    World world;
+    std::string home = world.folder();
+    while (home.size() < 300) home += "/a-rather-long-name-of-a-folder";
+    world.env()["SLC_HOME"] = home;
+    const std::string port = std::to_string(FreePort());
+    world.Must({"start", SourcePath("tests/apps/plain/server.js"), "--size", "1", "--port", port});
+    CHECK(Get("http://127.0.0.1:" + port).status == 200);
+    CHECK(Contains(world.Must({"ctl", "ls"}).out, "server"));
+    world.Must({"ctl", "soft-restart", "server"});
+    world.Must({"ctl", "shutdown"});
+  }
+
+  TEST_CASE("an app in a folder with blanks, quotes and umlauts runs") {
+    World world;
+    const std::string folder =
+        world.MakeFolder("it's a \"f\xc3\xb6lder\" $HOME", {{"app.js", kMirror}});
+    const App app = world.StartPath(folder, {"--size", "1", "--name", "odd"});
+    CHECK(Get(app.url()).json()["cwd"] == folder);
+  }
+
+  TEST_CASE("a symbolic link as app folder is resolved anew by each generation") {
+    World world;
+    const std::string one = world.MakeFolder("release-1", {{"app.js", kMirror}});
+    const std::string two = world.MakeFolder("release-2", {{"app.js", kMirror}});
+    const std::string current = world.folder() + "/apps/current";
+    REQUIRE(::symlink(one.c_str(), current.c_str()) == 0);
+    const App app = world.StartPath(current, {"--size", "1"});
+    CHECK(app.name == "current");
+    CHECK(Get(app.url()).json()["cwd"] == one);
+    REQUIRE(::unlink(current.c_str()) == 0);
+    REQUIRE(::symlink(two.c_str(), current.c_str()) == 0);
+    world.Must({"ctl", "soft-restart", "current"});
+    CHECK(Get(app.url()).json()["cwd"] == two);
+  }
+}
