@@ -47,7 +47,7 @@ struct ServiceSpec {
   std::string name;
   std::string directory;  // absolute; symbolic links are resolved anew for each generation. Empty:
                           // a service that was only created and has no app yet
-  std::string script;         // relative to `directory` or absolute; what runs
+  std::string script;     // relative to `directory` or absolute; what runs
   std::string script_reason;  // why this file was chosen, for people
   std::vector<std::string> arguments;
   std::string interpreter;  // "" : Node for .js .mjs .cjs .ts, else the file itself is executed

@@ -201,7 +201,8 @@ TEST_CASE("A successor's snapshot wins over what its predecessor may still write
     REQUIRE(first->Write("late"));
     auto content = ReadSnapshot(first->fd());
     REQUIRE(content);
-    // The stalled one may hit the half of the successor's newest state; the next write repairs that.
+    // The stalled one may hit the half of the successor's newest state; the next write repairs
+    // that.
     if (content->state != "two") CHECK(over_it);
     REQUIRE(second->Write("two"));
     CHECK(ReadSnapshot(first->fd())->state == "two");

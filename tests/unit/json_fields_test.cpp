@@ -1,7 +1,6 @@
 #include "common/model/json_fields.h"
 
 #include <doctest/doctest.h>
-
 #include <nlohmann/json.hpp>
 
 namespace slc {
@@ -31,9 +30,9 @@ TEST_CASE("Fields are read strictly by type and range") {
   int number = 0;
   CHECK(Complaint(R"({"x":-2147483648})", number).empty());
   CHECK(number == -2147483647 - 1);
-  for (const char* text : {R"({"x":2147483648})", R"({"x":-2147483649})", R"({"x":1.0})",
-                           R"({"x":"1"})", R"({"x":18446744073709551615})", R"({"x":1e3})",
-                           R"({"x":true})", R"({"x":{}})"}) {
+  for (const char* text :
+       {R"({"x":2147483648})", R"({"x":-2147483649})", R"({"x":1.0})", R"({"x":"1"})",
+        R"({"x":18446744073709551615})", R"({"x":1e3})", R"({"x":true})", R"({"x":{}})"}) {
     CAPTURE(text);
     CHECK(Complaint(text, number) == "place.x: expected a number from -2147483648 to 2147483647");
   }

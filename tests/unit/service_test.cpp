@@ -1,8 +1,8 @@
 #include "common/model/service.h"
 
-#include <doctest/doctest.h>
-
 #include <functional>
+
+#include <doctest/doctest.h>
 
 #include "common/model/instance.h"
 #include "tests/unit/histories.h"
@@ -27,9 +27,8 @@ TEST_CASE("A size is cpu or 0 to 1024") {
 
 TEST_CASE("Names of services") {
   const std::string longest(64, 'a');
-  for (const std::string& name :
-       {std::string("a"), std::string("my-app"), std::string("A.b_c-9"), std::string("9a"),
-        std::string("_x"), longest}) {
+  for (const std::string& name : {std::string("a"), std::string("my-app"), std::string("A.b_c-9"),
+                                  std::string("9a"), std::string("_x"), longest}) {
     CAPTURE(name);
     CHECK(CheckServiceName(name).ok());
   }
@@ -77,9 +76,15 @@ TEST_CASE("Every option that changes is told, and values of variables are not") 
   const std::vector<std::pair<const char*, std::function<void(ServiceSpec&)>>> changes = {
       {"folder (none) -> /x", [](ServiceSpec& s) { s.directory = "/x"; }},
       {"script (none) -> a.js", [](ServiceSpec& s) { s.script = "a.js"; }},
-      {"arguments (none) -> a b", [](ServiceSpec& s) { s.arguments = {"a", "b"}; }},
+      {"arguments (none) -> a b",
+       [](ServiceSpec& s) {
+         s.arguments = {"a", "b"};
+       }},
       {"interpreter (none) -> python3", [](ServiceSpec& s) { s.interpreter = "python3"; }},
-      {"node arguments (none) -> -r x", [](ServiceSpec& s) { s.node_arguments = {"-r", "x"}; }},
+      {"node arguments (none) -> -r x",
+       [](ServiceSpec& s) {
+         s.node_arguments = {"-r", "x"};
+       }},
       {"node (none) -> /n", [](ServiceSpec& s) { s.node = "/n"; }},
       {"cwd (none) -> y", [](ServiceSpec& s) { s.cwd = "y"; }},
       {"port (default) -> 80", [](ServiceSpec& s) { s.port = 80; }},
@@ -96,9 +101,18 @@ TEST_CASE("Every option that changes is told, and values of variables are not") 
       {"log-format text -> raw", [](ServiceSpec& s) { s.log_format = LogFormat::kRaw; }},
       {"log-size 10485760 -> 5", [](ServiceSpec& s) { s.log_file_bytes = 5; }},
       {"log-files 10 -> 3", [](ServiceSpec& s) { s.log_files = 3; }},
-      {"env A added", [](ServiceSpec& s) { s.environment = {{"A", "secret"}}; }},
-      {"env A added", [](ServiceSpec& s) { s.script_environment = {{"A", "secret"}}; }},
-      {"env A added", [](ServiceSpec& s) { s.caller_environment = {{"A", "secret"}}; }},
+      {"env A added",
+       [](ServiceSpec& s) {
+         s.environment = {{"A", "secret"}};
+       }},
+      {"env A added",
+       [](ServiceSpec& s) {
+         s.script_environment = {{"A", "secret"}};
+       }},
+      {"env A added",
+       [](ServiceSpec& s) {
+         s.caller_environment = {{"A", "secret"}};
+       }},
   };
   for (const auto& [note, change] : changes) {
     ServiceSpec after = before;
