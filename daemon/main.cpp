@@ -14,11 +14,6 @@
 #include <optional>
 #include <string>
 
-#include <spdlog/async.h>
-#include <spdlog/sinks/rotating_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include "common/base/files.h"
 #include "common/base/home.h"
 #include "common/base/log.h"
@@ -29,6 +24,7 @@
 #include "common/wire/messages.h"
 #include "common/wire/snapshot_format.h"
 #include "daemon/daemon.h"
+#include "daemon/daemon_log.h"
 
 namespace {
 
@@ -59,38 +55,6 @@ Arguments ParseArguments(int argc, char** argv) {
   }
   arguments.wrong = arguments.wrong || arguments.run != (arguments.run_spec >= 0);
   return arguments;
-}
-
-// slcd.log in logs/, written by a thread of its own: a disk that hangs must not stop the loop.
-void OpenLog(const std::string& directory, bool foreground) {
-  constexpr std::size_t kQueue = 256;
-  constexpr std::size_t kFileBytes = 1U << 20;
-  constexpr std::size_t kFiles = 3;
-  spdlog::init_thread_pool(kQueue, 1);
-  std::shared_ptr<spdlog::sinks::sink> sink;
-  if (foreground) {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  } else {
-    sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(directory + "/slcd.log",
-                                                                  kFileBytes, kFiles);
-  }
-  auto logger = std::make_shared<spdlog::async_logger>(
-      "slcd", sink, spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %^%l%$ %v",
-                      spdlog::pattern_time_type::utc);
-  logger->flush_on(spdlog::level::info);
-  slc::log::SetSink([logger](slc::log::Level level, const std::string& line) {
-    switch (level) {
-      case slc::log::Level::kDebug:
-        return logger->debug(line);
-      case slc::log::Level::kInfo:
-        return logger->info(line);
-      case slc::log::Level::kWarn:
-        return logger->warn(line);
-      case slc::log::Level::kError:
-        return logger->error(line);
-    }
-  });
 }
 
 int Complain(const slc::Error& error) {
@@ -130,11 +94,6 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   }
   auto epoch = slc::RaiseEpoch(directories->home.get());
   if (!epoch) return Complain(epoch.error());
-  try {
-    OpenLog(paths.home + "/logs", arguments.run);
-  } catch (const spdlog::spdlog_ex& error) {
-    return Complain(slc::Error{slc::ErrorCode::kStorage, error.what()});
-  }
   slc::DaemonOptions options;
   options.paths = paths;
   options.context.instances = directories->instances.get();
@@ -148,9 +107,14 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.context.revive = !arguments.run && std::getenv("NOTIFY_SOCKET") == nullptr;
   options.context.foreground = arguments.run;
   options.run = std::move(run);
+  slc::uv::Loop loop;
+  auto log = slc::DaemonLog::Open(loop, paths.home + "/logs", arguments.run);
+  if (!log) return Complain(log.error());
+  slc::log::SetSink([&log](slc::log::Level level, const std::string& line) {
+    (*log)->Write(level, line);
+  });
   slc::log::Info("slcd " SLC_VERSION " starts, home " + paths.home + ", epoch " +
                  std::to_string(*epoch));
-  slc::uv::Loop loop;
   int code = 0;
   {
     slc::Daemon daemon(loop, std::move(*directories), std::move(options));
@@ -163,7 +127,6 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
     }
   }
   slc::log::SetSink(nullptr);
-  spdlog::shutdown();
   return code;
 }
 

@@ -116,6 +116,27 @@ std::string Printable(std::string_view text) {
   return shown;
 }
 
+std::size_t Utf8CharacterSize(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  unsigned char low = 0x80;
+  unsigned char high = 0xbf;
+  std::size_t size = 0;
+  if (first >= 0xc2 && first <= 0xdf) size = 2;
+  if (first >= 0xe0 && first <= 0xef) size = 3;
+  if (first >= 0xf0 && first <= 0xf4) size = 4;
+  if (first == 0xe0) low = 0xa0;
+  if (first == 0xed) high = 0x9f;
+  if (first == 0xf0) low = 0x90;
+  if (first == 0xf4) high = 0x8f;
+  if (size == 0 || text.size() < size || byte(1) < low || byte(1) > high) return 0;
+  for (std::size_t i = 2; i < size; ++i) {
+    if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
+  }
+  return size;
+}
+
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
   std::size_t best_distance = word.size() / 3 + 2;

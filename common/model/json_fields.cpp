@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/text.h"
+
 namespace slc {
 
 using nlohmann::json;
@@ -100,9 +102,8 @@ void JsonFields::Read(const char* key, std::string& target) {
 }
 
 void JsonFields::Read(const char* key, std::vector<std::string>& target) {
-  ReadArray(key, [&, first = true](const json& element) mutable -> Status {
-    if (first) target.clear();
-    first = false;
+  if (Find(key) != nullptr) target.clear();
+  ReadArray(key, [&](const json& element) -> Status {
     if (!element.is_string()) return Error{ErrorCode::kInvalid, "expected texts"};
     target.push_back(element.get<std::string>());
     return Ok();
@@ -110,9 +111,8 @@ void JsonFields::Read(const char* key, std::vector<std::string>& target) {
 }
 
 void JsonFields::Read(const char* key, std::vector<std::uint32_t>& target) {
-  ReadArray(key, [&, first = true](const json& element) mutable -> Status {
-    if (first) target.clear();
-    first = false;
+  if (Find(key) != nullptr) target.clear();
+  ReadArray(key, [&](const json& element) -> Status {
     if (!element.is_number_unsigned() ||
         element.get<std::uint64_t>() > std::numeric_limits<std::uint32_t>::max()) {
       return Error{ErrorCode::kInvalid, "expected numbers"};
@@ -195,18 +195,23 @@ std::string DumpJsonPretty(const json& value) {
 void AppendJsonString(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    std::size_t used = 1;
+    if (byte == '"' || byte == '\\') {
       out += '\\';
-      out += c;
+      out += text.front();
     } else if (byte < 0x20) {
       out += "\\u00";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];
+    } else if (const std::size_t size = Utf8CharacterSize(text); size > 0) {
+      out += text.substr(0, size);
+      used = size;
     } else {
-      out += c;
+      out += "\xef\xbf\xbd";
     }
+    text.remove_prefix(used);
   }
   out += '"';
 }

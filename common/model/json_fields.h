@@ -63,7 +63,8 @@ std::string DumpJson(const nlohmann::json& value);
 // Indented, for people and for files that people repair by hand.
 std::string DumpJsonPretty(const nlohmann::json& value);
 
-// `text` as a JSON string with its quotes: for writers that build JSON by appending.
+// `text` as a JSON string with its quotes, for writers that build JSON by appending. Bytes that are
+// not UTF-8 become U+FFFD: what a worker printed may be cut in the middle of a character.
 void AppendJsonString(std::string& out, std::string_view text);
 
 }  // namespace slc

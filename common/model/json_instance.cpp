@@ -1,3 +1,5 @@
+#include <concepts>
+
 #include <nlohmann/json.hpp>
 
 #include "common/model/json.h"
@@ -28,7 +30,10 @@ class ObjectWriter {
     out_ += "\":";
     return out_;
   }
-  void Number(const char* key, std::int64_t value) { Key(key) += std::to_string(value); }
+  template <std::integral Integer>
+  void Number(const char* key, Integer value) {
+    Key(key) += std::to_string(value);
+  }
   void Flag(const char* key, bool value) { Key(key) += value ? "true" : "false"; }
   void Text(const char* key, std::string_view value) { AppendJsonString(Key(key), value); }
   void Texts(const char* key, const std::vector<std::string>& values) {
@@ -47,7 +52,7 @@ class ObjectWriter {
 
 void WriteProcess(ObjectWriter& object, const ProcessIdentity& process) {
   object.Number("pid", process.pid);
-  object.Number("start_time", static_cast<std::int64_t>(process.start_time));
+  object.Number("start_time", process.start_time);
 }
 
 void WriteFleet(std::string& out, const FleetState& fleet) {
@@ -60,15 +65,15 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     wish.Number("generation", fleet.wish.generation);
     wish.Text("mode", fleet.wish.mode == RollMode::kRolling ? "rolling" : "restart");
     wish.Number("parallel", fleet.wish.parallel);
-    wish.Number("order", static_cast<std::int64_t>(fleet.wish.order));
+    wish.Number("order", fleet.wish.order);
   }
   object.Number("last_worker", fleet.last_worker);
   object.Number("good", fleet.good);
   object.Number("failed", fleet.failed);
-  object.Number("reached", static_cast<std::int64_t>(fleet.reached));
+  object.Number("reached", fleet.reached);
   if (fleet.failure) {
     ObjectWriter failure(object.Key("failure"));
-    failure.Number("order", static_cast<std::int64_t>(fleet.failure->order));
+    failure.Number("order", fleet.failure->order);
     failure.Number("generation", fleet.failure->generation);
     failure.Number("worker", fleet.failure->worker);
     failure.Number("slot", fleet.failure->slot);
@@ -196,7 +201,7 @@ std::string EncodeInstanceState(const InstanceState& state) {
   {
     ObjectWriter object(out);
     object.Number("service", state.service);
-    object.Number("epoch", static_cast<std::int64_t>(state.epoch));
+    object.Number("epoch", state.epoch);
     object.Text("boot_id", state.boot_id);
     {
       ObjectWriter master(object.Key("master"));
@@ -204,8 +209,8 @@ std::string EncodeInstanceState(const InstanceState& state) {
       master.Number("started", state.master_started_wall);
     }
     object.Number("written_at", state.written_at);
-    object.Number("message_seq", static_cast<std::int64_t>(state.message_seq));
-    object.Number("log_lines_dropped", static_cast<std::int64_t>(state.log_lines_dropped));
+    object.Number("message_seq", state.message_seq);
+    object.Number("log_lines_dropped", state.log_lines_dropped);
     WriteFleet(object.Key("fleet"), state.fleet);
     object.Key("workers") += '[';
     bool first = true;

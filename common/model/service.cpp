@@ -141,7 +141,7 @@ std::string ToServiceName(const std::string& name) {
   result = result.substr(first, 64);
   while (!result.empty() && result.back() == '-') result.pop_back();
   if (std::all_of(result.begin(), result.end(), [](char c) { return c >= '0' && c <= '9'; })) {
-    result = "app-" + result;
+    result = ("app-" + result).substr(0, 64);
   }
   return result;
 }
@@ -174,6 +174,8 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteChange(notes, "run-as", before.run_as, after.run_as);
   NoteChange(notes, "log-format", std::string(Name(before.log_format)),
              std::string(Name(after.log_format)));
+  NoteChange(notes, "log-size", before.log_file_bytes, after.log_file_bytes);
+  NoteChange(notes, "log-files", before.log_files, after.log_files);
   NoteVariables(notes, before.script_environment, after.script_environment);
   NoteVariables(notes, before.environment, after.environment);
   NoteVariables(notes, before.caller_environment, after.caller_environment);
@@ -187,7 +189,7 @@ std::optional<std::uint16_t> EffectivePort(const Wish& wish) {
     if (number) return static_cast<std::uint16_t>(*number);
   }
   if (wish.spec.port) return wish.spec.port;
-  const std::uint32_t port = kBasePort + wish.id;
+  const std::uint64_t port = std::uint64_t{kBasePort} + wish.id;
   if (port > 65535) return std::nullopt;
   return static_cast<std::uint16_t>(port);
 }

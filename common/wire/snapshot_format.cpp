@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "common/base/crc32c.h"
 #include "common/base/files.h"
@@ -23,31 +25,48 @@ Result<std::size_t> SizeOf(int memfd) {
   return size;
 }
 
+struct Half {
+  std::optional<SnapshotContent> content;
+  bool torn = false;  // something is there, and it is not whole
+};
+
+Half ReadHalf(int memfd, std::size_t start, std::size_t size) {
+  SnapshotHeader header;
+  if (size <= sizeof(header)) return {};
+  if (::pread(memfd, &header, sizeof(header), static_cast<off_t>(start)) != sizeof(header)) {
+    return {};
+  }
+  if (header.magic != kSnapshotMagic) return {};
+  if (header.length > size - sizeof(header)) return {std::nullopt, true};
+  std::string state(header.length, '\0');
+  const ssize_t got =
+      ::pread(memfd, state.data(), state.size(), static_cast<off_t>(start + sizeof(header)));
+  if (got != static_cast<ssize_t>(state.size()) || Crc32c(state) != header.crc) {
+    return {std::nullopt, true};
+  }
+  return {SnapshotContent{header.seq, std::move(state)}, false};
+}
+
 }  // namespace
 
 Result<SnapshotContent> ReadSnapshot(int memfd) {
   auto size = SizeOf(memfd);
   if (!size) return size.error();
-  const std::size_t half = *size / 2;
-  SnapshotContent best;
-  bool found = false;
-  for (std::size_t start : {std::size_t{0}, half}) {
-    SnapshotHeader header;
-    if (half <= sizeof(header)) break;
-    if (::pread(memfd, &header, sizeof(header), static_cast<off_t>(start)) != sizeof(header)) {
-      continue;
+  // A half whose checksum is wrong is being written, or its writer was killed over it. The other
+  // half may be older than one this reader has seen, or be overtaken in turn: a running writer is
+  // given the time to finish. A write takes microseconds.
+  constexpr int kMostLooks = 20;
+  std::optional<SnapshotContent> best;
+  for (int look = 0; look < kMostLooks; ++look) {
+    const Half first = ReadHalf(memfd, 0, *size / 2);
+    const Half second = ReadHalf(memfd, *size / 2, *size / 2);
+    for (const Half* half : {&first, &second}) {
+      if (half->content && (!best || half->content->seq > best->seq)) best = half->content;
     }
-    if (header.magic != kSnapshotMagic || header.length > half - sizeof(header)) continue;
-    if (found && header.seq <= best.seq) continue;
-    std::string state(header.length, '\0');
-    const ssize_t got =
-        ::pread(memfd, state.data(), state.size(), static_cast<off_t>(start + sizeof(header)));
-    if (got != static_cast<ssize_t>(state.size()) || Crc32c(state) != header.crc) continue;
-    best = SnapshotContent{header.seq, std::move(state)};
-    found = true;
+    if (!first.torn && !second.torn) break;
   }
-  if (!found) return Error{ErrorCode::kNotFound, "the snapshot holds no valid state"};
-  return best;
+  if (!best) return Error{ErrorCode::kNotFound, "the snapshot holds no valid state"};
+  return *best;
 }
 
 Result<int> MakeMemfd(const std::string& name, const std::string& content) {

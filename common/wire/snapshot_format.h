@@ -26,7 +26,8 @@ struct SnapshotContent {
   std::uint64_t seq = 0;
   std::string state;
 };
-// The newest valid half. kNotFound if there is none.
+// The newest valid half; never one older than a state that had been written when the call began.
+// kNotFound if there is none.
 Result<SnapshotContent> ReadSnapshot(int memfd);
 
 // A memfd holding `content`, close-on-exec, positioned anywhere (readers use pread).

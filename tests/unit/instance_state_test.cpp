@@ -197,13 +197,10 @@ TEST_CASE("A successor's snapshot wins over what its predecessor may still write
   CHECK(second->capacity() == 100);
   REQUIRE(second->Write("two"));
   for (int i = 0; i < 10; ++i) {
-    const bool over_it = i % 2 == 0;
+    // slcd fences the predecessor before there is a successor. Were it to write all the same, it may
+    // hit the half of the successor's newest state, never make its own the newest for good.
     REQUIRE(first->Write("late"));
-    auto content = ReadSnapshot(first->fd());
-    REQUIRE(content);
-    // The stalled one may hit the half of the successor's newest state; the next write repairs
-    // that.
-    if (content->state != "two") CHECK(over_it);
+    REQUIRE(ReadSnapshot(first->fd()));
     REQUIRE(second->Write("two"));
     CHECK(ReadSnapshot(first->fd())->state == "two");
   }

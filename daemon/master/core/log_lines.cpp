@@ -3,31 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "common/base/text.h"
+
 namespace slc {
 namespace {
-
-// How many bytes of `text` form one well-formed UTF-8 character; 0 if they do not (overlong forms,
-// surrogates and what lies beyond U+10FFFF are not well-formed either). `text` is not empty.
-std::size_t CharacterSize(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  unsigned char low = 0x80;
-  unsigned char high = 0xbf;
-  std::size_t size = 0;
-  if (first >= 0xc2 && first <= 0xdf) size = 2;
-  if (first >= 0xe0 && first <= 0xef) size = 3;
-  if (first >= 0xf0 && first <= 0xf4) size = 4;
-  if (first == 0xe0) low = 0xa0;
-  if (first == 0xed) high = 0x9f;
-  if (first == 0xf0) low = 0x90;
-  if (first == 0xf4) high = 0x8f;
-  if (size == 0 || text.size() < size || byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < size; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
-  }
-  return size;
-}
 
 char* Append(char* to, std::string_view text) {
   std::memcpy(to, text.data(), text.size());
@@ -69,7 +48,7 @@ char* AppendEscaped(char* to, std::string_view text) {
       *to++ = kHex[byte & 15];
     } else if (byte < 0x80) {
       *to++ = static_cast<char>(byte);
-    } else if (const std::size_t size = CharacterSize(text); size > 0) {
+    } else if (const std::size_t size = Utf8CharacterSize(text); size > 0) {
       to = Append(to, text.substr(0, size));
       used = size;
     } else {

@@ -1,0 +1,45 @@
+// DaemonLog: slcd's own log, logs/slcd.log, at most 4 MB with its predecessors.
+//
+// Lines are written by a thread of its own, each with the time at which it was said: a disk that
+// hangs stops no loop. Behind such a disk 256 lines wait; what comes after is dropped, and a line
+// says how many were. spdlog's own thread is not used: it wakes up every ten seconds for nothing.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/uv/disk_thread.h"
+#include "common/uv/loop.h"
+
+namespace spdlog {
+class logger;
+}
+
+namespace slc {
+
+class DaemonLog {
+ public:
+  // `directory`/slcd.log, or stderr if `foreground`. kStorage if it cannot be opened.
+  static Result<std::unique_ptr<DaemonLog>> Open(uv::Loop& loop, const std::string& directory,
+                                                 bool foreground);
+  ~DaemonLog();
+
+  // From the loop's thread only.
+  void Write(log::Level level, const std::string& line);
+
+ private:
+  using Clock = std::chrono::system_clock;
+
+  DaemonLog(uv::Loop& loop, std::shared_ptr<spdlog::logger> logger);
+  void Queue(log::Level level, std::string line, Clock::time_point when);
+
+  std::shared_ptr<spdlog::logger> logger_;
+  int waiting_ = 0;
+  int dropped_ = 0;
+  uv::DiskThread disk_;
+};
+
+}  // namespace slc

@@ -1,3 +1,0 @@
-// The one main of all system tests.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
