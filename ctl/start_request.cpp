@@ -84,8 +84,7 @@ Result<StartService> MakeStartRequest(const StartOptions& options, const std::st
   spec.script_reason = app->reason;
   spec.script_environment = app->script_environment;
   if (!IsGiven(options, "arguments")) spec.arguments = app->arguments;
-  spec.node_arguments.insert(spec.node_arguments.begin(), app->node_arguments.begin(),
-                             app->node_arguments.end());
+  spec.script_node_arguments = app->node_arguments;
   if (spec.node.empty() && !app->node.empty()) {
     spec.node = app->node;
     request.given.emplace_back("node");

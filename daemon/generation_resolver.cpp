@@ -186,29 +186,28 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   config.environment = ToBlock(environment);
   const std::string search_path = environment.at("PATH");
 
+  const std::vector<std::string> options = NodeArguments(spec);
   config.node = spec.interpreter.empty() && IsNodeScript(script);
   if (config.node) {
     auto node = FindProgram(spec.node.empty() ? "node" : spec.node, search_path);
     if (!node) return node.error().During("find Node (name it with --node)");
     config.program = *node;
     config.arguments = {*node};
-    config.arguments.insert(config.arguments.end(), spec.node_arguments.begin(),
-                            spec.node_arguments.end());
+    config.arguments.insert(config.arguments.end(), options.begin(), options.end());
     if (IsTypeScript(script)) {
       auto flags = TypeScriptFlags(*node);
       if (!flags) return flags.error();
       config.arguments.insert(config.arguments.end(), flags->begin(), flags->end());
     }
     config.agent_position = spec.agent ? config.arguments.size() : 0;
-    config.inspect_port = InspectPortOf(spec.node_arguments);
+    config.inspect_port = InspectPortOf(options);
     config.arguments.push_back(script);
   } else if (!spec.interpreter.empty()) {
     auto interpreter = FindProgram(spec.interpreter, search_path);
     if (!interpreter) return interpreter.error().During("--interpreter");
     config.program = *interpreter;
     config.arguments = {*interpreter};
-    config.arguments.insert(config.arguments.end(), spec.node_arguments.begin(),
-                            spec.node_arguments.end());
+    config.arguments.insert(config.arguments.end(), options.begin(), options.end());
     config.arguments.push_back(script);
   } else {
     if (::access(script.c_str(), X_OK) != 0) {

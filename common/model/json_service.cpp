@@ -16,6 +16,7 @@ json ToJson(const ServiceSpec& spec) {
       {"arguments", spec.arguments},
       {"interpreter", spec.interpreter},
       {"node_arguments", spec.node_arguments},
+      {"script_node_arguments", spec.script_node_arguments},
       {"node", spec.node},
       {"cwd", spec.cwd},
       {"caller_environment", spec.caller_environment},
@@ -49,6 +50,7 @@ Status FromJson(const json& value, ServiceSpec& spec) {
   fields.Read("arguments", spec.arguments);
   fields.Read("interpreter", spec.interpreter);
   fields.Read("node_arguments", spec.node_arguments);
+  fields.Read("script_node_arguments", spec.script_node_arguments);
   fields.Read("node", spec.node);
   fields.Read("cwd", spec.cwd);
   fields.Read("caller_environment", spec.caller_environment);

@@ -146,6 +146,12 @@ std::string ToServiceName(const std::string& name) {
   return result;
 }
 
+std::vector<std::string> NodeArguments(const ServiceSpec& spec) {
+  std::vector<std::string> all = spec.script_node_arguments;
+  all.insert(all.end(), spec.node_arguments.begin(), spec.node_arguments.end());
+  return all;
+}
+
 std::vector<std::string> DescribeChanges(const ServiceSpec& before, const ServiceSpec& after) {
   std::vector<std::string> notes;
   const auto port = [](const ServiceSpec& spec) {
@@ -155,8 +161,8 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteChange(notes, "script", before.script, after.script);
   NoteChange(notes, "arguments", Join(before.arguments, " "), Join(after.arguments, " "));
   NoteChange(notes, "interpreter", before.interpreter, after.interpreter);
-  NoteChange(notes, "node arguments", Join(before.node_arguments, " "),
-             Join(after.node_arguments, " "));
+  NoteChange(notes, "node arguments", Join(NodeArguments(before), " "),
+             Join(NodeArguments(after), " "));
   NoteChange(notes, "node", before.node, after.node);
   NoteChange(notes, "cwd", before.cwd, after.cwd);
   NoteChange(notes, "port", port(before), port(after));

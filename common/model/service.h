@@ -51,7 +51,8 @@ struct ServiceSpec {
   std::string script_reason;  // why this file was chosen, for people
   std::vector<std::string> arguments;
   std::string interpreter;  // "" : Node for .js .mjs .cjs .ts, else the file itself is executed
-  std::vector<std::string> node_arguments;  // for Node or the interpreter, before the script
+  std::vector<std::string> node_arguments;  // --node-args: for Node or the interpreter
+  std::vector<std::string> script_node_arguments;  // flags before the file in scripts.start
   std::string node;                         // path of the node binary; empty: looked up in PATH
   std::string cwd;                          // working directory of workers; empty: `directory`
   Environment caller_environment;           // PATH, HOME, LANG, NODE_ENV ... at `slc start`
@@ -95,6 +96,9 @@ struct Wish {
   std::string last_request;    // id of the client request that made this wish: a repeat is answered
                                // without a second effect
 };
+
+// What stands between Node or the interpreter and the script: scripts.start's flags, then --node-args.
+std::vector<std::string> NodeArguments(const ServiceSpec& spec);
 
 // Differences that a person should hear about, e.g. {"port 3001 -> 4000", "env FOO added"}. Values
 // of environment variables are not shown.

@@ -19,9 +19,7 @@ void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::strin
   if (!is_given("port")) after.port = before.port;
   if (!is_given("cwd")) after.cwd = before.cwd;
   if (!is_given("node")) after.node = before.node;
-  if (!is_given("node-args") && after.node_arguments.empty()) {
-    after.node_arguments = before.node_arguments;
-  }
+  if (!is_given("node-args")) after.node_arguments = before.node_arguments;
   if (!is_given("interpreter")) after.interpreter = before.interpreter;
   if (!is_given("ready") && !is_given("wait-ready")) after.readiness = before.readiness;
   if (!is_given("ready-timeout")) after.ready_timeout = before.ready_timeout;

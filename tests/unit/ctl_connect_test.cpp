@@ -56,7 +56,7 @@ TEST_CASE("A start request is made of the options and the folder") {
   REQUIRE(request);
   CHECK(request->spec.name == "web");
   CHECK(request->spec.directory == scratch.path());
-  CHECK(request->spec.node_arguments ==
+  CHECK(NodeArguments(request->spec) ==
         std::vector<std::string>{"--inspect=0", "--max-old-space-size=300"});
   CHECK(request->spec.arguments == std::vector<std::string>{"x"});
   CHECK_FALSE(request->spec.port);
