@@ -71,22 +71,16 @@ Status Daemon::Begin() {
   auto listener = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
   if (!listener) return listener.error();
   for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
+  if (Status alone = CheckRunsAlone(); !alone) return alone;
   for (const auto& [id, wish] : registry_.wishes()) {
     Service& service = ServiceOf(id);
+    service.finish_removal = wish.removing;
     if (wish.run) {
-      // After a reboot the generation is resolved anew; a living master has it and ignores ours.
-      auto config = ResolveGeneration(wish);
-      if (config) {
-        auto memfd = MakeMemfd("slc-config", DumpJson(ToJson(*config)));
-        if (memfd) service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
-      } else {
-        service.unresolved = config.error().message;
-        log::Failure("service " + wish.spec.name + ": " + service.unresolved);
-      }
+      Prepare(wish);
+    } else {
+      Settle(id);
     }
     service.instance->Search(FleetWishOf(wish));
-    if (wish.removing) service.finish_removal = true;
-    Settle(id);
   }
   server_ = std::make_unique<ControlServer>(
       loop_, std::move(*listener),
@@ -104,6 +98,51 @@ Status Daemon::Begin() {
     Handle(Pending{0, *options_.run}, std::get<StartService>(options_.run->body));
   }
   return Ok();
+}
+
+// `slc run` ends with its app and stops what it started: other services would suffer that with it.
+Status Daemon::CheckRunsAlone() const {
+  if (!options_.run) return Ok();
+  const std::string& own = std::get<StartService>(options_.run->body).spec.name;
+  for (const auto& [id, wish] : registry_.wishes()) {
+    if (!wish.run || wish.spec.name == own) continue;
+    return Error{ErrorCode::kConflict,
+                 "this home has another service that is to run, " + wish.spec.name +
+                     "; give `slc run` a home of its own (SLC_HOME=DIR) or use `slc start`"};
+  }
+  return Ok();
+}
+
+// After a reboot the generation is resolved anew. That reads the app's folder, which may hang: it is
+// done by the disk thread. A living master has the config already and needs none of ours.
+void Daemon::Prepare(const Wish& wish) {
+  ServiceOf(wish.id).preparing = true;
+  auto outcome = std::make_shared<Result<std::string>>(std::string());
+  disk_.Run(
+      [wish, outcome] {
+        auto config = ResolveGeneration(wish);
+        if (config) {
+          *outcome = DumpJson(ToJson(*config));
+        } else {
+          *outcome = config.error();
+        }
+      },
+      [this, id = wish.id, generation = wish.generation, outcome] {
+        const Wish* now = registry_.Get(id);
+        if (now == nullptr) return;
+        Service& service = ServiceOf(id);
+        service.preparing = false;
+        if (now->generation != generation) return;
+        auto memfd = *outcome ? MakeMemfd("slc-config", **outcome) : Result<int>(outcome->error());
+        if (memfd) {
+          service.instance->AddConfig(generation, UniqueFd(*memfd));
+          Order(*now);
+        } else {
+          service.unresolved = memfd.error().message;
+          log::Failure("service " + now->spec.name + ": " + service.unresolved);
+        }
+        Settle(id);
+      });
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -600,7 +639,7 @@ ServiceView Daemon::ViewOf(const Wish& wish) {
   input.wish = &wish;
   input.state = state ? &*state : nullptr;
   input.adopting = instance.adopting();
-  input.launching = instance.has_master();
+  input.launching = instance.has_master() || service.preparing;
   input.silent_for = instance.silent_for();
   input.log_directory = options_.context.logs + "/" + wish.spec.name;
   input.cpus = UsableCpus();

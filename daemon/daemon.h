@@ -57,12 +57,17 @@ class Daemon {
   struct Service {
     std::unique_ptr<InstanceHandle> instance;
     std::vector<Operation> operations;
+    bool preparing = false;                     // its config is being read at slcd's start
     bool saving = false;                        // a change is on its way to the disk
     std::deque<std::function<void()>> waiting;  // changes that came meanwhile
     bool finish_removal = false;
     std::string unresolved;  // why its generation could not be resolved when slcd started
   };
   using Pending = std::pair<ClientId, Request>;
+
+  Status CheckRunsAlone() const;
+  // Resolves the current generation of a service that is to run, and starts it unless it lives.
+  void Prepare(const Wish& wish);
 
   void OnFrame(ClientId client, const std::string& payload);
   void Handle(const Pending& pending, const StartService& body);

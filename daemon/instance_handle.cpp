@@ -121,7 +121,8 @@ void InstanceHandle::Search(const FleetWish& wish) {
   if (directory) socket = ConnectTo(directory->get(), "master.sock");
   const bool found = static_cast<bool>(socket);
   if (found) UseLink(std::move(socket));
-  Feed(MasterSearched{found, wish.run});
+  // Who is not there is launched by SetWish, when the generation's config has been read.
+  Feed(MasterSearched{found, found && wish.run});
 }
 
 void InstanceHandle::SayLeaving(bool revive) {

@@ -57,8 +57,7 @@ class InstanceHandle {
   InstanceHandle(const InstanceHandle&) = delete;
   InstanceHandle& operator=(const InstanceHandle&) = delete;
 
-  // slcd has come up: adopts a living master, or clears away what a dead one left and starts by
-  // `wish`.
+  // slcd has come up: adopts a living master, or clears away what a dead one left.
   void Search(const FleetWish& wish);
   // What is to be true. `configs`: memfds of generations the master may not have.
   void SetWish(const FleetWish& wish);

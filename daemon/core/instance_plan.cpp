@@ -150,7 +150,7 @@ void InstancePlan::Launch(Millis now) {
 // The master is not to be trusted any more: make sure that it is gone before anybody takes its
 // place.
 void InstancePlan::Lost(Millis now) {
-  if (IsEarly(now)) ++failures_;
+  CountIfEarly(now);
   state_ = State::kFencing;
   patience_ = now + kEndPatience;
   ping_open_ = false;
@@ -161,7 +161,7 @@ void InstancePlan::Gone(Millis now) {
   patience_.reset();
   ping_open_ = false;
   if (state_ == State::kAbsent) return;
-  if (IsEarly(now)) ++failures_;
+  CountIfEarly(now);
   const bool done = stopped_;
   stopped_ = false;
   if (!done) return LaunchOrLeave(now);
@@ -171,10 +171,16 @@ void InstancePlan::Gone(Millis now) {
 }
 
 // A master that does not get into charge, or is lost at once, is a failed try: without a pause the
-// next one would most likely do the same, as fast as the machine can.
-bool InstancePlan::IsEarly(Millis now) const {
+// next one would most likely do the same, as fast as the machine can. One that was in charge works;
+// whatever kills it, nobody accepts connections meanwhile: its successor comes within half a second.
+void InstancePlan::CountIfEarly(Millis now) {
   constexpr Millis kEarly = 1000;
-  return state_ == State::kLaunching || (state_ == State::kInCharge && now < launch_at_ + kEarly);
+  constexpr int kMostOfWorking = 3;
+  if (state_ == State::kLaunching) {
+    ++failures_;
+  } else if (state_ == State::kInCharge && now < launch_at_ + kEarly) {
+    failures_ = std::min(failures_ + 1, kMostOfWorking);
+  }
 }
 
 }  // namespace slc

@@ -62,7 +62,7 @@ class InstancePlan {
 
  private:
   bool Needed() const { return run_ || workers_; }
-  bool IsEarly(Millis now) const;
+  void CountIfEarly(Millis now);
   void Order();
   void Launch(Millis now);
   void Leave();

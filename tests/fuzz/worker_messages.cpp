@@ -49,8 +49,8 @@ bool NamesAreUnique(const std::string& line) {
     if (event == json::parse_event_t::key) unique &= names.back().insert(value).second;
     return true;
   };
-  json::parse(line, look, /*allow_exceptions=*/false);
-  return unique;
+  const json parsed = json::parse(line, look, /*allow_exceptions=*/false);
+  return unique && !parsed.is_discarded();
 }
 
 // The order of members does not matter, although the most frequent message is read by a short cut.

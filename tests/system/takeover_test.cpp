@@ -50,10 +50,17 @@ std::optional<ProcessIdentity> MasterOf(World& world) {
   return std::nullopt;
 }
 
+// What slcd says of a master that was killed.
+void ExpectLoss(World& world) {
+  world.ExpectInLog("has taken over");
+  world.ExpectInLog("is gone or does not answer; replacing it");
+}
+
 // SIGKILL to the only master there is, as soon as there is one; waits for its end.
 void KillMaster(World& world) {
   std::optional<ProcessIdentity> master;
   WaitUntil([&] { return (master = MasterOf(world)).has_value(); }, 10'000, "a master to kill");
+  ExpectLoss(world);
   Kill(*master);
   WaitUntil([&] { return !IsAlive(*master); }, 10'000, "the master's end");
 }
@@ -66,6 +73,7 @@ void KillBoth(World& world, Dice& dice) {
   if (daemon) victims.push_back(*daemon);
   if (master) victims.push_back(*master);
   if (dice.Coin()) std::reverse(victims.begin(), victims.end());
+  ExpectLoss(world);
   for (const ProcessIdentity& victim : victims) SignalProcess(OpenProcess(victim), SIGKILL);
   for (const ProcessIdentity& victim : victims) {
     WaitUntil([&] { return !IsAlive(victim); }, 10'000, "the end of both");
@@ -328,6 +336,8 @@ TEST_SUITE("takeover") {
       const Ran& ran = start.Wait();
       CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
       CHECK_MESSAGE(Contains(ran.out, name + " runs: 2 workers"), ran.out);
+      // Killed after the answer, slcd is back when somebody asks.
+      world.Must({"ctl", "ls"});
       CHECK(Get("http://127.0.0.1:" + std::to_string(port) + "/").status == 200);
       CHECK(world.ReadyPids(name).size() == 2);
       CHECK(world.Views().size() == 2);
@@ -341,6 +351,7 @@ TEST_SUITE("takeover") {
       world.KillDaemon();
       const Ran& ran = roll.Wait();
       CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+      world.Must({"ctl", "ls"});
       // Once, not twice.
       CHECK(world.View(first.name).generation == static_cast<Generation>(i + 2));
     }

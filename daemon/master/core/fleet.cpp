@@ -215,11 +215,12 @@ void Fleet::SettleRoll(Millis now) {
   for (auto& [id, worker] : state_.workers) {
     if (worker.slot > state_.wish.size || !Serves(worker)) continue;
     const auto& workers = state_.workers;
-    const bool replaced = std::any_of(workers.begin(), workers.end(), [&](const auto& entry) {
-      return entry.second.slot == worker.slot && Serves(entry.second) &&
-             entry.second.generation > worker.generation;
-    });
-    if (replaced) Drain(worker, now);
+    // `old`: clang 14 lets no lambda capture what a structured binding names.
+    const auto succeeds = [&old = worker](const auto& entry) {
+      return entry.second.slot == old.slot && Serves(entry.second) &&
+             entry.second.generation > old.generation;
+    };
+    if (std::any_of(workers.begin(), workers.end(), succeeds)) Drain(worker, now);
   }
   if (!RollActive()) {
     // A roll that has failed: successors that were still starting beside it are given up.
