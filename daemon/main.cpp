@@ -90,7 +90,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
     if (lock.error().code != slc::ErrorCode::kConflict) return Complain(lock.error());
     std::fprintf(stderr, "slcd: another slcd (pid %s) serves %s\n",
                  std::string(slc::Trim(lock.error().message)).c_str(), paths.home.c_str());
-    return kHeldByAnother;
+    return arguments.run ? kFailed : kHeldByAnother;
   }
   auto epoch = slc::RaiseEpoch(directories->home.get());
   if (!epoch) return Complain(epoch.error());
@@ -110,9 +110,8 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   slc::uv::Loop loop;
   auto log = slc::DaemonLog::Open(loop, paths.home + "/logs", arguments.run);
   if (!log) return Complain(log.error());
-  slc::log::SetSink([&log](slc::log::Level level, const std::string& line) {
-    (*log)->Write(level, line);
-  });
+  slc::log::SetSink(
+      [&log](slc::log::Level level, const std::string& line) { (*log)->Write(level, line); });
   slc::log::Info("slcd " SLC_VERSION " starts, home " + paths.home + ", epoch " +
                  std::to_string(*epoch));
   int code = 0;
