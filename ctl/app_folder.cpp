@@ -308,13 +308,6 @@ Result<App> FindFile(const std::string& path, const AppRequest& request) {
 
 }  // namespace
 
-bool IsNodeScript(const std::string& file) {
-  static constexpr std::array<const char*, 6> kExtensions{".js", ".mjs", ".cjs",
-                                                          ".ts", ".mts", ".cts"};
-  return std::any_of(kExtensions.begin(), kExtensions.end(),
-                     [&](const char* extension) { return EndsWith(file, extension); });
-}
-
 std::string AbsolutePath(const std::string& path, const std::string& here) {
   const std::string whole = path.empty() ? here : Beside(here, path);
   std::vector<std::string> parts;

@@ -39,7 +39,4 @@ Result<std::string> CurrentFolder();
 // the same place.
 std::string AbsolutePath(const std::string& path, const std::string& here);
 
-// True for files that Node runs: .js .mjs .cjs .ts .mts .cts
-bool IsNodeScript(const std::string& file);
-
 }  // namespace slc::ctl

@@ -20,6 +20,12 @@ bool IsGiven(const StartOptions& options, const char* name) {
   return std::find(options.given.begin(), options.given.end(), name) != options.given.end();
 }
 
+mode_t OwnFileMask() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return mask;
+}
+
 Status CheckFolder(const std::string& option, const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return SystemError(option + " " + path, errno);
@@ -85,6 +91,7 @@ Result<StartService> MakeStartRequest(const StartOptions& options, const std::st
   spec.script_environment = app->script_environment;
   if (!IsGiven(options, "arguments")) spec.arguments = app->arguments;
   spec.script_node_arguments = app->node_arguments;
+  spec.file_mask = OwnFileMask();
   if (spec.node.empty() && !app->node.empty()) {
     spec.node = app->node;
     request.given.emplace_back("node");

@@ -113,8 +113,8 @@ Status Daemon::CheckRunsAlone() const {
   return Ok();
 }
 
-// After a reboot the generation is resolved anew. That reads the app's folder, which may hang: it is
-// done by the disk thread. A living master has the config already and needs none of ours.
+// After a reboot the generation is resolved anew. That reads the app's folder, which may hang: it
+// is done by the disk thread. A living master has the config already and needs none of ours.
 void Daemon::Prepare(const Wish& wish) {
   ServiceOf(wish.id).preparing = true;
   auto outcome = std::make_shared<Result<std::string>>(std::string());
@@ -174,6 +174,8 @@ void Daemon::Answer(const Pending& pending, Reply reply) {
 void Daemon::Refuse(const Pending& pending, Error error) {
   if (pending.first == 0 && options_.run) {
     log::Failure(error.message);
+    // A soft restart (SIGHUP) that is refused leaves what runs as it is.
+    if (!std::holds_alternative<StartService>(pending.second.body)) return;
     exit_code_ = 1;
     return StopAll();
   }
@@ -511,6 +513,7 @@ void Daemon::Fail(ServiceId id, const Operation& operation, Error error,
                   std::vector<std::string> log_tail) {
   if (options_.run && operation.client == 0) {
     log::Failure(error.message);
+    if (!std::holds_alternative<StartService>(operation.body)) return;
     return EndRun(error.message);
   }
   Reply reply = ReplyWith(id, operation.notes);

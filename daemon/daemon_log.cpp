@@ -41,8 +41,7 @@ Result<std::unique_ptr<DaemonLog>> DaemonLog::Open(uv::Loop& loop, const std::st
                                                                     kFileBytes, kFiles);
     }
     logger = std::make_shared<spdlog::logger>("slcd", sink);
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %l %v",
-                        spdlog::pattern_time_type::utc);
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %l %v", spdlog::pattern_time_type::utc);
     logger->flush_on(spdlog::level::debug);
     // A full disk costs lines, not the daemon; where they went missing the times tell.
     logger->set_error_handler([](const std::string&) {});

@@ -1,5 +1,7 @@
 #include "daemon/generation_resolver.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
 
 #include "common/base/files.h"
@@ -42,13 +45,6 @@ Status CheckScript(const std::string& path) {
   return Ok();
 }
 
-bool IsNodeScript(const std::string& path) {
-  for (const char* suffix : {".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"}) {
-    if (EndsWith(path, suffix)) return true;
-  }
-  return false;
-}
-
 bool IsTypeScript(const std::string& path) {
   return EndsWith(path, ".ts") || EndsWith(path, ".mts") || EndsWith(path, ".cts");
 }
@@ -60,7 +56,7 @@ struct NodeVersion {
 };
 NodeVersion VersionOf(const std::string& node) {
   int ends[2] = {-1, -1};
-  if (::pipe(ends) != 0) return {};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return {};
   UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
   SpawnOptions options;
@@ -71,9 +67,16 @@ NodeVersion VersionOf(const std::string& node) {
   auto spawned = Spawn(options);
   write_end.reset();
   if (!spawned) return {};
+  // Whatever --node names may hang, and other changes wait for this thread.
+  constexpr int kPatience = 5000;
   std::array<char, 64> text{};
-  const ssize_t got = ::read(read_end.get(), text.data(), text.size() - 1);
-  HasEnded(spawned->pidfd, 5000);
+  pollfd answer{read_end.get(), POLLIN, 0};
+  ssize_t got = -1;
+  if (::poll(&answer, 1, kPatience) > 0) {
+    got = ::read(read_end.get(), text.data(), text.size() - 1);
+  }
+  if (got <= 0 || !HasEnded(spawned->pidfd, kPatience)) SignalProcess(spawned->pidfd, SIGKILL);
+  HasEnded(spawned->pidfd, -1);
   Reap(spawned->pidfd);
   NodeVersion version;
   if (got <= 0 || std::sscanf(text.data(), "v%d.%d", &version.major, &version.minor) != 2)
@@ -229,6 +232,7 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   config.policy.restart = spec.restart;
   config.drain_linger = spec.drain_linger;
   config.stop_signal = SignalFromName(spec.stop_signal).value_or(15);
+  config.file_mask = spec.file_mask;
   config.log_format = spec.log_format;
   config.log_file_bytes = spec.log_file_bytes;
   config.log_files = spec.log_files;

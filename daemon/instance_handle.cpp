@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "common/base/environment.h"
 #include "common/base/fd_passing.h"
 #include "common/base/files.h"
 #include "common/base/log.h"
@@ -146,7 +147,7 @@ bool InstanceHandle::TellExit(const ProcessIdentity& process, int status) {
 void InstanceHandle::Do(const LaunchMaster& action) {
   adopt_ = action.adopt && keeper_.Find(link::kStateName) >= 0;
   if (!adopt_) {
-    KillByCookie(Cookie() + ".", {});
+    KillByCookie(Cookie() + ".");
     keeper_.Clear();
   }
   facts_.reset();
@@ -160,7 +161,8 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   options.arguments = {"slc-master",  name_,
                        "--link",      std::to_string(kMasterLink),
                        "--directory", std::to_string(kMasterDirectory)};
-  options.environment = {"PATH=/usr/local/bin:/usr/bin:/bin"};
+  options.environment = SanitizerOptions();
+  options.environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
   options.descriptors = {{pair.second.get(), kMasterLink}, {directory->get(), kMasterDirectory}};
   if (context_.foreground) {
     options.descriptors.emplace_back(STDOUT_FILENO, STDOUT_FILENO);
@@ -254,7 +256,7 @@ void InstanceHandle::Do(const PingMaster&) {
 }
 
 void InstanceHandle::Do(const CleanUp&) {
-  KillByCookie(Cookie() + ".", {});
+  KillByCookie(Cookie() + ".");
   keeper_.Clear();
   facts_.reset();
   master_.reset();

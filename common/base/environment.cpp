@@ -132,4 +132,11 @@ Environment OwnEnvironment() {
   return environment;
 }
 
+std::vector<std::string> SanitizerOptions() {
+  Environment environment = OwnEnvironment();
+  std::erase_if(environment,
+                [](const auto& entry) { return !EndsWith(entry.first, "SAN_OPTIONS"); });
+  return ToBlock(environment);
+}
+
 }  // namespace slc

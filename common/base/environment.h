@@ -28,4 +28,8 @@ std::vector<std::string> ToBlock(const Environment& environment);
 // The caller's own environment.
 Environment OwnEnvironment();
 
+// What the sanitizers of a test build were told (ASAN_OPTIONS=..., for exec): a program that gets
+// an environment of its own needs it too, or what they find in it is lost.
+std::vector<std::string> SanitizerOptions();
+
 }  // namespace slc

@@ -57,6 +57,19 @@ bool HasCookie(pid_t pid, const std::string& wanted) {
   return false;
 }
 
+// Adds the members of the session that `leader` leads, or led: while it has members its number is
+// not given to anybody else.
+void AddSessionOf(const ProcessIdentity& leader, std::vector<ProcessIdentity>& members) {
+  constexpr std::size_t kSession = 6 - 3;
+  const auto now = IdentifyProcess(leader.pid);
+  if (now && *now != leader) return;  // the session has ended, and a stranger has the number
+  for (const pid_t pid : AllPids()) {
+    const auto fields = StatFields(pid);
+    if (fields.size() <= kSession || fields[kSession] != std::to_string(leader.pid)) continue;
+    if (const auto identity = IdentifyProcess(pid)) members.push_back(*identity);
+  }
+}
+
 // CPUs granted by a cgroup quota: `quota`/`period` rounded up; 0 when there is no limit.
 unsigned QuotaCpus(double quota, double period) {
   if (quota <= 0 || period <= 0) return 0;
@@ -193,7 +206,7 @@ std::vector<ProcessIdentity> FindByCookie(const std::string& cookie) {
   return found;
 }
 
-int KillByCookie(const std::string& cookie, const std::vector<pid_t>& except) {
+int KillByCookie(const std::string& cookie, const std::optional<ProcessIdentity>& leader) {
   // A round finds what the last one's victims forked before they died. Twenty rounds end the most
   // stubborn double-forkers; a fork bomb needs a cgroup.
   constexpr int kMostRounds = 20;
@@ -201,8 +214,9 @@ int KillByCookie(const std::string& cookie, const std::vector<pid_t>& except) {
   std::vector<ProcessIdentity> signalled;
   for (int round = 0; round < kMostRounds; ++round) {
     const std::size_t before = signalled.size();
-    for (const ProcessIdentity& identity : FindByCookie(cookie)) {
-      if (std::find(except.begin(), except.end(), identity.pid) != except.end()) continue;
+    std::vector<ProcessIdentity> victims = FindByCookie(cookie);
+    if (leader) AddSessionOf(*leader, victims);
+    for (const ProcessIdentity& identity : victims) {
       if (std::find(signalled.begin(), signalled.end(), identity) != signalled.end()) continue;
       const UniqueFd pidfd = OpenProcess(identity);
       if (!pidfd || HasEnded(pidfd, 0) || !SignalProcess(pidfd, SIGKILL)) continue;

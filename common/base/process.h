@@ -51,8 +51,10 @@ inline constexpr const char* kCookieVariable = "SLC_COOKIE";
 std::vector<ProcessIdentity> FindByCookie(const std::string& cookie);
 
 // Kills what carries `cookie`, again and again until nothing is found: members may fork meanwhile.
-// Processes in `except` are spared. Returns how many were signalled.
-int KillByCookie(const std::string& cookie, const std::vector<pid_t>& except);
+// With `leader`, also what is in the session it leads or led: programs may start others with an
+// environment of their own. Returns how many were signalled.
+int KillByCookie(const std::string& cookie,
+                 const std::optional<ProcessIdentity>& leader = std::nullopt);
 
 struct ProcessUsage {
   std::uint64_t cpu_ticks = 0;  // user + system, clock ticks (sysconf(_SC_CLK_TCK))

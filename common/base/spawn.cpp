@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@ struct ChildPlan {
   const RunAs* run_as = nullptr;
   const rlimit* nofile = nullptr;
   bool new_session = true;
+  const mode_t* file_mask = nullptr;
   sigset_t mask{};
 
   Step failed = Step::kNone;
@@ -127,6 +129,7 @@ int ChildMain(void* argument) {
     ::sigaction(signal, &action, nullptr);
   }
   if (plan->new_session) ::setsid();
+  if (plan->file_mask != nullptr) ::umask(*plan->file_mask);
   PlaceDescriptors(plan);
   if (plan->nofile != nullptr && ::setrlimit(RLIMIT_NOFILE, plan->nofile) != 0) {
     Fail(plan, Step::kLimit);
@@ -200,6 +203,7 @@ Result<Spawned> Spawn(const SpawnOptions& options) {
   plan.run_as = options.run_as ? &*options.run_as : nullptr;
   plan.nofile = options.nofile ? &*options.nofile : nullptr;
   plan.new_session = options.new_session;
+  plan.file_mask = options.file_mask ? &*options.file_mask : nullptr;
 
   // The child runs on its own stack in our memory. It needs little: its frames are fixed size.
   constexpr std::size_t kStackSize = 64 * 1024;

@@ -38,7 +38,8 @@ struct SpawnOptions {
   std::optional<RunAs> run_as;   // needs root; also sets no_new_privs, drops capabilities
   std::optional<rlimit> nofile;  // soft and hard limit of open files
   bool new_session = true;
-  int listen_fds = 0;  // > 0: LISTEN_FDS and LISTEN_PID are set for fds 3...
+  std::optional<mode_t> file_mask;  // umask; else ours
+  int listen_fds = 0;               // > 0: LISTEN_FDS and LISTEN_PID are set for fds 3...
 };
 
 struct Spawned {

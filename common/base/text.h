@@ -23,8 +23,8 @@ bool EndsWith(std::string_view text, std::string_view suffix);
 // name cannot move the cursor, set the clipboard or hide text.
 std::string Printable(std::string_view text);
 
-// How many bytes at the start of `text`, which is not empty, form one well-formed UTF-8 character; 0
-// if they do not (overlong forms, surrogates and what lies beyond U+10FFFF are not well-formed
+// How many bytes at the start of `text`, which is not empty, form one well-formed UTF-8 character;
+// 0 if they do not (overlong forms, surrogates and what lies beyond U+10FFFF are not well-formed
 // either).
 std::size_t Utf8CharacterSize(std::string_view text);
 

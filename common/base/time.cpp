@@ -30,7 +30,7 @@ std::int64_t DaysFromCivil(std::int64_t year, int month, int day) {
 }
 
 std::int64_t FloorDivide(std::int64_t number, std::int64_t by) {
-  return number >= 0 ? number / by : -((-number + by - 1) / by);
+  return number / by - (number % by < 0 ? 1 : 0);
 }
 
 struct Civil {
@@ -74,8 +74,9 @@ Millis WallNow() { return Now(CLOCK_REALTIME); }
 
 std::string FormatIso(Millis wall) {
   // Not gmtime_r: it reads /etc/localtime when it is first called, and takes a lock each time.
-  const Civil date = CivilFromDays(FloorDivide(wall, 86400000));
-  const Millis rest = wall - FloorDivide(wall, 86400000) * 86400000;
+  constexpr Millis kDay = 86400000;
+  const Civil date = CivilFromDays(FloorDivide(wall, kDay));
+  const Millis rest = (wall % kDay + kDay) % kDay;
   std::string text = "0000-00-00T00:00:00.000Z";
   const auto put = [&text](std::size_t at, std::size_t digits, std::int64_t number) {
     for (std::size_t i = digits; i-- > 0; number /= 10) {

@@ -42,6 +42,7 @@ struct GenerationConfig {
   WorkerPolicy policy;
   Millis drain_linger = 500;
   int stop_signal = 15;
+  unsigned file_mask = 022;  // umask
   LogFormat log_format = LogFormat::kText;
   std::uint64_t log_file_bytes = 10U << 20;
   std::uint32_t log_files = 10;

@@ -17,6 +17,7 @@ json ToJson(const ServiceSpec& spec) {
       {"interpreter", spec.interpreter},
       {"node_arguments", spec.node_arguments},
       {"script_node_arguments", spec.script_node_arguments},
+      {"file_mask", spec.file_mask},
       {"node", spec.node},
       {"cwd", spec.cwd},
       {"caller_environment", spec.caller_environment},
@@ -51,6 +52,7 @@ Status FromJson(const json& value, ServiceSpec& spec) {
   fields.Read("interpreter", spec.interpreter);
   fields.Read("node_arguments", spec.node_arguments);
   fields.Read("script_node_arguments", spec.script_node_arguments);
+  fields.Read("file_mask", spec.file_mask);
   fields.Read("node", spec.node);
   fields.Read("cwd", spec.cwd);
   fields.Read("caller_environment", spec.caller_environment);
@@ -159,6 +161,7 @@ json ToJson(const GenerationConfig& config) {
       {"restart", Name(config.policy.restart)},
       {"drain_linger_ms", config.drain_linger},
       {"stop_signal", config.stop_signal},
+      {"file_mask", config.file_mask},
       {"log_format", Name(config.log_format)},
       {"log_file_bytes", config.log_file_bytes},
       {"log_files", config.log_files},
@@ -198,6 +201,7 @@ Status FromJson(const json& value, GenerationConfig& config) {
   });
   fields.Read("drain_linger_ms", config.drain_linger);
   fields.Read("stop_signal", config.stop_signal);
+  fields.Read("file_mask", config.file_mask);
   fields.ReadName("log_format", [&](const std::string& name) {
     const auto found = LogFormatFromName(name);
     if (found) config.log_format = *found;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 
 #include "common/base/text.h"
 
@@ -23,6 +24,12 @@ void NoteChange(std::vector<std::string>& notes, const std::string& what, const 
   } else {
     notes.push_back(what + " " + std::to_string(before) + " -> " + std::to_string(after));
   }
+}
+
+std::string Octal(unsigned mask) {
+  std::string text = "000";
+  for (std::size_t i = 3; i-- > 0; mask >>= 3) text[i] = static_cast<char>('0' + (mask & 7));
+  return text;
 }
 
 void NoteVariables(std::vector<std::string>& notes, const Environment& before,
@@ -146,6 +153,16 @@ std::string ToServiceName(const std::string& name) {
   return result;
 }
 
+bool IsNodeScript(const std::string& file) {
+  static constexpr const char* kExtensions[] = {".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"};
+  return std::any_of(std::begin(kExtensions), std::end(kExtensions),
+                     [&](const char* extension) { return EndsWith(file, extension); });
+}
+
+bool RunsOnNode(const ServiceSpec& spec) {
+  return spec.interpreter.empty() && IsNodeScript(spec.script);
+}
+
 std::vector<std::string> NodeArguments(const ServiceSpec& spec) {
   std::vector<std::string> all = spec.script_node_arguments;
   all.insert(all.end(), spec.node_arguments.begin(), spec.node_arguments.end());
@@ -178,6 +195,7 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteChange(notes, "agent", std::string(before.agent ? "on" : "off"),
              std::string(after.agent ? "on" : "off"));
   NoteChange(notes, "run-as", before.run_as, after.run_as);
+  NoteChange(notes, "umask", Octal(before.file_mask), Octal(after.file_mask));
   NoteChange(notes, "log-format", std::string(Name(before.log_format)),
              std::string(Name(after.log_format)));
   NoteChange(notes, "log-size", before.log_file_bytes, after.log_file_bytes);

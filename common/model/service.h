@@ -51,13 +51,14 @@ struct ServiceSpec {
   std::string script_reason;  // why this file was chosen, for people
   std::vector<std::string> arguments;
   std::string interpreter;  // "" : Node for .js .mjs .cjs .ts, else the file itself is executed
-  std::vector<std::string> node_arguments;  // --node-args: for Node or the interpreter
+  std::vector<std::string> node_arguments;         // --node-args: for Node or the interpreter
   std::vector<std::string> script_node_arguments;  // flags before the file in scripts.start
-  std::string node;                         // path of the node binary; empty: looked up in PATH
-  std::string cwd;                          // working directory of workers; empty: `directory`
-  Environment caller_environment;           // PATH, HOME, LANG, NODE_ENV ... at `slc start`
-  Environment script_environment;           // K=V in front of the command in scripts.start
-  Environment environment;                  // --env, env-set
+  std::string node;                // path of the node binary; empty: looked up in PATH
+  std::string cwd;                 // working directory of workers; empty: `directory`
+  Environment caller_environment;  // PATH, HOME, LANG, NODE_ENV ... at `slc start`
+  Environment script_environment;  // K=V in front of the command in scripts.start
+  Environment environment;         // --env, env-set
+  unsigned file_mask = 022;        // umask of workers: that of `slc start`
   std::optional<std::uint16_t> port;
   Readiness readiness = Readiness::kListening;
   Millis ready_timeout = 30000;
@@ -97,7 +98,13 @@ struct Wish {
                                // without a second effect
 };
 
-// What stands between Node or the interpreter and the script: scripts.start's flags, then --node-args.
+// True for files that Node runs: .js .mjs .cjs .ts .mts .cts
+bool IsNodeScript(const std::string& file);
+// True if the workers are Node processes, so that they can share a port by Node's cluster.
+bool RunsOnNode(const ServiceSpec& spec);
+
+// What stands between Node or the interpreter and the script: scripts.start's flags, then
+// --node-args.
 std::vector<std::string> NodeArguments(const ServiceSpec& spec);
 
 // Differences that a person should hear about, e.g. {"port 3001 -> 4000", "env FOO added"}. Values

@@ -10,11 +10,17 @@
 #include "common/base/log.h"
 
 namespace slc {
+namespace {
+
+constexpr Millis kRetry = 50;
+
+}  // namespace
 
 PacketSocket::PacketSocket(uv::Loop& loop, UniqueFd socket, Events events)
     : socket_(std::move(socket)),
       events_(std::move(events)),
-      poll_(loop, socket_.get(), [this](uv::Poll::Ready ready) { OnReady(ready); }) {
+      poll_(loop, socket_.get(), [this](uv::Poll::Ready ready) { OnReady(ready); }),
+      retry_(loop, [this] { Flush(); }) {
   UpdateWatch();
 }
 
@@ -38,7 +44,9 @@ bool PacketSocket::Send(const link::Packet& packet, const std::vector<int>& fds)
   return true;
 }
 
-void PacketSocket::UpdateWatch() { poll_.Watch(!closed_, !closed_ && !queue_.empty()); }
+void PacketSocket::UpdateWatch() {
+  poll_.Watch(!closed_, !closed_ && !queue_.empty() && !retry_.active());
+}
 
 void PacketSocket::OnReady(uv::Poll::Ready ready) {
   const std::shared_ptr<bool> alive = alive_;
@@ -93,7 +101,12 @@ void PacketSocket::Flush() {
     const Waiting& next = queue_.front();
     std::vector<int> fds;
     for (const UniqueFd& fd : next.fds) fds.push_back(fd.get());
-    if (SendWithFds(socket_.get(), next.payload, fds.data(), fds.size()) < 0) break;
+    if (SendWithFds(socket_.get(), next.payload, fds.data(), fds.size()) < 0) {
+      // Anything but a full socket (too many descriptors under way, no memory) leaves it writable:
+      // watching it would spin.
+      if (errno != EAGAIN) retry_.StartIn(kRetry);
+      break;
+    }
     queue_.pop_front();
   }
   UpdateWatch();

@@ -13,6 +13,7 @@
 #include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
+#include "common/uv/timer.h"
 #include "common/wire/link.h"
 
 namespace slc {
@@ -61,6 +62,7 @@ class PacketSocket {
   // Becomes false when we are destroyed: a callback may do that while we are still at work.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   uv::Poll poll_;
+  uv::Timer retry_;
 };
 
 }  // namespace slc

@@ -172,7 +172,8 @@ void InstancePlan::Gone(Millis now) {
 
 // A master that does not get into charge, or is lost at once, is a failed try: without a pause the
 // next one would most likely do the same, as fast as the machine can. One that was in charge works;
-// whatever kills it, nobody accepts connections meanwhile: its successor comes within half a second.
+// whatever kills it, nobody accepts connections meanwhile: its successor comes within half a
+// second.
 void InstancePlan::CountIfEarly(Millis now) {
   constexpr Millis kEarly = 1000;
   constexpr int kMostOfWorking = 3;

@@ -189,7 +189,8 @@ Result<Proposal> Registry::ProposeNew(const StartWish& start) const {
   Wish wish;
   wish.id = last_id_ + 1;
   wish.spec = start.spec;
-  wish.size = start.size.value_or(kSizeCpu);
+  // Each worker of another program binds the port itself, and most programs cannot share it.
+  wish.size = start.size.value_or(RunsOnNode(start.spec) ? kSizeCpu : 1);
   Proposal proposal = Changed(wish);
   SettlePort(proposal.wish.spec, start.spec.port.has_value());
   proposal.wish.run = true;

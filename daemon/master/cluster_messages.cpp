@@ -50,6 +50,11 @@ std::string Text(const json& value, const char* key) {
   return found != value.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+bool Flag(const json& value, const char* key) {
+  const auto found = value.find(key);
+  return found != value.end() && found->is_boolean() && found->get<bool>();
+}
+
 // addressType is 4, 6 or -1 as a number, "udp4" or "udp6" as a text.
 std::string AddressType(const json& value) {
   const auto found = value.find("addressType");
@@ -71,6 +76,8 @@ WorkerMessage ParseQuery(const json& value) {
   const int backlog = Integer(value, "backlog", 0);
   if (backlog > 0) query.backlog = backlog;
   const auto data = value.find("data");
+  query.readable_all = Flag(value, "readableAll");
+  query.writable_all = Flag(value, "writableAll");
   query.data = data == value.end() ? "null" : DumpJson(*data);
   return query;
 }

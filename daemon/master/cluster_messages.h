@@ -23,8 +23,10 @@ struct QueryServer {  // it wants to listen; must be answered, its 'listening' w
   std::string type;         // "4", "6", "-1" (unix), "udp4", "udp6", "" (fd)
   int fd = -1;              // listen({fd}): a descriptor number of the primary
   int flags = 0;
-  int backlog = 511;  // Node sends false or 0 when the app gave none
-  std::string data;   // raw JSON, "null" if absent (TLS ticket keys)
+  int backlog = 511;          // Node sends false or 0 when the app gave none
+  std::string data;           // raw JSON, "null" if absent (TLS ticket keys)
+  bool readable_all = false;  // unix: of the socket's file (Node >= 23 sends these two)
+  bool writable_all = false;
 };
 struct Listening {
   std::string address;

@@ -68,6 +68,7 @@ void Connections::Close(const std::string& key) {
   if (facts.kind == ListenerKind::kUnix && !facts.address.empty() && facts.address[0] != '\0') {
     ::unlink(facts.address.c_str());
   }
+  dispatch_.RemoveListener(found->second->id);
   listeners_.erase(found);
 }
 
@@ -88,6 +89,17 @@ void Connections::Forget(WorkerId worker) {
 
 void Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
   if (!dispatch_.Answered(worker, seq)) return;
+  for (const std::uint64_t missed : dispatch_.MissedBefore(worker, seq)) Land(missed, false);
+  Land(seq, accepted);
+  Resume();
+}
+
+void Connections::Missed(WorkerId worker) {
+  for (const std::uint64_t missed : dispatch_.Missed(worker)) Land(missed, false);
+  Resume();
+}
+
+void Connections::Land(std::uint64_t seq, bool accepted) {
   const auto found = flights_.find(seq);
   if (found == flights_.end()) return;
   Flight flight = std::move(found->second);
@@ -99,7 +111,6 @@ void Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
   } else if (listener != nullptr) {
     OnRefused(*listener, std::move(flight));
   }
-  Resume();
 }
 
 // The worker has closed its copy (its server is closing, it has all it wants, or it does not know
@@ -126,8 +137,12 @@ void Connections::OfferRefused(Listener& listener) {
 }
 
 void Connections::Resume() {
+  constexpr Millis kTryAgain = 50;
   for (auto& [key, listener] : listeners_) {
-    if (PushOrphans(*listener) && MayAccept(*listener) && listener->poll && !listener->watched &&
+    const bool pushed = PushOrphans(*listener);
+    // No answer may be due that would bring us here again.
+    if (!pushed && HasHolders(*listener) && !again_.active()) again_.StartIn(kTryAgain);
+    if (pushed && MayAccept(*listener) && listener->poll && !listener->watched &&
         dispatch_.holders(listener->id) > 0) {
       Watch(*listener, true);
     }

@@ -65,6 +65,9 @@ class Connections {
   // The worker has ended: what it had not accepted goes to others.
   void Forget(WorkerId worker);
   void Answered(WorkerId worker, std::uint64_t seq, bool accepted);
+  // A connection has not arrived: the worker has no descriptor for it. It goes to another.
+  void Missed(WorkerId worker);
+  bool HasHolders(const Listener& listener) const { return dispatch_.holders(listener.id) > 0; }
   // A channel has room again, or a worker can take connections.
   void Resume();
 
@@ -74,6 +77,7 @@ class Connections {
   bool Push(const Listener& listener, Flight& flight);
   bool PushOrphans(Listener& listener);
   static bool MayAccept(const Listener& listener);
+  void Land(std::uint64_t seq, bool accepted);
   void OnRefused(Listener& listener, Flight flight);
   void OfferRefused(Listener& listener);
   void Watch(Listener& listener, bool on);

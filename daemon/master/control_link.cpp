@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "common/base/environment.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/spawn.h"
@@ -123,7 +124,9 @@ void ControlLink::Revive() {
   SpawnOptions options;
   options.program = daemon_program_;
   options.arguments = {"slcd"};
-  options.environment = {"SLC_HOME=" + home_, "PATH=/usr/local/bin:/usr/bin:/bin"};
+  options.environment = SanitizerOptions();
+  options.environment.push_back("SLC_HOME=" + home_);
+  options.environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
   options.working_directory = "/";
   auto spawned = Spawn(options);
   if (spawned) {

@@ -224,7 +224,7 @@ void Instance::TakeOver() {
   }
   if (!known) {
     // Nothing is known of what runs: it is cleared away, and the order that follows starts afresh.
-    KillByCookie(setup_.cookie + ".", {});
+    KillByCookie(setup_.cookie + ".");
     adopted_fds_.clear();
     return;
   }
@@ -280,7 +280,7 @@ std::vector<WorkerId> Instance::AdoptWorkers(const InstanceState& state) {
     // A worker that was starting may wait for an answer that died with the predecessor.
     const bool whole = known && worker.state != WorkerState::kStarting;
     if (whole && AdoptWorker(worker, facts->second)) continue;
-    KillByCookie(setup_.cookie + "." + std::to_string(id), {});
+    KillByCookie(setup_.cookie + "." + std::to_string(id));
     for (const char* part : {"channel", "stdout", "stderr"}) {
       TakeAdopted(link::WorkerFdName(id, part));
       link_.Send(link::Drop{{link::WorkerFdName(id, part)}});
@@ -305,10 +305,9 @@ bool Instance::AdoptWorker(const FleetWorker& worker, const WorkerFacts& facts) 
   }
   for (const std::string& key : facts.keys) {
     if (Connections::Listener* listener = connections_.Find(key)) {
-      connections_.AddUser(*listener, worker.id);
+      UseListener(*listener, worker.id);
     }
   }
-  if (worker.state != WorkerState::kReady) connections_.Retire(worker.id);
   return true;
 }
 
@@ -383,6 +382,11 @@ void Instance::JudgeReadiness() {
     // Before the fact that may complete an order: whoever waits for that order hangs up then.
     Notify("worker_ready", id, "");
     Feed(WorkerReady{id});
+    worker = Find(id);
+    if (worker == nullptr) continue;
+    for (const std::string& key : worker->facts().keys) {
+      if (auto* listener = connections_.Find(key)) UseListener(*listener, id);
+    }
   }
 }
 
@@ -404,12 +408,15 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
     std::string why = "listen on " + where + ": " + std::strerror(errno_value);
     if (errno_value == EADDRINUSE && wish.facts.port > 0) {
       why = "port " + std::to_string(wish.facts.port) + " is in use";
-      if (const auto holder = FindPortHolder(static_cast<std::uint16_t>(wish.facts.port))) {
+      if (const std::string own = OwnListenerOn(wish.facts.port); !own.empty()) {
+        why += " by this service itself, on " + own +
+               ": another address of the same port needs `slc ctl restart`";
+      } else if (const auto holder = FindPortHolder(static_cast<std::uint16_t>(wish.facts.port))) {
         why += " by pid " + std::to_string(holder->pid) + " (" + holder->command + ")";
       }
     }
     log::Warn("supervisor worker " + std::to_string(worker.id()) + ": " + why);
-    worker.failed_listens.push_back(why);
+    worker.failed_listen = why;
     worker.channel()->Send(ListenError(query.seq, key, errno_value, ++message_seq_));
   };
   if (wish.errno_value != 0) return refuse(wish.errno_value);
@@ -421,7 +428,13 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
   const bool has_it = std::find(keys.begin(), keys.end(), key) != keys.end();
   if (has_it && query.index > 0) return refuse(EADDRINUSE);
   if (listener == nullptr) {
-    BoundListener bound = Bind(wish.facts);
+    const GenerationConfig* config = ConfigOf(worker.id());
+    const mode_t mode = wish.mode | (0777U & ~(config == nullptr ? 022U : config->file_mask));
+    BoundListener bound = Bind(wish.facts, mode);
+    // A port that no worker has open any more is ours to give up, be it for another address of it.
+    if (bound.errno_value == EADDRINUSE && CloseListeners(wish.facts.port)) {
+      bound = Bind(wish.facts, mode);
+    }
     if (!bound.fd) return refuse(bound.errno_value);
     listener = &connections_.Add(wish.facts, std::move(bound.fd));
     link_.Send(link::Store{setup_.epoch, {link::ListenerName(key)}}, {listener->fd.get()});
@@ -429,6 +442,8 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
       log::Info("service is listening on " + DescribeListener(wish.facts));
     }
   }
+  // As in Node's primary: the first data that is any counts for all (TLS tickets).
+  if (listener->facts.data == "null") listener->facts.data = query.data;
   if (!has_it) keys.push_back(key);
   if (worker.judge) worker.judge->Opened(key);
   // The worker may exist only in the queue of its channel until it reads the answer; the holders of
@@ -437,19 +452,49 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
   Save();
   if (listener->facts.kind == ListenerKind::kTcp) {
     worker.channel()->Send(RoundRobinListener(query.seq, listener->facts, ++message_seq_));
-    const auto found = fleet_.state().workers.find(worker.id());
-    const bool leaving =
-        found == fleet_.state().workers.end() || found->second.state > WorkerState::kReady;
-    if (leaving) {
-      listener->users.insert(worker.id());
-    } else {
-      connections_.AddUser(*listener, worker.id());
-    }
+    UseListener(*listener, worker.id());
   } else {
     worker.channel()->Send(SharedListener(query.seq, listener->facts, ++message_seq_),
                            listener->fd.get());
     connections_.AddUser(*listener, worker.id());
   }
+}
+
+// A worker that starts gets connections at once only if no ready one could take them: code that
+// never becomes ready costs no request during a roll. One that leaves gets none.
+void Instance::UseListener(Connections::Listener& listener, WorkerId id) {
+  const auto found = fleet_.state().workers.find(id);
+  const WorkerState state =
+      found == fleet_.state().workers.end() ? WorkerState::kDraining : found->second.state;
+  const bool now = state == WorkerState::kReady ||
+                   (state == WorkerState::kStarting && !connections_.HasHolders(listener));
+  if (now) {
+    connections_.AddUser(listener, id);
+  } else {
+    listener.users.insert(id);
+  }
+}
+
+// Where this instance itself listens on that TCP port, as text; empty if it does not.
+std::string Instance::OwnListenerOn(int port) const {
+  for (const auto& [key, listener] : connections_.listeners()) {
+    const ListenerFacts& facts = listener->facts;
+    if (facts.kind == ListenerKind::kTcp && facts.bound_port == port) {
+      return DescribeListener(facts);
+    }
+  }
+  return {};
+}
+
+// Closes listeners on that port that no worker has open. True if there was one.
+bool Instance::CloseListeners(int port) {
+  std::vector<std::string> unused;
+  for (const auto& [key, listener] : connections_.listeners()) {
+    const bool tcp = listener->facts.kind == ListenerKind::kTcp;
+    if (tcp && listener->facts.bound_port == port && listener->users.empty()) unused.push_back(key);
+  }
+  CloseAll(unused);
+  return !unused.empty();
 }
 
 void Instance::OnMessage(WorkerProcess& worker, const Listening&) {
@@ -463,7 +508,11 @@ void Instance::OnMessage(WorkerProcess& worker, const AgentListening& listening)
   const bool v6 = listening.address.find(':') != std::string::npos;
   const std::string shown = (v6 ? "[" + listening.address + "]" : listening.address) + ":" +
                             std::to_string(listening.port);
-  worker.facts().own_listeners.push_back(shown);
+  // A worker that listens and closes again and again must not make the state grow.
+  constexpr std::size_t kMostOwn = 64;
+  auto& own = worker.facts().own_listeners;
+  const bool known = std::find(own.begin(), own.end(), shown) != own.end();
+  if (!known && own.size() < kMostOwn) own.push_back(shown);
   dirty_ = true;
   OnMessage(worker, Listening{listening.address, listening.port, ""});
   Save();
@@ -490,7 +539,8 @@ void Instance::OnMessage(WorkerProcess& worker, const Accepted& answer) {
 
 void Instance::OnMessage(WorkerProcess& worker, const HandleNack&) {
   log::Warn("supervisor worker " + std::to_string(worker.id()) +
-            " got a message without its descriptor");
+            " could not take a connection: it has too many files open");
+  connections_.Missed(worker.id());
 }
 
 void Instance::OnMessage(WorkerProcess& worker, const AgentHello& hello) {
@@ -540,7 +590,9 @@ void Instance::Bury(WorkerId id, std::optional<int> status) {
   connections_.Forget(id);
   for (const WorkerProcess::Kept& kept : worker->KeptFds()) link_.Send(link::Drop{{kept.name}});
   // A stopped or replaced worker must not leave children that hold its port or its files.
-  if (expected || stopping) KillByCookie(setup_.cookie + "." + std::to_string(id), {});
+  if (expected || stopping) {
+    KillByCookie(setup_.cookie + "." + std::to_string(id), worker->facts().process);
+  }
   Notify("worker_exited", id, how);
   workers_.erase(id);
   dirty_ = true;
@@ -553,7 +605,7 @@ std::string Instance::ExplainExit(const WorkerProcess& worker, std::optional<int
   std::string how = status ? DescribeWaitStatus(*status) : "ended, exit status unknown";
   const bool clean = status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
   if (clean) return how;
-  if (!worker.failed_listens.empty()) return how + ": " + worker.failed_listens.back();
+  if (!worker.failed_listen.empty()) return how + ": " + worker.failed_listen;
   const std::string error = ErrorLine(logs_->Tail(worker.id()));
   return error.empty() ? how : how + ": " + error;
 }
@@ -662,8 +714,13 @@ void Instance::Do(const KillWorker& action) {
   dirty_ = true;
   Save();
   connections_.Retire(action.worker);
-  if (WorkerProcess* worker = Find(action.worker)) worker->Signal(SIGKILL);
-  KillByCookie(setup_.cookie + "." + std::to_string(action.worker), {});
+  const std::string cookie = setup_.cookie + "." + std::to_string(action.worker);
+  if (WorkerProcess* worker = Find(action.worker)) {
+    worker->Signal(SIGKILL);
+    KillByCookie(cookie, worker->facts().process);
+  } else {
+    KillByCookie(cookie);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -804,7 +861,11 @@ void Instance::CloseUnused() {
   for (const auto& [key, listener] : connections_.listeners()) {
     if (listener->users.empty()) unused.push_back(key);
   }
-  for (const std::string& key : unused) {
+  CloseAll(unused);
+}
+
+void Instance::CloseAll(const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
     connections_.Close(key);
     link_.Send(link::Drop{{link::ListenerName(key)}});
     dirty_ = true;

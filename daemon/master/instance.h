@@ -90,7 +90,11 @@ class Instance {
   void StoreEverything();
   void StoreState();
   void Notify(const std::string& kind, WorkerId id, const std::string& text);
+  void UseListener(Connections::Listener& listener, WorkerId id);
+  std::string OwnListenerOn(int port) const;
+  bool CloseListeners(int port);
   void CloseUnused();
+  void CloseAll(const std::vector<std::string>& keys);
   void DropOldConfigs();
   void ArmTimer();
   void Finish();

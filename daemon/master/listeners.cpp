@@ -103,7 +103,7 @@ bool IsStaleSocket(const std::string& path, const sockaddr_un& address) {
          errno == ECONNREFUSED;
 }
 
-BoundListener BindUnix(ListenerFacts& facts) {
+BoundListener BindUnix(ListenerFacts& facts, mode_t mode) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (facts.address.size() >= sizeof(address.sun_path)) return {UniqueFd(), ENAMETOOLONG};
@@ -121,6 +121,8 @@ BoundListener BindUnix(ListenerFacts& facts) {
     ::unlink(facts.address.c_str());
     if (bind_now() != 0) return {UniqueFd(), errno};
   }
+  // Before anybody can connect. Our own umask lets nobody in.
+  if (!abstract && ::chmod(facts.address.c_str(), mode) != 0) return {UniqueFd(), errno};
   if (::listen(fd.get(), facts.backlog) != 0) return {UniqueFd(), errno};
   facts.bound_port = -1;
   return {std::move(fd), 0};
@@ -138,6 +140,7 @@ ListenerWish InterpretQuery(const QueryServer& query) {
   facts.data = query.data;
   if (query.type == "-1") {
     facts.kind = ListenerKind::kUnix;
+    wish.mode = (query.readable_all ? 0444U : 0U) | (query.writable_all ? 0222U : 0U);
   } else if (query.type == "udp4" || query.type == "udp6") {
     facts.kind = ListenerKind::kUdp;
     facts.family = query.type == "udp6" ? 6 : 4;
@@ -157,10 +160,10 @@ ListenerWish InterpretQuery(const QueryServer& query) {
   return wish;
 }
 
-BoundListener Bind(ListenerFacts& facts) {
+BoundListener Bind(ListenerFacts& facts, mode_t mode) {
   switch (facts.kind) {
     case ListenerKind::kUnix:
-      return BindUnix(facts);
+      return BindUnix(facts, mode);
     case ListenerKind::kUdp:
       return BindInternet(facts, facts.family, SOCK_DGRAM);
     case ListenerKind::kTcp: {

@@ -2,6 +2,8 @@
 // instance lives, or until every worker has closed it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +18,7 @@ namespace slc {
 // (EBADF for listen({fd}) of a descriptor we do not have, EINVAL for what we do not know).
 struct ListenerWish {
   ListenerFacts facts;
+  mode_t mode = 0;  // what the socket's file is to have beyond the umask (unix)
   int errno_value = 0;
 };
 // The key is the same for the same address in every worker. An explicit port has one listener per
@@ -23,11 +26,12 @@ struct ListenerWish {
 ListenerWish InterpretQuery(const QueryServer& query);
 
 // Binds, and listens if it is a stream. Fills in what was bound. On failure the fd is empty and
-// errno_value tells why. A unix socket file that nobody serves any more is replaced.
+// errno_value tells why. A unix socket file that nobody serves any more is replaced; its mode is
+// `mode`.
 struct BoundListener {
   UniqueFd fd;
   int errno_value = 0;
 };
-BoundListener Bind(ListenerFacts& facts);
+BoundListener Bind(ListenerFacts& facts, mode_t mode);
 
 }  // namespace slc

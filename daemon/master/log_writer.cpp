@@ -188,7 +188,7 @@ LogWriter::~LogWriter() {
   const std::lock_guard<std::mutex> hold(shared_->mutex);
   if (shared_->finished) return;
   shared_->orphaned = true;
-  shared_.release();
+  static_cast<void>(shared_.release());
 }
 
 LogWriter::Access::Access(LogWriter& writer) : writer_(writer) { writer.shared_->mutex.lock(); }

@@ -17,6 +17,7 @@ constexpr std::size_t kLookBytes = 64U << 10;
 // Such lines are the application's own messages, which end here.
 constexpr std::size_t kKeptOfLongLine = 64U << 10;
 constexpr std::size_t kMostQueued = 1U << 20;
+constexpr Millis kRetry = 50;
 
 // One buffer serves all channels: a look is done before the next begins.
 char* LookBuffer() {
@@ -29,7 +30,11 @@ char* LookBuffer() {
 NodeChannel::NodeChannel(uv::Loop& loop, int socket, Events events)
     : socket_(socket),
       events_(std::move(events)),
-      poll_(loop, socket, [this](uv::Poll::Ready ready) { OnReady(ready); }) {
+      poll_(loop, socket, [this](uv::Poll::Ready ready) { OnReady(ready); }),
+      retry_(loop, [this] {
+        Flush();
+        if (queue_.empty() && events_.on_room) events_.on_room();
+      }) {
   UpdateWatch();
 }
 
@@ -56,13 +61,20 @@ bool NodeChannel::Send(std::string frame, int fd) {
   return true;
 }
 
-void NodeChannel::UpdateWatch() { poll_.Watch(!ended_, !ended_ && !queue_.empty()); }
+void NodeChannel::UpdateWatch() {
+  poll_.Watch(!ended_, !ended_ && !queue_.empty() && !retry_.active());
+}
 
 void NodeChannel::Flush() {
   while (!queue_.empty()) {
     const Waiting& next = queue_.front();
     const int fd = next.fd.get();
-    if (SendWithFds(socket_, next.frame, &fd, fd >= 0 ? 1 : 0) < 0) break;
+    if (SendWithFds(socket_, next.frame, &fd, fd >= 0 ? 1 : 0) < 0) {
+      // Anything but a full socket (too many descriptors under way, no memory) leaves it writable:
+      // watching it would spin.
+      if (errno != EAGAIN) retry_.StartIn(kRetry);
+      break;
+    }
     queued_bytes_ -= next.frame.size();
     queue_.pop_front();
   }

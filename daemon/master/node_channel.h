@@ -18,6 +18,7 @@
 #include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
+#include "common/uv/timer.h"
 
 namespace slc {
 
@@ -69,6 +70,7 @@ class NodeChannel {
   // Becomes false when we are destroyed: a callback may do that while we are still at work.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   uv::Poll poll_;
+  uv::Timer retry_;
 };
 
 }  // namespace slc

@@ -106,6 +106,7 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
     options.run_as = RunAs{config.uid, config.gid, {config.groups.begin(), config.groups.end()}};
   }
   options.nofile = environment.nofile;
+  options.file_mask = config.file_mask;
   auto spawned = Spawn(options);
   // Whatever happened, the worker's ends must not stay open here: the end of a pipe or channel is
   // seen only when the last writer is gone.

@@ -75,8 +75,8 @@ class WorkerProcess {
   int output_fd() const { return output_.get(); }
   int errors_fd() const { return errors_.get(); }
 
-  std::unique_ptr<ReadinessJudge> judge;    // while starting
-  std::vector<std::string> failed_listens;  // why a listen was refused, for people
+  std::unique_ptr<ReadinessJudge> judge;  // while starting
+  std::string failed_listen;              // why the last listen that failed was refused, for people
 
  private:
   WorkerProcess(uv::Loop& loop, WorkerId id, SlotNumber slot, Events events)

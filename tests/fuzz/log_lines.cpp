@@ -1,7 +1,7 @@
 // The output of a worker, cut into lines however it is read, and as lines of a log file.
 //
-// The input is a script. '%' and a byte stand for a text about as long as the longest line, '|' ends
-// a read, '!' has the next line refused once. All other bytes are output.
+// The input is a script. '%' and a byte stand for a text about as long as the longest line, '|'
+// ends a read, '!' has the next line refused once. All other bytes are output.
 #include "daemon/master/core/log_lines.h"
 
 #include <memory>

@@ -681,7 +681,9 @@ World::World() : folder_(MakeTemporaryFolder()), home_(folder_ + "/home") {
           {"TERM", "dumb"},
           {"SLC_HOME", home_}};
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
-    if (!Variable(name).empty()) env_[name] = Variable(name);
+    // Into files: not every program here has a stderr that anyone reads.
+    if (!Variable(name).empty())
+      env_[name] = Variable(name) + ":log_path=" + folder_ + "/sanitizer";
   }
   if (const auto major = ParseInteger(Variable("SLC_TEST_NODE"), 1, 99)) {
     UseNode(static_cast<int>(*major));
@@ -957,6 +959,7 @@ void World::End() {
     CheckNothingIsLeft();
     CheckLogs();
   }
+  CheckSanitizers();
 }
 
 void World::CheckNothingIsLeft() {
@@ -987,6 +990,14 @@ void World::CheckLogs() {
     const bool bad = std::any_of(suspicious.begin(), suspicious.end(), holds);
     if (!bad || std::any_of(expected_.begin(), expected_.end(), holds)) continue;
     ADD_FAIL_CHECK_AT(__FILE__, __LINE__, "unexpected line in slcd's log: " << line);
+  }
+}
+
+void World::CheckSanitizers() {
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    const std::string path = entry.path();
+    if (!StartsWith(path, folder_ + "/sanitizer.")) continue;
+    ADD_FAIL_CHECK_AT(__FILE__, __LINE__, "a sanitizer's report: " << ReadText(path));
   }
 }
 

@@ -248,6 +248,7 @@ class World {
   Running Spawn(const Words& command, const Options& options);
   void CheckNothingIsLeft();
   void CheckLogs();
+  void CheckSanitizers();
   void ShowEvidence() const;
 
   std::string folder_;

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "common/model/service.h"
 #include "ctl/app_folder.h"
 #include "tests/unit/ctl_scratch.h"
 

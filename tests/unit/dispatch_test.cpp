@@ -229,4 +229,24 @@ TEST_CASE("A retired worker gets nothing new and may still answer") {
   CHECK(dispatch.Forget(7).empty());
 }
 
+TEST_CASE("A connection that did not arrive is known by the answers to later ones") {
+  Dispatch dispatch;
+  dispatch.AddHolder(1, 7);
+  for (const std::uint64_t seq : {10, 11, 12, 13}) dispatch.Pushed(7, seq, 0);
+  CHECK(dispatch.Missed(7).empty());  // any of the four
+  CHECK(dispatch.Answered(7, 10));
+  CHECK(dispatch.MissedBefore(7, 10).empty());
+  CHECK(dispatch.Answered(7, 12));
+  CHECK(dispatch.MissedBefore(7, 12) == std::vector<std::uint64_t>{11});
+  // No other is left.
+  CHECK(dispatch.Missed(7) == std::vector<std::uint64_t>{13});
+  CHECK(dispatch.in_flight(7) == 0);
+  // Other messages carry descriptors too.
+  CHECK(dispatch.Missed(7).empty());
+  dispatch.Pushed(7, 14, 0);
+  CHECK(dispatch.MissedBefore(7, 0).empty());
+  CHECK(dispatch.in_flight(7) == 1);
+  CHECK(dispatch.Missed(8).empty());
+}
+
 }  // namespace slc

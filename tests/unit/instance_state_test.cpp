@@ -197,8 +197,8 @@ TEST_CASE("A successor's snapshot wins over what its predecessor may still write
   CHECK(second->capacity() == 100);
   REQUIRE(second->Write("two"));
   for (int i = 0; i < 10; ++i) {
-    // slcd fences the predecessor before there is a successor. Were it to write all the same, it may
-    // hit the half of the successor's newest state, never make its own the newest for good.
+    // slcd fences the predecessor before there is a successor. Were it to write all the same, it
+    // may hit the half of the successor's newest state, never make its own the newest for good.
     REQUIRE(first->Write("late"));
     REQUIRE(ReadSnapshot(first->fd()));
     REQUIRE(second->Write("two"));

@@ -97,6 +97,7 @@ TEST_CASE("Every option that changes is told, and values of variables are not") 
       {"restart always -> never", [](ServiceSpec& s) { s.restart = RestartPolicy::kNever; }},
       {"min-uptime 10000 -> 1", [](ServiceSpec& s) { s.min_uptime = 1; }},
       {"agent on -> off", [](ServiceSpec& s) { s.agent = false; }},
+      {"umask 022 -> 077", [](ServiceSpec& s) { s.file_mask = 077; }},
       {"run-as (none) -> nobody", [](ServiceSpec& s) { s.run_as = "nobody"; }},
       {"log-format text -> raw", [](ServiceSpec& s) { s.log_format = LogFormat::kRaw; }},
       {"log-size 10485760 -> 5", [](ServiceSpec& s) { s.log_file_bytes = 5; }},

@@ -32,6 +32,8 @@ TEST_CASE("Times are written in one form and read in all that a person may use")
   CHECK(FormatIso(1'795'367'798'688) == "2026-11-22T17:16:38.688Z");
   CHECK(FormatIso(0) == "1970-01-01T00:00:00.000Z");
   CHECK(FormatIso(-1) == "1969-12-31T23:59:59.999Z");
+  CHECK(FormatIso(-86'400'000) == "1969-12-31T00:00:00.000Z");
+  CHECK(FormatIso(std::numeric_limits<Millis>::min()).size() == 24);
 }
 
 TEST_CASE("What is no time is not taken for one") {

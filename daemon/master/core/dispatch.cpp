@@ -26,6 +26,8 @@ void Dispatch::RemoveHolder(ListenerId id, WorkerId worker) {
   if (index < listener.next) --listener.next;
 }
 
+void Dispatch::RemoveListener(ListenerId listener) { listeners_.erase(listener); }
+
 void Dispatch::Retire(WorkerId worker) {
   for (auto& [id, listener] : listeners_) RemoveHolder(id, worker);
 }
@@ -33,19 +35,19 @@ void Dispatch::Retire(WorkerId worker) {
 std::vector<std::uint64_t> Dispatch::Forget(WorkerId worker) {
   Retire(worker);
   std::vector<std::uint64_t> orphans;
-  const auto found = pushes_.find(worker);
-  if (found == pushes_.end()) return orphans;
-  for (const Push& push : found->second) orphans.push_back(push.seq);
-  pushes_.erase(found);
+  const auto found = outgoing_.find(worker);
+  if (found == outgoing_.end()) return orphans;
+  for (const Push& push : found->second.pushes) orphans.push_back(push.seq);
+  outgoing_.erase(found);
   return orphans;
 }
 
 bool Dispatch::CanTake(WorkerId worker, Millis now) const {
-  const auto found = pushes_.find(worker);
-  if (found == pushes_.end() || found->second.empty()) return true;
-  const Millis waited = now - found->second.front().at;
+  const auto found = outgoing_.find(worker);
+  if (found == outgoing_.end() || found->second.pushes.empty()) return true;
+  const Millis waited = now - found->second.pushes.front().at;
   if (waited >= kStuck) return false;
-  return found->second.size() < (waited < kBusy ? kCredits : kBusyCredits);
+  return found->second.pushes.size() < (waited < kBusy ? kCredits : kBusyCredits);
 }
 
 std::optional<WorkerId> Dispatch::Pick(ListenerId id, Millis now, Turn turn) {
@@ -63,13 +65,13 @@ std::optional<WorkerId> Dispatch::Pick(ListenerId id, Millis now, Turn turn) {
 }
 
 void Dispatch::Pushed(WorkerId worker, std::uint64_t seq, Millis now) {
-  pushes_[worker].push_back(Push{seq, now});
+  outgoing_[worker].pushes.push_back(Push{seq, now});
 }
 
 bool Dispatch::Answered(WorkerId worker, std::uint64_t seq) {
-  const auto found = pushes_.find(worker);
-  if (found == pushes_.end()) return false;
-  std::deque<Push>& queue = found->second;
+  const auto found = outgoing_.find(worker);
+  if (found == outgoing_.end()) return false;
+  std::deque<Push>& queue = found->second.pushes;
   // Answers come in the order of the pushes, so this is nearly always the first.
   const auto push =
       std::find_if(queue.begin(), queue.end(), [&](const Push& entry) { return entry.seq == seq; });
@@ -78,9 +80,31 @@ bool Dispatch::Answered(WorkerId worker, std::uint64_t seq) {
   return true;
 }
 
+std::vector<std::uint64_t> Dispatch::Missed(WorkerId worker) {
+  const auto found = outgoing_.find(worker);
+  // Other messages carry descriptors too.
+  if (found == outgoing_.end() || found->second.pushes.empty()) return {};
+  ++found->second.missed;
+  return MissedBefore(worker, 0);
+}
+
+std::vector<std::uint64_t> Dispatch::MissedBefore(WorkerId worker, std::uint64_t answered) {
+  std::vector<std::uint64_t> known;
+  const auto found = outgoing_.find(worker);
+  if (found == outgoing_.end()) return known;
+  auto& [pushes, missed] = found->second;
+  while (missed > 0 && !pushes.empty() &&
+         (pushes.front().seq < answered || pushes.size() <= missed)) {
+    known.push_back(pushes.front().seq);
+    pushes.pop_front();
+    --missed;
+  }
+  return known;
+}
+
 std::size_t Dispatch::in_flight(WorkerId worker) const {
-  const auto found = pushes_.find(worker);
-  return found == pushes_.end() ? 0 : found->second.size();
+  const auto found = outgoing_.find(worker);
+  return found == outgoing_.end() ? 0 : found->second.pushes.size();
 }
 
 std::size_t Dispatch::holders(ListenerId listener) const {

@@ -35,6 +35,8 @@ class Dispatch {
 
   void AddHolder(ListenerId listener, WorkerId worker);
   void RemoveHolder(ListenerId listener, WorkerId worker);
+  // The listener was closed.
+  void RemoveListener(ListenerId listener);
   // No more connections for this worker; what it has un-acknowledged stays until it answers or
   // ends.
   void Retire(WorkerId worker);
@@ -50,6 +52,13 @@ class Dispatch {
   // The worker accepted or refused it. False if it was not waiting for that.
   bool Answered(WorkerId worker, std::uint64_t seq);
 
+  // One of the connections that went out to `worker` has not arrived (NODE_HANDLE_NACK: it is out
+  // of descriptors). Which one shows when a later one is answered, or when no other is left.
+  // Missed() and what follows an answer return those that are now known; they are the caller's to
+  // give away.
+  std::vector<std::uint64_t> Missed(WorkerId worker);
+  std::vector<std::uint64_t> MissedBefore(WorkerId worker, std::uint64_t answered);
+
   std::size_t in_flight(WorkerId worker) const;
   std::size_t holders(ListenerId listener) const;
   bool Holds(ListenerId listener, WorkerId worker) const;
@@ -63,10 +72,14 @@ class Dispatch {
     std::vector<WorkerId> holders;
     std::size_t next = 0;
   };
+  struct Outgoing {
+    std::deque<Push> pushes;  // oldest first
+    std::size_t missed = 0;   // how many of them have not arrived
+  };
   bool CanTake(WorkerId worker, Millis now) const;
 
   std::unordered_map<ListenerId, Listener> listeners_;
-  std::unordered_map<WorkerId, std::deque<Push>> pushes_;
+  std::unordered_map<WorkerId, Outgoing> outgoing_;
 };
 
 }  // namespace slc
