@@ -198,6 +198,7 @@ Result<std::optional<ControlClient>> Daemon::Connect() {
   auto there = ConnectOnly();
   if (!there || *there || !own_home_) return there;
   if (when_absent_ == WhenAbsent::kStartIfServices && !HomeHasServices(paths_)) return there;
+  if (when_absent_ == WhenAbsent::kStartIfMasters && !HomeHasMasters(paths_)) return there;
   if (Status owner = CheckOwner(paths_, true); !owner) return owner.error();
   return Start();
 }

@@ -18,6 +18,7 @@ namespace slc::ctl {
 enum class WhenAbsent {
   kStart,            // start, run, create: also in an empty home
   kStartIfServices,  // all others: an empty home has an empty answer
+  kStartIfMasters,   // shutdown: what does not run need not be started to be stopped
 };
 
 class Daemon {

@@ -18,6 +18,9 @@ namespace {
 
 // Looking costs slcd nothing: it answers at once, or it is in trouble.
 constexpr Millis kLookTimeout = 10000;
+// A change of which nothing is heard for so long makes us ask whether slcd lives, with the same
+// patience.
+constexpr Millis kQuietTime = 5000;
 // How often, and how long in all, a request is repeated when slcd dies on it.
 constexpr int kMostRetries = 3;
 constexpr Millis kRetryTime = 10000;
@@ -108,6 +111,18 @@ struct Talk {
 
 enum class Outcome { kReply, kLost, kSilent, kBroken, kInterrupted };
 
+// Whether slcd answers at all: a change may take its time, a stopped slcd takes for ever.
+bool Answers(Daemon& daemon) {
+  auto client = daemon.ConnectOnly();
+  if (!client || !*client) return true;  // gone, not silent: the connection will tell
+  Request request;
+  request.id = NewRequestId();
+  request.body = GetInfo{};
+  if (!(*client)->Send(request)) return true;
+  auto message = (*client)->Receive(kQuietTime);
+  return !message || *message;
+}
+
 // Sends and listens on one connection.
 Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
   const bool looks = talk.question.doing.empty();
@@ -117,6 +132,7 @@ Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
     return Outcome::kLost;
   }
   const Millis deadline = BootNow() + kLookTimeout;
+  Millis heard = BootNow();
   while (true) {
     if (guard.pressed()) return Outcome::kInterrupted;
     auto message = client.Receive(looks ? std::max<Millis>(0, deadline - BootNow()) : kTurn);
@@ -130,8 +146,18 @@ Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
         answer.error = Error{ErrorCode::kTimeout, SilentDaemon(client)};
         return Outcome::kSilent;
       }
+      if (!looks && BootNow() - heard >= kQuietTime) {
+        if (!Answers(talk.daemon)) {
+          answer.error =
+              Error{ErrorCode::kTimeout,
+                    SilentDaemon(client) + ". It may still do what was asked, once it goes on"};
+          return Outcome::kSilent;
+        }
+        heard = BootNow();
+      }
       continue;
     }
+    heard = BootNow();
     if ((*message)->id != talk.request.id) continue;
     if (const auto* progress = std::get_if<Progress>(&(*message)->body)) {
       talk.On(*progress);
@@ -208,6 +234,16 @@ const ServiceView* OnlyService(const Reply& reply) {
   return services.size() == 1 ? &services.front() : nullptr;
 }
 
+bool ServesStill(const Reply& reply) {
+  const bool failed_to_come_up = reply.error && (reply.error->code == ErrorCode::kNotReady ||
+                                                 reply.error->code == ErrorCode::kTimeout);
+  const ServiceView* view = OnlyService(reply);
+  if (!failed_to_come_up || view == nullptr) return false;
+  return std::any_of(view->processes.begin(), view->processes.end(), [&](const ProcessView& each) {
+    return each.worker != 0 && each.state == "ready" && each.generation < view->generation;
+  });
+}
+
 int ExitCodeOf(const Answer& answer) {
   switch (answer.kind) {
     case Answer::Kind::kReply:
@@ -265,6 +301,7 @@ int ReportFailure(const Answer& answer, const std::string& what, const std::stri
     Remark("the last lines it printed:\n" + LogTailText(answer.reply.log_tail));
   }
   for (const std::string& note : answer.reply.notes) Remark(Printable(note) + "\n");
+  if (ServesStill(answer.reply)) Remark("The workers of before go on serving.\n");
   return ExitCodeOf(answer);
 }
 

@@ -89,7 +89,8 @@ Result<StartService> MakeStartRequest(const StartOptions& options, const std::st
   spec.script = app->script;
   spec.script_reason = app->reason;
   spec.script_environment = app->script_environment;
-  if (!IsGiven(options, "arguments")) spec.arguments = app->arguments;
+  spec.own_arguments = IsGiven(options, "arguments");
+  if (!spec.own_arguments) spec.arguments = app->arguments;
   spec.script_node_arguments = app->node_arguments;
   spec.file_mask = OwnFileMask();
   if (spec.node.empty() && !app->node.empty()) {

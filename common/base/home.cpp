@@ -68,4 +68,12 @@ bool HomeHasServices(const HomePaths& paths) {
   return false;
 }
 
+bool HomeHasMasters(const HomePaths& paths) {
+  UniqueFd instances(
+      ::open((paths.run + "/instances").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!instances) return false;
+  auto names = ListDirectory(instances.get());
+  return names && !names->empty();
+}
+
 }  // namespace slc

@@ -39,6 +39,8 @@ Result<HomeDirectories> OpenHome(const HomePaths& paths);
 
 // True if the home records at least one service: then any command starts the daemon.
 bool HomeHasServices(const HomePaths& paths);
+// True if there may be masters that run: each has a folder below run/instances.
+bool HomeHasMasters(const HomePaths& paths);
 
 inline constexpr const char* kDaemonSocket = "slcd.sock";
 inline constexpr const char* kDaemonLock = "slcd.lock";

@@ -16,6 +16,7 @@ json ToJson(const ServiceSpec& spec) {
       {"arguments", spec.arguments},
       {"interpreter", spec.interpreter},
       {"node_arguments", spec.node_arguments},
+      {"own_arguments", spec.own_arguments},
       {"script_node_arguments", spec.script_node_arguments},
       {"file_mask", spec.file_mask},
       {"node", spec.node},
@@ -51,6 +52,7 @@ Status FromJson(const json& value, ServiceSpec& spec) {
   fields.Read("arguments", spec.arguments);
   fields.Read("interpreter", spec.interpreter);
   fields.Read("node_arguments", spec.node_arguments);
+  fields.Read("own_arguments", spec.own_arguments);
   fields.Read("script_node_arguments", spec.script_node_arguments);
   fields.Read("file_mask", spec.file_mask);
   fields.Read("node", spec.node);

@@ -168,6 +168,7 @@ int Run(const RemoveOptions& options) {
 int Run(const ShutdownOptions& options) {
   Question question;
   question.socket = options.control.socket;
+  question.when_absent = WhenAbsent::kStartIfMasters;
   question.body = Shutdown{};
   question.doing = "shutting down";
   question.quiet = options.control.json;

@@ -89,8 +89,9 @@ std::string NextSteps(const std::string& name) {
 }
 
 // What a failure's own words suggest to do, where that is known.
-std::string Remedy(const Error& error, const std::vector<std::string>& log_tail,
-                   const std::string& name) {
+std::string Remedy(const Reply& reply, const std::string& name) {
+  const Error& error = *reply.error;
+  const std::vector<std::string>& log_tail = reply.log_tail;
   const auto printed = [&](const char* text) {
     return std::any_of(log_tail.begin(), log_tail.end(), [&](const std::string& line) {
       return line.find(text) != std::string::npos;
@@ -111,8 +112,10 @@ std::string Remedy(const Error& error, const std::vector<std::string>& log_tail,
     default:
       return text;
   }
-  return text + "More of its log: slc logs " + name +
-         "    Try again: slc start    Give up: slc ctl stop " + name + "\n";
+  text += "More of its log: slc logs " + name + "    ";
+  if (ServesStill(reply)) return text + "Try again: slc ctl soft-restart " + name + "\n";
+  return text + "Try again now: slc ctl restart " + name + "    Give up: slc ctl stop " + name +
+         "\n";
 }
 
 void WarnAboutPort(const StartOptions& options) {
@@ -157,10 +160,11 @@ int Run(const StartOptions& options) {
   question.on_progress = [&](const Progress& progress) { workers.On(progress); };
   const Answer answer = Ask(question);
   if (answer.kind != Answer::Kind::kReply || answer.reply.error) {
-    const int code = ReportFailure(answer, "start " + name, name, options.json);
-    if (!options.json && answer.reply.error) {
-      Remark(Remedy(*answer.reply.error, answer.reply.log_tail, name));
-    }
+    // slcd may know this folder under another name than its package's.
+    const ServiceView* known = OnlyService(answer.reply);
+    const std::string own = known != nullptr ? known->name : name;
+    const int code = ReportFailure(answer, "start " + own, own, options.json);
+    if (!options.json && answer.reply.error) Remark(Remedy(answer.reply, own));
     return code;
   }
   if (options.json) {

@@ -19,6 +19,10 @@ void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::strin
   if (!is_given("port")) after.port = before.port;
   if (!is_given("cwd")) after.cwd = before.cwd;
   if (!is_given("node")) after.node = before.node;
+  if (!is_given("arguments") && before.own_arguments) {
+    after.arguments = before.arguments;
+    after.own_arguments = true;
+  }
   if (!is_given("node-args")) after.node_arguments = before.node_arguments;
   if (!is_given("interpreter")) after.interpreter = before.interpreter;
   if (!is_given("ready") && !is_given("wait-ready")) after.readiness = before.readiness;
@@ -165,9 +169,12 @@ Result<Proposal> Registry::ProposeStart(const StartWish& start) const {
       same_folder = &wish;
     }
   }
-  if (same_name != nullptr) {
-    const bool elsewhere =
-        !same_name->spec.directory.empty() && same_name->spec.directory != start.spec.directory;
+  const bool elsewhere = same_name != nullptr && !same_name->spec.directory.empty() &&
+                         same_name->spec.directory != start.spec.directory;
+  // Without --name the folder says which service is meant; that another one happens to be called
+  // like this app's package does not matter.
+  const bool by_folder = same_folder != nullptr && !name_given && (elsewhere || !same_name);
+  if (same_name != nullptr && !by_folder) {
     if (elsewhere && !start.replace) {
       return Error{ErrorCode::kConflict,
                    "service '" + start.spec.name + "' already runs from " +
@@ -177,7 +184,7 @@ Result<Proposal> Registry::ProposeStart(const StartWish& start) const {
     return ProposeUpdate(*same_name, start);
   }
   // Started under a name of its own before, and now without one: that service is meant.
-  if (same_folder != nullptr && !name_given) {
+  if (by_folder) {
     StartWish renamed = start;
     renamed.spec.name = same_folder->spec.name;
     return ProposeUpdate(*same_folder, renamed);
