@@ -51,7 +51,7 @@ struct ServiceSpec {
   std::string script_reason;  // why this file was chosen, for people
   std::vector<std::string> arguments;
   bool own_arguments = false;  // they were given behind --, and are not those of scripts.start
-  std::string interpreter;  // "" : Node for .js .mjs .cjs .ts, else the file itself is executed
+  std::string interpreter;     // "" : Node for .js .mjs .cjs .ts, else the file itself is executed
   std::vector<std::string> node_arguments;         // --node-args: for Node or the interpreter
   std::vector<std::string> script_node_arguments;  // flags before the file in scripts.start
   std::string node;                // path of the node binary; empty: looked up in PATH

@@ -68,6 +68,8 @@ void Connections::Close(const std::string& key) {
   if (facts.kind == ListenerKind::kUnix && !facts.address.empty() && facts.address[0] != '\0') {
     ::unlink(facts.address.c_str());
   }
+  // slcd has a copy of the socket until it hears that it is not needed: this frees the port now.
+  if (facts.kind == ListenerKind::kTcp) ::shutdown(found->second->fd.get(), SHUT_RDWR);
   dispatch_.RemoveListener(found->second->id);
   listeners_.erase(found);
 }

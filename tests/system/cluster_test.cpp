@@ -537,6 +537,75 @@ TEST_SUITE("cluster") {
     }
   }
 
+  TEST_CASE("a worker without descriptors is no black hole: others get its connections") {
+    // What is opened here is never closed; `hog` answers first.
+    const char* const code =
+        "const http = require('http'), fs = require('fs');"
+        "http.createServer((req, res) => {"
+        "  res.setHeader('connection', 'close');"
+        "  if (req.url === '/hog') res.on('close', () => setTimeout(() => {"
+        "    try { for (;;) fs.openSync('/dev/null'); } catch {}"
+        "  }, 20));"
+        "  res.end(String(process.pid));"
+        "}).listen(process.env.PORT);";
+    World world;
+    const std::string folder = world.MakeFolder("hog", {{"app.js", code}});
+    const int port = FreePort();
+    const std::string url = "http://127.0.0.1:" + std::to_string(port);
+    Running start =
+        world.BeginProgram({"sh", "-c", "ulimit -n 200; exec \"$@\"", "sh", BinaryPath("slc"),
+                            "start", folder, "--size", "2", "--port", std::to_string(port)});
+    REQUIRE(start.Wait().code == 0);
+    const std::string hog = Get(url + "/hog").body;
+    REQUIRE_FALSE(hog.empty());
+    WaitUntil([&] { return CountOpenFiles(std::atoi(hog.c_str())) >= 200; }, 10'000,
+              "a worker with all its descriptors in use");
+    for (int i = 0; i < 100; ++i) {
+      const Response response = Get(url, 5'000);
+      REQUIRE_MESSAGE(response.status == 200, i, ": ", response.error);
+      CHECK(response.body != hog);
+    }
+  }
+
+  TEST_CASE("an app may change the address it listens on") {
+    World world;
+    const auto code = [](const std::string& host) {
+      return "require('http').createServer((q, s) => s.end('" + host +
+             "')).listen(process.env.PORT, '" + host + "');";
+    };
+    const std::string folder = world.MakeFolder("mover", {{"app.js", code("0.0.0.0")}});
+    const App app = world.StartPath(folder, {"--size", "2"});
+    WriteText(folder + "/app.js", code("127.0.0.1"));
+    const Ran roll = world.Slc({"ctl", "soft-restart", app.name});
+    CHECK(roll.code == 1);
+    CHECK_MESSAGE(Contains(roll.err, "by this service itself"), roll.err);
+    CHECK_MESSAGE(Contains(roll.err, "The workers of before go on serving."), roll.err);
+    CHECK(Get(app.url()).body == "0.0.0.0");
+    world.Must({"ctl", "restart", app.name});
+    CHECK(Get(app.url()).body == "127.0.0.1");
+  }
+
+  TEST_CASE("a worker that is not ready gets no request while a ready one is there") {
+    World world;
+    const std::string ready =
+        "require('http').createServer((q, s) => s.end('old')).listen(process.env.PORT,"
+        " () => process.send('ready'));";
+    const std::string late =
+        "require('http').createServer((q, s) => s.end('new')).listen(process.env.PORT);";
+    const std::string folder = world.MakeFolder("late", {{"app.js", ready}});
+    const App app =
+        world.StartPath(folder, {"--size", "2", "--ready", "message", "--ready-timeout", "2s"});
+    WriteText(folder + "/app.js", late);
+    Running roll = world.Begin({"ctl", "soft-restart", app.name});
+    int asked = 0;
+    while (!roll.HasEnded()) {
+      REQUIRE(Get(app.url()).body == "old");
+      ++asked;
+    }
+    CHECK(roll.Wait().code == 1);
+    CHECK(asked > 100);
+  }
+
   TEST_CASE("connections are shared out evenly") {
     World world;
     const App app = world.StartApp("express4", {"--size", "4"});

@@ -462,6 +462,38 @@ TEST_SUITE("ctl-change") {
     CHECK(Contains(shown.out, "\r\x1b[KService \"ignore-sigterm\" restarted: "));
   }
 
+  TEST_CASE("shutdown of a slcd that does not run starts nothing") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1"});
+    CHECK(world.Must({"ctl", "shutdown"}).out == "slcd was shut down\n");
+    const std::string before = world.DaemonLog();
+    CHECK(world.Must({"ctl", "shutdown"}).out == "slcd was not running\n");
+    CHECK(world.DaemonLog() == before);
+    // Masters without a slcd are shut down all the same.
+    world.Must({"ctl", "ls"});
+    world.WaitForState(app.name, "running");
+    world.KillDaemon();
+    CHECK(world.Must({"ctl", "shutdown"}).out == "slcd was shut down\n");
+    CHECK(world.Workers().empty());
+  }
+
+  TEST_CASE("a slcd that does not answer is told, also by commands that change something") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1"});
+    const ProcessIdentity daemon = *world.Daemon();
+    Kill(daemon, SIGSTOP);
+    const Ran ran = world.Slc({"ctl", "soft-restart", app.name});
+    CHECK(ran.code == 3);
+    CHECK(ran.took < 15'000);
+    CHECK_MESSAGE(
+        Contains(ran.err, "does not answer; if it stays so: kill -9 " + std::to_string(daemon.pid)),
+        ran.err);
+    Kill(daemon, SIGCONT);
+    // It does what it was asked; that is said too.
+    WaitUntil([&] { return world.View(app.name).generation == 2; }, 10'000, "the roll");
+    world.WaitForState(app.name, "running");
+  }
+
   TEST_CASE("nothing leaks: many changes later slcd and master hold as many files as before") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "2"});

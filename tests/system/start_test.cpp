@@ -336,6 +336,62 @@ TEST_SUITE("start") {
 }
 
 TEST_SUITE("start-again") {
+  TEST_CASE("without --name the folder says which service is meant") {
+    World world;
+    const std::string one =
+        world.MakeFolder("one", {{"package.json", R"({"name":"shop"})"}, {"app.js", kMirror}});
+    const std::string two =
+        world.MakeFolder("two", {{"package.json", R"({"name":"shop"})"}, {"app.js", kMirror}});
+    const App first = world.StartPath(one, {"--size", "1"});
+    const App second = world.StartPath(two, {"--size", "1", "--name", "other"});
+    world.Must({"start", two, "--env", "A=1"});
+    CHECK(AskMirror(second)["env"]["A"] == "1");
+    CHECK_FALSE(AskMirror(first)["env"].contains("A"));
+    WriteText(two + "/app.js", "throw new Error('on the rocks');");
+    const Ran broken = world.Slc({"start", two, "--env", "A=2"});
+    CHECK(broken.code == 1);
+    CHECK_MESSAGE(Contains(broken.err, "cannot start other: "), broken.err);
+    CHECK_MESSAGE(Contains(broken.err, "The workers of before go on serving."), broken.err);
+    CHECK_MESSAGE(Contains(broken.err, "Try again: slc ctl soft-restart other"), broken.err);
+    CHECK_FALSE(Contains(broken.err, "slc ctl stop"));
+  }
+
+  TEST_CASE("arguments behind -- stay until others are given") {
+    World world;
+    const std::string folder = world.MakeFolder("words", {{"app.js", kMirror}});
+    const int port = FreePort();
+    const App app{"words", static_cast<std::uint16_t>(port), folder, {}};
+    const std::string number = std::to_string(port);
+    world.Must({"start", folder, "--size", "1", "--port", number, "--", "a", "b"});
+    world.Must({"start", folder, "--env", "A=1"});
+    const auto arguments = AskMirror(app)["argv"];
+    CHECK(arguments.size() >= 2);
+    CHECK(arguments[arguments.size() - 2] == "a");
+    CHECK(arguments[arguments.size() - 1] == "b");
+    world.Must({"start", folder, "--", "c"});
+    CHECK(AskMirror(app)["argv"].back() == "c");
+  }
+
+  TEST_CASE("files of an app get the modes they would have without slc") {
+    World world;
+    const std::string folder = world.MakeFolder(
+        "modes",
+        {{"app.js",
+          "const fs = require('fs');"
+          "fs.writeFileSync(__dirname + '/written', 'x');"
+          "require('net').createServer(() => {}).listen(__dirname + '/sock', () =>"
+          "  require('http').createServer((q, s) => s.end()).listen(process.env.PORT));"}});
+    Running start =
+        world.BeginProgram({"sh", "-c", "umask 002; exec \"$@\"", "sh", BinaryPath("slc"), "start",
+                            folder, "--size", "1", "--port", std::to_string(FreePort())});
+    CHECK(start.Wait().code == 0);
+    struct stat info {};
+    REQUIRE(::stat((folder + "/written").c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0664);
+    REQUIRE(::stat((folder + "/sock").c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0775);
+  }
+
   TEST_CASE("the same folder again changes nothing and says so") {
     World world;
     const std::string folder = world.MakeFolder("again", {{"app.js", kMirror}});
