@@ -15,6 +15,7 @@
 #include "common/base/log.h"
 #include "common/base/spawn.h"
 #include "common/model/json.h"
+#include "common/wire/control_server.h"
 #include "common/wire/snapshot_format.h"
 
 namespace slc {
@@ -24,18 +25,48 @@ namespace {
 constexpr int kMasterLink = 3;
 constexpr int kMasterDirectory = 4;
 
-// A link to a master that lives already; empty if nobody listens.
-UniqueFd ConnectTo(int directory, const std::string& name) {
+// What connecting to a master that may live already has come to.
+struct Contact {
+  bool nobody = false;
+  // A link, and who holds its other end; no socket: it cannot be told now whether there is one.
+  UniqueFd socket;
+  ProcessIdentity master;
+  UniqueFd pidfd;
+  std::string trouble;
+};
+
+Contact Trouble(const std::string& what) {
+  Contact contact;
+  contact.trouble = what;
+  return contact;
+}
+
+// Who listens at the other end is known from the kernel: a master that is stopped or hangs says
+// nothing, and must be watched and perhaps ended all the same.
+Contact Identify(UniqueFd socket) {
+  const auto peer = PeerOf(socket.get());
+  if (!peer) return Trouble(peer.error().message);
+  const auto identity = IdentifyProcess(peer->pid);
+  if (!identity) return Trouble("pid " + std::to_string(peer->pid) + " cannot be looked at");
+  UniqueFd pidfd = OpenProcess(*identity);
+  if (!pidfd) return Trouble("pid " + std::to_string(peer->pid) + " cannot be watched");
+  return Contact{false, std::move(socket), *identity, std::move(pidfd), {}};
+}
+
+Contact ConnectTo(int directory, const std::string& name) {
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return {};
+  if (!socket) return Trouble(std::strerror(errno));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string path = PathThroughFd(directory, name);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return {};
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    return Identify(std::move(socket));
   }
-  return socket;
+  if (errno != ENOENT && errno != ECONNREFUSED) return Trouble(std::strerror(errno));
+  Contact contact;
+  contact.nobody = true;
+  return contact;
 }
 
 }  // namespace
@@ -48,6 +79,7 @@ InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, Ser
       name_(std::move(name)),
       events_(std::move(events)),
       timer_(loop, [this] { Feed(PlanTick{}); }),
+      look_again_(loop, [this] { Look(); }),
       sweep_(loop, [this] { old_link_.reset(); }) {}
 
 InstanceHandle::~InstanceHandle() = default;
@@ -117,13 +149,28 @@ void InstanceHandle::AddConfig(Generation generation, UniqueFd memfd) {
 
 void InstanceHandle::Search(const FleetWish& wish) {
   wish_ = wish;
+  Feed(SearchBegun{});
+  Look();
+}
+
+void InstanceHandle::Look() {
+  constexpr Millis kAgain = 100;
   auto directory = OpenDirectory();
-  UniqueFd socket;
-  if (directory) socket = ConnectTo(directory->get(), "master.sock");
-  const bool found = static_cast<bool>(socket);
-  if (found) UseLink(std::move(socket));
-  // Who is not there is launched by SetWish, when the generation's config has been read.
-  Feed(MasterSearched{found, found && wish.run});
+  Contact contact =
+      directory ? ConnectTo(directory->get(), "master.sock") : Trouble(directory.error().message);
+  if (!contact.nobody && !contact.socket) {
+    // To clear away what a living master uses would be worse than to wait.
+    if (search_trouble_ != contact.trouble) {
+      log::Warn("service " + name_ + ": cannot tell whether its master lives: " + contact.trouble);
+    }
+    search_trouble_ = contact.trouble;
+    return look_again_.StartIn(kAgain);
+  }
+  if (!contact.nobody) {
+    Watch(contact.master, std::move(contact.pidfd));
+    UseLink(std::move(contact.socket));
+  }
+  Feed(MasterSearched{!contact.nobody, wish_.run});
 }
 
 void InstanceHandle::SayLeaving(bool revive) {
@@ -176,9 +223,7 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   if (!spawned) {
     return LaunchFailed(spawned.error());
   }
-  master_ = spawned->identity;
-  pidfd_ = std::move(spawned->pidfd);
-  Watch(spawned->identity);
+  Watch(spawned->identity, std::move(spawned->pidfd));
   UseLink(std::move(pair.first));
   ++launches_;
   master_epoch_ = (context_.epoch << 20) + launches_;
@@ -225,7 +270,6 @@ void InstanceHandle::Do(const FenceMaster&) {
     old_link_ = std::move(link_);
     sweep_.StartIn(0);
   }
-  if (!pidfd_) return Feed(MasterEnded{});
   log::Warn("service " + name_ + ": the master (pid " + std::to_string(master_ ? master_->pid : 0) +
             ") is gone or does not answer; replacing it");
   SignalProcess(pidfd_, SIGKILL);
@@ -252,6 +296,11 @@ void InstanceHandle::Do(const SendOrder&) {
 
 void InstanceHandle::Do(const PingMaster&) {
   if (asked_at_ == 0) asked_at_ = loop_.now();
+  if (plan_.state() == InstancePlan::State::kSearching) {
+    log::Warn("service " + name_ + ": the master (pid " +
+              std::to_string(master_ ? master_->pid : 0) +
+              ") does not answer; it is waited for a minute, then it and its workers are replaced");
+  }
   if (link_) link_->Send(link::Ping{++pings_});
 }
 
@@ -272,7 +321,10 @@ void InstanceHandle::Do(const CleanUp&) {
 // ------------------------------------------------------------------------------------------------
 // facts
 
-void InstanceHandle::Watch(const ProcessIdentity&) {
+void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
+  end_poll_.reset();
+  master_ = identity;
+  pidfd_ = std::move(pidfd);
   end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
     end_poll_->Watch(false, false);
     Reap(pidfd_);
@@ -323,26 +375,20 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
     return;
   }
   if (const auto* hello = std::get_if<link::MasterHello>(&packet)) {
-    if (!pidfd_ || !master_ || *master_ != hello->master) {
-      end_poll_.reset();
-      master_ = hello->master;
-      pidfd_ = OpenProcess(hello->master);
-      if (!pidfd_) return;
-      Watch(hello->master);
-    }
     if (!hello->in_charge) Feed(MasterSpoke{false});
     return;
   }
   if (std::holds_alternative<link::StoredAll>(packet)) return Feed(MasterSpoke{true});
-  if (std::holds_alternative<link::Pong>(packet)) return Feed(MasterSpoke{true});
+  if (std::holds_alternative<link::Pong>(packet)) return Feed(MasterAnswered{});
   if (const auto* in_charge = std::get_if<link::InCharge>(&packet)) {
     log::Info("service " + name_ + ": a new master (pid " +
               std::to_string(master_ ? master_->pid : 0) + ") has taken over " +
               std::to_string(in_charge->kept) + " workers");
-    return;
+    return Feed(MasterSpoke{true});
   }
   if (const auto* facts = std::get_if<link::Facts>(&packet)) {
     facts_ = *facts;
+    Feed(MasterSpoke{true});
     if (facts->phase == "stopped") Feed(MasterStopped{facts->order >= wish_.order});
     if (events_.on_facts) events_.on_facts(*facts);
     return;

@@ -57,7 +57,8 @@ class InstanceHandle {
   InstanceHandle(const InstanceHandle&) = delete;
   InstanceHandle& operator=(const InstanceHandle&) = delete;
 
-  // slcd has come up: adopts a living master, or clears away what a dead one left.
+  // slcd has come up: adopts a living master, or clears away what a dead one left. There counts as
+  // one until the outcome is known.
   void Search(const FleetWish& wish);
   // What is to be true. `configs`: memfds of generations the master may not have.
   void SetWish(const FleetWish& wish);
@@ -84,7 +85,8 @@ class InstanceHandle {
   void Do(const SendOrder& action);
   void Do(const PingMaster& action);
   void Do(const CleanUp& action);
-  void Watch(const ProcessIdentity& identity);
+  void Look();
+  void Watch(ProcessIdentity identity, UniqueFd pidfd);
   void UseLink(UniqueFd socket);
   void LaunchFailed(const Error& error);
   void HandOver();
@@ -110,10 +112,12 @@ class InstanceHandle {
   Epoch master_epoch_ = 0;
   std::uint64_t launches_ = 0;
   std::uint64_t pings_ = 0;
-  Millis asked_at_ = 0;  // of the unanswered ping
+  std::string search_trouble_;  // as it was logged
+  Millis asked_at_ = 0;         // of the unanswered ping
   std::deque<PlanEvent> inbox_;
   bool feeding_ = false;
   uv::Timer timer_;
+  uv::Timer look_again_;
   uv::Timer sweep_;  // destroys a link outside its own callback
   std::unique_ptr<PacketSocket> link_;
   std::unique_ptr<PacketSocket> old_link_;

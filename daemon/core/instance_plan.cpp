@@ -6,6 +6,9 @@ namespace slc {
 namespace {
 
 constexpr Millis kHelloPatience = 5000;
+// What a master holds for its workers is lost with it unless it was sent here first. One that is
+// only stopped or starved gets this long, after kHelloPatience, to come back and send it.
+constexpr Millis kFoundPatience = 55000;
 constexpr Millis kPingEvery = 10000;
 constexpr Millis kPongPatience = 2000;
 constexpr Millis kLongestPause = 5000;
@@ -35,9 +38,11 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       stopped_ = false;
       Order();
     }
+  } else if (std::holds_alternative<SearchBegun>(event)) {
+    state_ = State::kSearching;
   } else if (const auto* searched = std::get_if<MasterSearched>(&event)) {
-    run_ = searched->run;
     if (searched->found) {
+      run_ = searched->run;
       state_ = State::kSearching;
       workers_ = true;
       patience_ = now + kHelloPatience;
@@ -53,16 +58,10 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       LaunchOrLeave(now);
     }
   } else if (const auto* spoke = std::get_if<MasterSpoke>(&event)) {
+    Heard(*spoke, now);
+  } else if (std::holds_alternative<MasterAnswered>(event)) {
     ping_open_ = false;
-    if (state_ == State::kInCharge) {
-      patience_.reset();
-    } else if (state_ == State::kLaunching || (state_ == State::kSearching && spoke->in_charge)) {
-      state_ = State::kInCharge;
-      stopped_ = false;
-      patience_.reset();
-      next_ping_ = now - now % kPingEvery + kPingEvery;
-      Order();
-    }
+    if (state_ == State::kInCharge) patience_.reset();
   } else if (const auto* stopped = std::get_if<MasterStopped>(&event)) {
     stopped_ = true;
     // It was told to stop, or it was sent SIGTERM: then it stays down until the next command. If
@@ -80,15 +79,7 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     Gone(now);
   }
 
-  if (patience_ && *patience_ <= now) {
-    patience_.reset();
-    if (state_ == State::kFencing || state_ == State::kEnding) {
-      actions_.push_back(FenceMaster{});
-      patience_ = now + kEndPatience;
-    } else {
-      Lost(now);
-    }
-  }
+  if (patience_ && *patience_ <= now) OutOfPatience(now);
   if (state_ == State::kInCharge && next_ping_ <= now) {
     next_ping_ = now - now % kPingEvery + kPingEvery;
     if (!ping_open_) {
@@ -100,6 +91,7 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
   if (launch_pending_ && launch_at_ <= now) {
     launch_pending_ = false;
     state_ = State::kLaunching;
+    working_ = false;
     patience_ = now + kHelloPatience;
     constexpr int kTryPrevious = 2;
     actions_.push_back(LaunchMaster{workers_, failures_ >= kTryPrevious});
@@ -111,10 +103,42 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
   if (state_ == State::kInCharge) {
     consider(next_ping_);
     constexpr Millis kProved = 10000;
-    if (failures_ > 0 && now >= launch_at_ + kProved) failures_ = 0;
+    if (failures_ > 0 && working_ && now >= launch_at_ + kProved) failures_ = 0;
   }
   if (launch_pending_) consider(launch_at_);
   return std::move(actions_);
+}
+
+void InstancePlan::Heard(const MasterSpoke& spoke, Millis now) {
+  ping_open_ = false;
+  working_ = working_ || spoke.in_charge;
+  if (state_ == State::kInCharge) {
+    patience_.reset();
+  } else if (state_ == State::kSearching && !spoke.in_charge) {
+    // Whoever launched it died before it was told what to do: what it was to take over is lost, and
+    // workers that it knows nothing of may live.
+    Lost(now);
+  } else if (state_ == State::kLaunching || state_ == State::kSearching) {
+    state_ = State::kInCharge;
+    stopped_ = false;
+    patience_.reset();
+    next_ping_ = now - now % kPingEvery + kPingEvery;
+    Order();
+  }
+}
+
+void InstancePlan::OutOfPatience(Millis now) {
+  patience_.reset();
+  if (state_ == State::kFencing || state_ == State::kEnding) {
+    actions_.push_back(FenceMaster{});
+    patience_ = now + kEndPatience;
+  } else if (state_ == State::kSearching && !ping_open_) {
+    ping_open_ = true;
+    actions_.push_back(PingMaster{});
+    patience_ = now + kFoundPatience;
+  } else {
+    Lost(now);
+  }
 }
 
 void InstancePlan::Order() {
@@ -170,14 +194,14 @@ void InstancePlan::Gone(Millis now) {
   if (run_ && !left_) Launch(now);
 }
 
-// A master that does not get into charge, or is lost at once, is a failed try: without a pause the
-// next one would most likely do the same, as fast as the machine can. One that was in charge works;
-// whatever kills it, nobody accepts connections meanwhile: its successor comes within half a
-// second.
+// A master that tells no facts (it finds its lock taken, its files unreadable), or is lost at once,
+// is a failed try: without a pause the next one would most likely do the same, as fast as the
+// machine can. One that told facts works; whatever kills it, nobody accepts connections meanwhile:
+// its successor comes within half a second.
 void InstancePlan::CountIfEarly(Millis now) {
   constexpr Millis kEarly = 1000;
   constexpr int kMostOfWorking = 3;
-  if (state_ == State::kLaunching) {
+  if (state_ == State::kLaunching || (state_ == State::kInCharge && !working_)) {
     ++failures_;
   } else if (state_ == State::kInCharge && now < launch_at_ + kEarly) {
     failures_ = std::min(failures_ + 1, kMostOfWorking);

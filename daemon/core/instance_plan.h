@@ -6,7 +6,9 @@
 //     InCharge -> Ending -> Absent               it has stopped everything and leaves
 //
 // Promises: a successor is launched only after the end of its predecessor was seen; nobody is
-// launched for a service that is to be stopped and whose workers are gone; tries are paced.
+// launched for a service that is to be stopped and whose workers are gone; tries are paced. A
+// silent master found by the search is waited for longer than others: its workers cannot be taken
+// over.
 #pragma once
 
 #include <optional>
@@ -22,24 +24,26 @@ struct PlanWish {  // what is wanted has changed
   bool run = false;
   bool renewed = false;  // by a command, as opposed to a repeat
 };
-struct MasterSearched {  // result of looking for a living master at slcd's start
+struct SearchBegun {};   // slcd has come up and looks for a living master
+struct MasterSearched {  // the result of that
   bool found = false;    // a link was made; its hello is awaited
-  bool run = false;      // what is wanted
+  bool run = false;      // what is wanted of one that was found; others are started by a PlanWish
 };
 struct MasterLaunched {
   bool started = false;  // false: it could not even be executed
 };
-struct MasterSpoke {  // hello, facts or pong
-  bool in_charge = false;
+struct MasterSpoke {
+  bool in_charge = false;  // by facts or descriptors it has sent; false: the hello of a fresh one
 };
-struct MasterStopped {  // it said that everything has stopped and that it leaves
-  bool obeyed = true;   // false: it had not seen the newest order
+struct MasterAnswered {};  // a pong
+struct MasterStopped {     // it said that everything has stopped and that it leaves
+  bool obeyed = true;      // false: it had not seen the newest order
 };
 struct LinkLost {};
 struct MasterEnded {};  // its process has ended
 struct PlanTick {};
-using PlanEvent = std::variant<PlanWish, MasterSearched, MasterLaunched, MasterSpoke, MasterStopped,
-                               LinkLost, MasterEnded, PlanTick>;
+using PlanEvent = std::variant<PlanWish, SearchBegun, MasterSearched, MasterLaunched, MasterSpoke,
+                               MasterAnswered, MasterStopped, LinkLost, MasterEnded, PlanTick>;
 
 // Deeds.
 struct LaunchMaster {
@@ -66,6 +70,8 @@ class InstancePlan {
   void Order();
   void Launch(Millis now);
   void Leave();
+  void Heard(const MasterSpoke& spoke, Millis now);
+  void OutOfPatience(Millis now);
   void LaunchOrLeave(Millis now);
   void Lost(Millis now);
   void Gone(Millis now);
@@ -75,6 +81,7 @@ class InstancePlan {
   bool stopped_ = false;  // the master said so
   bool left_ = false;     // it left though the wish says run: SIGTERM by the operator
   bool workers_ = false;  // there may be some: an order was given, and no end of them was seen
+  bool working_ = false;  // the master has told facts: it got through its start
   int failures_ = 0;      // launches in a row that did not get into charge, or not for long
   Millis launch_at_ = 0;  // not before
   bool launch_pending_ = false;

@@ -38,14 +38,21 @@ class World {
  public:
   explicit World(Random& random) : random_(random) {}
 
+  // slcd comes up. A master that lives may be stopped, for a while or for ever, or have lost its
+  // maker before it was told anything. It may take a while until it is known whether there is one.
   void Search(bool living) {
     if (living) {
       master_ = Master{};
       workers_ = true;
-      master_->in_charge = true;
+      master_->in_charge = random_.Chance(80);
+      master_->hangs = random_.Chance(50);
     }
-    Feed(MasterSearched{living, wanted_});
-    if (living) Plan(random_.Between(0, 300), Kind::kHello);
+    searching_ = true;
+    Feed(SearchBegun{});
+    Plan(random_.Chance(50) ? 0 : random_.Between(0, 2000), Kind::kSearched);
+    if (living && master_->hangs && random_.Chance(60)) {
+      Plan(random_.Between(0, 70'000), Kind::kContinue);
+    }
   }
   // An operator's command.
   void Want(bool run) {
@@ -61,7 +68,7 @@ class World {
   }
   // The master is killed, hangs, hangs up, or is sent SIGTERM.
   void Disturb() {
-    if (!master_ || master_->dead) return;
+    if (!master_ || master_->dead || searching_) return;
     switch (random_.Below(4)) {
       case 0:
         return Die();
@@ -95,12 +102,23 @@ class World {
   struct Master {
     bool dead = false;  // but its end is perhaps not reported yet
     bool hangs = false;
+    bool fails = false;  // cannot do as it is told
     bool in_charge = false;
     bool stopping = false;
     bool deaf = false;  // has decided to leave: orders are not heard any more
     int order = 0;      // the newest it has seen
   };
-  enum class Kind { kHello, kPong, kStopped, kStoppedIsKnown, kEnd, kDie };
+  enum class Kind {
+    kSearched,
+    kContinue,
+    kHello,
+    kFacts,
+    kPong,
+    kStopped,
+    kStoppedIsKnown,
+    kEnd,
+    kDie
+  };
   struct Happening {
     Kind kind;
     int incarnation;
@@ -136,12 +154,27 @@ class World {
       master_.reset();
       return Feed(MasterEnded{});
     }
-    if (!master_ || master_->dead || master_->hangs) return;
+    if (kind == Kind::kSearched) {
+      searching_ = false;
+      Feed(MasterSearched{has_living_master(), wanted_});
+      return Plan(random_.Between(0, 300), Kind::kHello);
+    }
+    if (!master_ || master_->dead) return;
+    if (kind == Kind::kContinue) {
+      // Only before it was given an order: those that a stopped master gets are not made up here.
+      if (plan_.state() != State::kSearching) return;
+      master_->hangs = false;
+      if (searching_) return;
+      return Happen(Kind::kHello);
+    }
+    if (master_->hangs) return;
     switch (kind) {
       case Kind::kHello:
         return Feed(MasterSpoke{master_->in_charge});
-      case Kind::kPong:
+      case Kind::kFacts:
         return Feed(MasterSpoke{true});
+      case Kind::kPong:
+        return Feed(MasterAnswered{});
       case Kind::kStopped:
         if (!master_->stopping) return;
         master_->deaf = true;
@@ -154,6 +187,8 @@ class World {
         return;
       case Kind::kDie:
         return Die();
+      case Kind::kSearched:
+      case Kind::kContinue:
       case Kind::kEnd:
         return;
     }
@@ -198,10 +233,14 @@ class World {
       if (random_.Chance(50)) return inbox_.push_back(MasterLaunched{false});
       master_ = Master{};
       inbox_.push_back(MasterLaunched{true});
-      // It ends, or says nothing at all.
-      if (random_.Chance(50)) return Plan(random_.Between(0, 100), Kind::kDie);
-      master_->hangs = true;
-      return;
+      // It says nothing at all, or ends, perhaps after its hello.
+      if (random_.Chance(30)) {
+        master_->hangs = true;
+        return;
+      }
+      master_->fails = true;
+      if (random_.Chance(50)) Plan(0, Kind::kHello);
+      return Plan(random_.Between(1, 100), Kind::kDie);
     }
     master_ = Master{};
     inbox_.push_back(MasterLaunched{true});
@@ -216,9 +255,10 @@ class World {
   }
   void Do(const SendOrder&) {
     workers_ = workers_ || wanted_;
-    if (!master_ || master_->dead || master_->hangs || master_->deaf) return;
+    if (!master_ || master_->dead || master_->hangs || master_->deaf || master_->fails) return;
     master_->in_charge = true;
     master_->order = order_;
+    Plan(random_.Between(1, 20), Kind::kFacts);
     if (wanted_) {
       master_->stopping = false;
     } else {
@@ -243,6 +283,7 @@ class World {
   int incarnation_ = 0;
   int healthy_ = 100;
   bool dies_early_ = false;
+  bool searching_ = false;  // it is not known yet whether there is a master
   int launches_ = 0;
   std::multimap<Millis, Happening> happenings_;
   std::vector<PlanEvent> inbox_;
@@ -268,9 +309,9 @@ TEST_CASE("InstancePlan never has two masters, and ends in charge or absent as i
     world.SetHealthy(100);
     const bool want = random.Chance(60);
     world.Want(want);
-    // A hello may be waited for, a hanging master be noticed and killed, its death be slow, and a
-    // pause be kept.
-    world.Run(60'000);
+    // A search may be under way, a hello be waited for, a hanging master be noticed and killed, its
+    // death be slow, and a pause be kept.
+    world.Run(120'000);
     if (want) {
       if (world.plan().state() != State::kInCharge) world.Wrong("is not in charge");
       if (!world.has_living_master()) world.Wrong("there is no master");
@@ -319,6 +360,7 @@ TEST_CASE("A killed master is followed by one that adopts, at once, and only aft
   InstancePlan plan;
   plan.On(PlanWish{true, true}, 0);
   plan.On(MasterSpoke{false}, 10);
+  plan.On(MasterSpoke{true}, 20);
   CHECK(Describe(plan.On(LinkLost{}, 20'000)) == "fence");
   CHECK(plan.state() == State::kFencing);
   CHECK(Describe(plan.On(LinkLost{}, 20'001)).empty());
@@ -331,7 +373,7 @@ TEST_CASE("A master that does not answer a ping within 2 s is fenced") {
   plan.On(MasterSpoke{false}, 1001);
   CHECK(Describe(plan.On(PlanTick{}, 10'000)) == "ping");
   CHECK(plan.deadline() == 12'000);
-  CHECK(Describe(plan.On(MasterSpoke{true}, 11'000)).empty());
+  CHECK(Describe(plan.On(MasterAnswered{}, 11'000)).empty());
   CHECK(plan.deadline() == 20'000);
   CHECK(Describe(plan.On(PlanTick{}, 20'000)) == "ping");
   CHECK(Describe(plan.On(PlanTick{}, 22'000)) == "fence");
@@ -341,6 +383,7 @@ TEST_CASE("A master that cannot be killed is waited for, and asked again") {
   InstancePlan plan;
   plan.On(PlanWish{true, true}, 0);
   plan.On(MasterSpoke{false}, 1);
+  plan.On(MasterSpoke{true}, 2);
   plan.On(LinkLost{}, 2000);
   CHECK(plan.deadline() == 7000);
   CHECK(Describe(plan.On(PlanTick{}, 7000)) == "fence");
@@ -399,16 +442,67 @@ TEST_CASE("A stop of a service whose master could not be started ends the tries"
   CHECK_FALSE(plan.deadline());
 }
 
+TEST_CASE("A master that says hello and fails is tried ever more slowly") {
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 0);
+  Millis now = 0;
+  for (const Millis pause : {100, 200, 400, 800, 1600, 3200, 5000, 5000}) {
+    CHECK(Describe(plan.On(MasterSpoke{false}, now + 20)) == "order");
+    CHECK(Describe(plan.On(MasterEnded{}, now + 30)).empty());
+    CHECK(plan.deadline() == now + 30 + pause);
+    now += 30 + pause;
+    plan.On(PlanTick{}, now);
+    CHECK(plan.state() == State::kLaunching);
+  }
+  // Whoever told facts is followed soon.
+  plan.On(MasterSpoke{false}, now + 20);
+  plan.On(MasterSpoke{true}, now + 30);
+  plan.On(MasterEnded{}, now + 40);
+  CHECK(plan.deadline() == now + 40 + 400);
+}
+
 TEST_CASE("Living masters are found again when slcd comes up") {
   InstancePlan plan;
-  plan.On(MasterSearched{true, true}, 0);
+  plan.On(SearchBegun{}, 0);
   CHECK(plan.state() == State::kSearching);
-  // Freshly started and without an order, it is no master yet.
-  CHECK(Describe(plan.On(MasterSpoke{false}, 10)).empty());
+  CHECK(Describe(plan.On(MasterSearched{true, true}, 0)).empty());
+  CHECK(plan.state() == State::kSearching);
   CHECK(Describe(plan.On(MasterSpoke{true}, 20)) == "order");
-  InstancePlan silent;
-  silent.On(MasterSearched{true, true}, 0);
-  CHECK(Describe(silent.On(PlanTick{}, 5000)) == "fence");
+  CHECK(plan.state() == State::kInCharge);
+}
+
+TEST_CASE("A found master that was told nothing yet is replaced: its maker took its tasks along") {
+  InstancePlan plan;
+  plan.On(SearchBegun{}, 0);
+  plan.On(MasterSearched{true, true}, 0);
+  CHECK(Describe(plan.On(MasterSpoke{false}, 10)) == "fence");
+  CHECK(Describe(plan.On(MasterEnded{}, 20)) == "adopt");
+}
+
+TEST_CASE("A silent master that was found is asked, waited for a minute, and only then fenced") {
+  InstancePlan plan;
+  plan.On(SearchBegun{}, 0);
+  plan.On(MasterSearched{true, true}, 0);
+  CHECK(Describe(plan.On(PlanTick{}, 5000)) == "ping");
+  CHECK(plan.deadline() == 60'000);
+  SUBCASE("it comes back") {
+    CHECK(Describe(plan.On(MasterSpoke{true}, 59'999)) == "order");
+    CHECK(plan.state() == State::kInCharge);
+    CHECK(Describe(plan.On(MasterAnswered{}, 59'999)).empty());
+  }
+  SUBCASE("it does not") {
+    CHECK(Describe(plan.On(PlanTick{}, 60'000)) == "fence");
+    CHECK(Describe(plan.On(PlanTick{}, 65'000)) == "fence");
+    CHECK(Describe(plan.On(MasterEnded{}, 65'100)) == "adopt");
+  }
+}
+
+TEST_CASE("As long as it is not known whether a master lives, nobody is launched or cleaned up") {
+  InstancePlan plan;
+  plan.On(SearchBegun{}, 0);
+  CHECK_FALSE(plan.deadline());
+  CHECK(Describe(plan.On(PlanWish{true, true}, 100)).empty());
+  CHECK(Describe(plan.On(MasterSearched{false, true}, 200)) == "clean up, launch");
 }
 
 }  // namespace slc
