@@ -113,7 +113,7 @@ void ControlLink::OnClosed(LinkId id) {
   sweep_.StartIn(0);
   if (id != ruler_) return;
   ruler_ = 0;
-  if (!revive_allowed_ || daemon_program_.empty()) return;
+  if (!revive_allowed_ || revival_.daemon_program.empty()) return;
   // Masters of many instances must not all start one in the same moment.
   const Millis jitter = (static_cast<Millis>(::getpid()) * 7919) % (kReviveAfter * 2 / 5);
   revive_timer_.StartIn(kReviveAfter * 4 / 5 + jitter);
@@ -122,11 +122,13 @@ void ControlLink::OnClosed(LinkId id) {
 void ControlLink::Revive() {
   if (linked()) return;
   SpawnOptions options;
-  options.program = daemon_program_;
+  options.program = revival_.daemon_program;
   options.arguments = {"slcd"};
   options.environment = SanitizerOptions();
-  options.environment.push_back("SLC_HOME=" + home_);
+  options.environment.push_back("SLC_HOME=" + revival_.home);
   options.environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
+  // Else it would take our raised limit for what workers are to be given.
+  options.nofile = revival_.nofile;
   options.working_directory = "/";
   auto spawned = Spawn(options);
   if (spawned) {

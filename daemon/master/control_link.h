@@ -6,9 +6,12 @@
 // two seconds (losers of the daemon's lock exit by themselves).
 #pragma once
 
+#include <sys/resource.h>
+
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,10 +41,12 @@ class ControlLink {
   // Binds master.sock; until then only the first link exists.
   Status Listen();
   // What to start when the daemon vanishes.
-  void SetRevival(std::string daemon_program, std::string home) {
-    daemon_program_ = std::move(daemon_program);
-    home_ = std::move(home);
-  }
+  struct Revival {
+    std::string daemon_program;  // empty: nobody
+    std::string home;
+    std::optional<rlimit> nofile;  // of open files, as the daemon before was given it
+  };
+  void SetRevival(Revival revival) { revival_ = std::move(revival); }
   // Dropped if there is no link: a new daemon is told the state anyway.
   void Send(const link::Packet& packet, const std::vector<int>& fds = {});
   bool linked() const { return ruler_ != 0; }
@@ -70,8 +75,7 @@ class ControlLink {
   Epoch highest_epoch_ = 0;
   bool revive_allowed_ = true;
   int revivals_ = 0;  // tries since the last link
-  std::string daemon_program_;
-  std::string home_;
+  Revival revival_;
   // A daemon we started is our child, and ours to reap when it ends.
   struct Revived {
     UniqueFd pidfd;

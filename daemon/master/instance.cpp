@@ -131,7 +131,7 @@ void Instance::Begin(const link::Setup& setup) {
   if (begun_) return;
   setup_ = setup;
   spawn_environment_.cookie = setup.cookie;
-  link_.SetRevival(setup.daemon_program, setup.home);
+  link_.SetRevival({setup.daemon_program, setup.home, spawn_environment_.nofile});
   logs_ = std::make_unique<LogPump>(loop_, setup.log_directory, LogSettings{});
   log::SetSink([this](log::Level level, const std::string& line) { logs_->Say(level, line); });
   // Two masters of one instance would hand out the same connections: the lock is held for life.
