@@ -75,11 +75,8 @@ Status Daemon::Begin() {
   for (const auto& [id, wish] : registry_.wishes()) {
     Service& service = ServiceOf(id);
     service.finish_removal = wish.removing;
-    if (wish.run) {
-      Prepare(wish);
-    } else {
-      Settle(id);
-    }
+    if (wish.run) Prepare(wish);
+    // What is stopped or to be removed is settled when no master is found, or it has left.
     service.instance->Search(FleetWishOf(wish));
   }
   server_ = std::make_unique<ControlServer>(

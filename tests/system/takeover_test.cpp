@@ -460,6 +460,65 @@ TEST_SUITE("takeover") {
     }
   }
 
+  TEST_CASE("a stopped master that a new slcd finds is waited for") {
+    World world;
+    const App app = world.StartApp("express4", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    const ProcessIdentity master = *MasterOf(world);
+    LoadClient load(world, {"name=busy,connections=4,url=" + app.url("/slow?ms=20"),
+                            "name=think,connections=16,think=0-200,url=" + app.url()});
+    WaitUntil([&] { return load.connections() >= 20; }, 10'000, "all connections");
+    Kill(master, SIGSTOP);
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    CHECK(world.View(app.name).state == "adopting");
+    // Longer than any other master is waited for.
+    world.ExpectInLog("does not answer; it is waited for a minute");
+    LetPass(8000);
+    CHECK(world.View(app.name).state == "adopting");
+    Kill(master, SIGCONT);
+    world.WaitForState(app.name, "running");
+    CHECK(world.ReadyPids(app.name) == pids);
+    CHECK(MasterOf(world) == master);
+    const LoadReport report = load.Stop();
+    INFO(report.text);
+    CHECK(report.failed() == 0);
+    CHECK(report.ok() > 100);
+    world.Must({"ctl", "soft-restart", app.name});
+    CheckWhole(world, app.name, 2, 2);
+  }
+
+  TEST_CASE("a stopped master that dies before it has spoken to the new slcd has one successor") {
+    World world;
+    const App app = world.StartApp("express4", {"--size", "2"});
+    const ProcessIdentity master = *MasterOf(world);
+    Kill(master, SIGSTOP);
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    LetPass(1000);
+    CHECK(world.Workers().size() == 2);
+    Kill(master);
+    CheckWhole(world, app.name, 2, 1);
+    CHECK(Get(app.url()).status == 200);
+  }
+
+  TEST_CASE("slcd killed while a service is removed: it is gone only when its workers are") {
+    World world;
+    const App other = world.StartApp("plain/server.js", {"--size", "1", "--name", "other"});
+    for (int i = 0; i < 2; ++i) {
+      const App app = world.StartApp("plain/ignore-sigterm.js",
+                                     {"--size", "2", "--name", "deaf", "--stop-timeout", "3s"});
+      Running removal = world.Begin({"ctl", "remove", app.name});
+      LetPass(500);
+      world.KillDaemon();
+      const Ran& ran = removal.Wait();
+      CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+      CHECK(world.Workers().size() == 1);
+      CHECK(world.Supervisors().size() == 2);
+      CHECK(world.Views().size() == 1);
+    }
+  }
+
   TEST_CASE("SIGTERM to slcd: the services go on, and nobody brings it back") {
     World world;
     const App app = world.StartApp("express4", {"--size", "2"});
