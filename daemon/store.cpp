@@ -105,33 +105,50 @@ Result<LoadedWishes> Store::Load() const {
 Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
   const std::string name = FileOf(id);
   const std::string bad = name + kBad;
-  const auto read = [&](const std::string& file) -> Result<Wish> {
-    auto text = ReadFileAt(services_, file);
-    if (!text) return text.error();
-    auto wish = Decode(*text);
-    if (wish && wish->id != id) return Error{ErrorCode::kInvalid, "it names another service"};
-    return wish;
-  };
-  if (::faccessat(services_, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-    auto wish = read(name);
-    if (wish) {
-      loaded.wishes.push_back(std::move(*wish));
-      return Ok();
-    }
-    ::renameat(services_, name.c_str(), services_, bad.c_str());
+  auto current = ReadOne(id, name);
+  if (!current) return current.error();
+  if (current->wish) {
+    loaded.wishes.push_back(std::move(*current->wish));
+    return Ok();
   }
-  const auto damaged = read(bad);
-  const std::string reason = damaged ? "it was set aside before" : damaged.error().message;
-  auto previous = read(name + kPrevious);
-  if (!previous) {
+  if (current->there) ::renameat(services_, name.c_str(), services_, bad.c_str());
+  auto damaged = ReadOne(id, bad);
+  if (!damaged) return damaged.error();
+  const std::string reason = damaged->wish ? "it was set aside before" : damaged->damage;
+  auto previous = ReadOne(id, name + kPrevious);
+  if (!previous) return previous.error();
+  if (!previous->wish) {
     loaded.quarantined.push_back(Quarantined{id, bad, reason});
     return Ok();
   }
   loaded.notes.push_back(name + " is damaged (" + reason + ") and was set aside as " + bad +
                          "; its previous version is used");
-  if (Status saved = Save(*previous); !saved) return saved;
-  loaded.wishes.push_back(std::move(*previous));
+  if (Status saved = Save(*previous->wish); !saved) return saved;
+  loaded.wishes.push_back(std::move(*previous->wish));
   return Ok();
+}
+
+// A file that cannot be read now is not damaged: to go on without it would take its service down.
+Result<Store::OneFile> Store::ReadOne(ServiceId id, const std::string& file) const {
+  OneFile one;
+  if (::faccessat(services_, file.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return one;
+    return SystemError("look for services/" + file, errno);
+  }
+  one.there = true;
+  auto text = ReadFileAt(services_, file);
+  if (!text && text.error().code == ErrorCode::kSystem) {
+    return text.error().During("services/" + file + " cannot be read");
+  }
+  auto wish = text ? Decode(*text) : Result<Wish>(text.error());
+  if (!wish) {
+    one.damage = wish.error().message;
+  } else if (wish->id != id) {
+    one.damage = "it names another service";
+  } else {
+    one.wish = std::move(*wish);
+  }
+  return one;
 }
 
 Status Store::Save(const Wish& wish) const {

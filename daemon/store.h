@@ -1,10 +1,12 @@
 // Store: the wishes on disk, one small JSON file per service: services/ID.json.
 //
 // A file is replaced atomically and carries a checksum; the one before is kept as ID.json.prev. A
-// file that cannot be read is set aside as ID.json.bad and reported, the other services start. All
-// calls block: Load at start, Save and Remove on the disk thread.
+// file that holds no wish is set aside as ID.json.bad and reported, the other services start; one
+// that the system cannot read now is an error of Load. All calls block: Load at start, Save and
+// Remove on the disk thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +44,13 @@ class Store {
   static Result<Wish> Decode(const std::string& text);
 
  private:
+  struct OneFile {
+    bool there = false;
+    std::optional<Wish> wish;
+    std::string damage;  // why it holds none
+  };
   Status LoadOne(ServiceId id, LoadedWishes& loaded) const;
+  Result<OneFile> ReadOne(ServiceId id, const std::string& file) const;
 
   int services_;
 };

@@ -191,6 +191,20 @@ TEST_CASE("Store: a file without a readable version before is quarantined, the o
   }
 }
 
+TEST_CASE("Store: a file that the system cannot read now is an error, and is left as it is") {
+  TempFolder folder;
+  Store store(folder.fd());
+  REQUIRE(store.Save(FullWish(1)));
+  // Opening it succeeds, reading it does not.
+  REQUIRE(::mkdir((folder / "2.json").c_str(), 0700) == 0);
+  const auto loaded = store.Load();
+  REQUIRE_FALSE(loaded);
+  CHECK(loaded.error().message.find("services/2.json cannot be read") != std::string::npos);
+  CHECK_FALSE(folder.Has("2.json.bad"));
+  REQUIRE(::rmdir((folder / "2.json").c_str()) == 0);
+  CHECK(store.Load()->wishes.size() == 1);
+}
+
 TEST_CASE(
     "Store: slcd killed between setting a damaged file aside and saving the one before loses "
     "nothing") {
