@@ -68,6 +68,7 @@ Status Daemon::Begin() {
                  "); set aside as services/" + bad.file);
   }
   registry_.Reserve(loaded->last_id);
+  RememberRemoval(loaded->last_removal);
   auto listener = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
   if (!listener) return listener.error();
   for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
@@ -265,6 +266,13 @@ void Daemon::Handle(const Pending& pending, const CreateService& body) {
     waiting_creations_.push_back([this, pending, body] { Handle(pending, body); });
     return;
   }
+  for (const auto& [id, wish] : registry_.wishes()) {
+    if (IsRepeat(pending, wish) && wish.spec.name == body.name) {
+      return Change(pending, std::to_string(id), [this, body](ServiceId) {
+        return registry_.ProposeCreate(body.name, body.size);
+      });
+    }
+  }
   auto proposal = registry_.ProposeCreate(body.name, body.size);
   if (!proposal) return Refuse(pending, proposal.error());
   creating_ = true;
@@ -299,6 +307,9 @@ void Daemon::Handle(const Pending& pending, const SetEnvironment& body) {
 }
 
 void Daemon::Handle(const Pending& pending, const RemoveService& body) {
+  const bool done =
+      std::find(removals_.begin(), removals_.end(), pending.second.id) != removals_.end();
+  if (done) return Answer(pending, Reply{});
   Change(pending, body.service, [this](ServiceId id) { return registry_.ProposeRemove(id); });
 }
 
@@ -320,15 +331,18 @@ void Daemon::Change(const Pending& pending, const std::string& name,
     return;
   }
   const Wish& wish = *registry_.Get(*id);
-  const std::string& request = pending.second.id;
-  if (!request.empty() && wish.last_request == request) {
+  if (IsRepeat(pending, wish)) {
     // The same request again: its client lost the answer. It has had its effect and is waited for.
-    service.operations.push_back(
-        Operation{pending.first, request, wish.order, pending.second.body, {}, loop_.now()});
+    service.operations.push_back(Operation{
+        pending.first, pending.second.id, wish.order, pending.second.body, {}, loop_.now()});
     return Settle(*id);
   }
   if (RefuseDuringRoll(pending, *id)) return;
   Carry(pending, propose(*id));
+}
+
+bool Daemon::IsRepeat(const Pending& pending, const Wish& wish) {
+  return !pending.second.id.empty() && wish.last_request == pending.second.id;
 }
 
 bool Daemon::RefuseDuringRoll(const Pending& pending, ServiceId id) {
@@ -557,8 +571,9 @@ bool Daemon::Conclude(ServiceId id, const Operation& operation) {
 void Daemon::FinishRemoval(ServiceId id) {
   services_[id].finish_removal = false;
   auto status = std::make_shared<Status>(Ok());
-  disk_.Run([this, id, status] { *status = store_.Remove(id); },
-            [this, id, status] {
+  const std::string request = registry_.Get(id)->last_request;
+  disk_.Run([this, id, request, status] { *status = store_.Remove(id, request); },
+            [this, id, request, status] {
               Service& service = services_[id];
               for (const Operation& operation : service.operations) {
                 Reply reply;
@@ -571,11 +586,19 @@ void Daemon::FinishRemoval(ServiceId id) {
               }
               service.operations.clear();
               if (!*status) return;
+              RememberRemoval(request);
               registry_.Forget(id);
               const auto waiting = std::move(service.waiting);
               services_.erase(id);
               for (const auto& change : waiting) change();
             });
+}
+
+void Daemon::RememberRemoval(const std::string& request) {
+  constexpr std::size_t kMost = 64;  // a client repeats within seconds
+  if (request.empty()) return;
+  removals_.push_back(request);
+  if (removals_.size() > kMost) removals_.pop_front();
 }
 
 void Daemon::ReapChildren() {

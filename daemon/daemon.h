@@ -88,6 +88,8 @@ class Daemon {
   // Runs `propose` for a known service, after changes that are being saved.
   void Change(const Pending& pending, const std::string& service,
               std::function<Result<Proposal>(ServiceId)> propose);
+  // The client lost the answer to the request that made this wish, and asks again.
+  static bool IsRepeat(const Pending& pending, const Wish& wish);
   void Carry(const Pending& pending, Result<Proposal> proposal);
   bool RefuseDuringRoll(const Pending& pending, ServiceId id);
   void Commit(const Pending& pending, const Proposal& proposal, const std::string& config);
@@ -106,6 +108,7 @@ class Daemon {
   // Answers an operation if what it asked for has happened or failed. True when it is done with.
   bool Conclude(ServiceId id, const Operation& operation);
   void FinishRemoval(ServiceId id);
+  void RememberRemoval(const std::string& request);
   void ReapChildren();
   void StopAll();
   void LeaveWhenAllAreGone();
@@ -125,6 +128,7 @@ class Daemon {
   uv::DiskThread disk_;
   std::map<ServiceId, Service> services_;
   std::vector<Quarantined> quarantined_;
+  std::deque<std::string> removals_;  // requests by which services were removed: repeats succeed
   std::vector<Pending> shutdowns_;
   bool shutting_down_ = false;
   bool creating_ = false;  // a new service's id is being made durable

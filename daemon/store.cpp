@@ -28,6 +28,7 @@ constexpr const char* kSuffix = ".json";
 constexpr const char* kPrevious = ".prev";  // behind the suffix, as ReplaceFileAt has it
 constexpr const char* kBad = ".bad";
 constexpr const char* kLastIdFile = "last-id";
+constexpr const char* kLastRemovalFile = "last-removal";
 constexpr const char* kEpochFile = "epoch";
 
 std::string FileOf(ServiceId id) { return std::to_string(id) + kSuffix; }
@@ -88,6 +89,9 @@ Result<LoadedWishes> Store::Load() const {
   if (!names) return names.error();
   LoadedWishes loaded;
   loaded.last_id = ReadNumber(services_, kLastIdFile);
+  if (auto removal = ReadFileAt(services_, kLastRemovalFile, 256)) {
+    loaded.last_removal = std::string(Trim(*removal));
+  }
   std::set<ServiceId> ids;
   for (const std::string& name : *names) {
     // One that was set aside and has no successor is told again.
@@ -160,7 +164,10 @@ Status Store::Save(const Wish& wish) const {
   return error;
 }
 
-Status Store::Remove(ServiceId id) const {
+Status Store::Remove(ServiceId id, const std::string& request) const {
+  if (Status kept = ReplaceFileAt(services_, kLastRemovalFile, request + "\n", false); !kept) {
+    return kept.error().During("record the removal");
+  }
   // Ids are never used again: the highest one outlives its service.
   if (ReadNumber(services_, kLastIdFile) < id) {
     Status kept = ReplaceFileAt(services_, kLastIdFile, std::to_string(id) + "\n", false);

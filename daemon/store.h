@@ -27,6 +27,7 @@ struct LoadedWishes {
   std::vector<Quarantined> quarantined;
   std::vector<std::string> notes;  // e.g. that a previous version was used
   ServiceId last_id = 0;           // highest that was ever used
+  std::string last_removal;        // the client request by which a service was last removed
 };
 
 class Store {
@@ -37,7 +38,8 @@ class Store {
   Result<LoadedWishes> Load() const;
   // Durable when it returns without an error.
   Status Save(const Wish& wish) const;
-  Status Remove(ServiceId id) const;
+  // `request`: told as last_removal by a Load afterwards.
+  Status Remove(ServiceId id, const std::string& request) const;
 
   // Pure halves of Load and Save.
   static std::string Encode(const Wish& wish);

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
+#include "common/wire/client.h"
 #include "tests/system/harness.h"
 
 using namespace slc;
@@ -159,6 +160,19 @@ std::vector<pid_t> Zombies(World& world) {
     }
   }
   return found;
+}
+
+// One request as a client of the socket, with an id of the test's choice.
+Reply Ask(World& world, const Request& request) {
+  auto client = ControlClient::Connect(world.socket());
+  REQUIRE(client);
+  REQUIRE(client->Send(request));
+  while (true) {
+    auto message = client->Receive(30'000);
+    REQUIRE(message);
+    REQUIRE(message->has_value());
+    if (const auto* reply = std::get_if<Reply>(&(*message)->body)) return *reply;
+  }
 }
 
 std::string LastExit(World& world, const std::string& service, SlotNumber slot) {
@@ -517,6 +531,30 @@ TEST_SUITE("takeover") {
       CHECK(world.Supervisors().size() == 2);
       CHECK(world.Views().size() == 1);
     }
+  }
+
+  TEST_CASE("create and remove are answered again when slcd died before its answer came through") {
+    World world;
+    world.Must({"ctl", "create", "first"});
+    const Request create{NewRequestId(), true, CreateService{"second", 1}};
+    CHECK(Ask(world, create).error == std::nullopt);
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    CHECK(Ask(world, create).error == std::nullopt);
+    CHECK(world.Views().size() == 2);
+    Request another = create;
+    another.id = NewRequestId();
+    CHECK(Ask(world, another).error->code == ErrorCode::kConflict);
+    const Request removal{NewRequestId(), true, RemoveService{"second"}};
+    CHECK(Ask(world, removal).error == std::nullopt);
+    CHECK(Ask(world, removal).error == std::nullopt);
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    CHECK(Ask(world, removal).error == std::nullopt);
+    CHECK(world.Views().size() == 1);
+    Request late = removal;
+    late.id = NewRequestId();
+    CHECK(Ask(world, late).error->code == ErrorCode::kNotFound);
   }
 
   TEST_CASE("SIGTERM to slcd: the services go on, and nobody brings it back") {

@@ -130,8 +130,8 @@ TEST_CASE("Store: saved wishes are loaded, removed ones are not") {
   struct stat info {};
   REQUIRE(::stat((folder / "12.json").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
-  REQUIRE(store.Remove(1));
-  REQUIRE(store.Remove(1));
+  REQUIRE(store.Remove(1, "a"));
+  REQUIRE(store.Remove(1, "a"));
   REQUIRE(store.Load()->wishes.size() == 1);
 }
 
@@ -140,11 +140,13 @@ TEST_CASE("Store: the id of a removed service is not used again, whatever is res
   Store store(folder.fd());
   REQUIRE(store.Save(FullWish(1)));
   REQUIRE(store.Save(FullWish(2)));
-  REQUIRE(store.Remove(2));
+  REQUIRE(store.Remove(2, "b"));
   CHECK(store.Load()->last_id == 2);
-  REQUIRE(store.Remove(1));
+  REQUIRE(store.Remove(1, "a"));
   CHECK(store.Load()->last_id == 2);
   CHECK(store.Load()->wishes.empty());
+  // A client that lost the answer may ask again.
+  CHECK(store.Load()->last_removal == "a");
 }
 
 TEST_CASE("Store: of a damaged file the version before is used, and the damaged one set aside") {
