@@ -511,6 +511,7 @@ TEST_SUITE("takeover") {
     world.Must({"ctl", "ls"});
     LetPass(1000);
     CHECK(world.Workers().size() == 2);
+    world.ExpectInLog("is gone or does not answer; replacing it");
     Kill(master);
     CheckWhole(world, app.name, 2, 1);
     CHECK(Get(app.url()).status == 200);
