@@ -1,4 +1,6 @@
 // slc ctl, the commands that change something: they answer when it has happened.
+#include <poll.h>
+
 #include <csignal>
 #include <future>
 #include <set>
@@ -500,8 +502,17 @@ TEST_SUITE("ctl-change") {
     const int daemon = world.Daemon()->pid;
     const int master = world.MasterPid(app.name);
     world.Must({"ctl", "soft-restart", app.name});
-    const auto daemon_files = OpenFiles(daemon);
-    const auto master_files = OpenFiles(master);
+    // The connection of the command before may still be open on slcd's side.
+    Words daemon_files;
+    Words master_files;
+    WaitUntil(
+        [&] {
+          daemon_files = OpenFiles(daemon);
+          master_files = OpenFiles(master);
+          ::poll(nullptr, 0, 50);
+          return daemon_files == OpenFiles(daemon) && master_files == OpenFiles(master);
+        },
+        5'000, "descriptors that stay the same");
     for (int i = 0; i < 5; ++i) {
       world.Must({"ctl", "set-size", app.name, "3"});
       world.Must({"ctl", "set-size", app.name, "2"});
@@ -509,9 +520,14 @@ TEST_SUITE("ctl-change") {
       world.Must({"ctl", "soft-restart", app.name});
       for (int j = 0; j < 20; ++j) world.Must({"ctl", "ls"});
     }
-    WaitUntil([&] { return OpenFiles(daemon).size() <= daemon_files.size(); }, 5'000,
-              "slcd to close what it opened");
-    CHECK(OpenFiles(daemon) == daemon_files);
-    CHECK(OpenFiles(master) == master_files);
+    const Millis deadline = BootNow() + 5'000;
+    while (BootNow() < deadline &&
+           (OpenFiles(daemon) != daemon_files || OpenFiles(master) != master_files)) {
+      ::poll(nullptr, 0, 50);
+    }
+    CHECK_MESSAGE(OpenFiles(daemon) == daemon_files, Join(daemon_files, " "),
+                  "\n  after: ", Join(OpenFiles(daemon), " "));
+    CHECK_MESSAGE(OpenFiles(master) == master_files, Join(master_files, " "),
+                  "\n  after: ", Join(OpenFiles(master), " "));
   }
 }
