@@ -23,11 +23,11 @@ namespace {
 
 constexpr int kWrongUse = 2;
 
-// The agent lies beside the binary in a build tree, in ../lib/slc or ../share/slc when installed.
+// The agent lies beside the binary in a build tree, in ../lib/slc when installed.
 std::string FindAgent() {
   const std::string own = slc::OwnDirectory();
   for (const char* place : {"/agent.cjs", "/../lib/slc/agent.cjs"}) {
-    const std::string path = own + place;
+    std::string path = own + place;
     if (::access(path.c_str(), R_OK) == 0) return path;
   }
   return {};
