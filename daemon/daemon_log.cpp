@@ -43,8 +43,6 @@ Result<std::unique_ptr<DaemonLog>> DaemonLog::Open(uv::Loop& loop, const std::st
     logger = std::make_shared<spdlog::logger>("slcd", sink);
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %l %v", spdlog::pattern_time_type::utc);
     logger->flush_on(spdlog::level::debug);
-    // A full disk costs lines, not the daemon; where they went missing the times tell.
-    logger->set_error_handler([](const std::string&) {});
   } catch (const spdlog::spdlog_ex& error) {
     return Error{ErrorCode::kStorage, error.what()};
   }
@@ -52,7 +50,13 @@ Result<std::unique_ptr<DaemonLog>> DaemonLog::Open(uv::Loop& loop, const std::st
 }
 
 DaemonLog::DaemonLog(uv::Loop& loop, std::shared_ptr<spdlog::logger> logger)
-    : logger_(std::move(logger)), disk_(loop) {}
+    : logger_(std::move(logger)), disk_(loop) {
+  // Called by the disk thread, like everything that has to do with the file.
+  logger_->set_error_handler([this](const std::string& reason) {
+    ++failed_;
+    reason_ = reason;
+  });
+}
 
 DaemonLog::~DaemonLog() = default;
 
@@ -72,9 +76,18 @@ void DaemonLog::Write(log::Level level, const std::string& line) {
 
 void DaemonLog::Queue(log::Level level, std::string line, Clock::time_point when) {
   ++waiting_;
-  disk_.Run([this, level, line = std::move(line),
-             when] { logger_->log(when, spdlog::source_loc{}, LevelOf(level), line); },
+  disk_.Run([this, level, line = std::move(line), when] { Put(level, line, when); },
             [this] { --waiting_; });
+}
+
+// A full disk costs lines, not the daemon; how many is said when there is room again.
+void DaemonLog::Put(log::Level level, const std::string& line, Clock::time_point when) {
+  const int failed = failed_;
+  logger_->log(when, spdlog::source_loc{}, LevelOf(level), line);
+  if (failed == 0 || failed_ != failed) return;
+  failed_ = 0;
+  logger_->log(when, spdlog::source_loc{}, spdlog::level::warn,
+               std::to_string(failed) + " lines could not be written: " + reason_);
 }
 
 }  // namespace slc

@@ -36,7 +36,11 @@ class DaemonLog {
   DaemonLog(uv::Loop& loop, std::shared_ptr<spdlog::logger> logger);
   void Queue(log::Level level, std::string line, Clock::time_point when);
 
+  void Put(log::Level level, const std::string& line, Clock::time_point when);
+
   std::shared_ptr<spdlog::logger> logger_;
+  int failed_ = 0;  // lines in a row that could not be written; the disk thread's, like reason_
+  std::string reason_;
   int waiting_ = 0;
   int dropped_ = 0;
   uv::DiskThread disk_;

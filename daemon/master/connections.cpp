@@ -145,7 +145,7 @@ void Connections::Resume() {
     // No answer may be due that would bring us here again.
     if (!pushed && HasHolders(*listener) && !again_.active()) again_.StartIn(kTryAgain);
     if (pushed && MayAccept(*listener) && listener->poll && !listener->watched &&
-        dispatch_.holders(listener->id) > 0) {
+        HasHolders(*listener)) {
       Watch(*listener, true);
     }
   }

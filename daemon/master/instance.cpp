@@ -408,7 +408,9 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
     std::string why = "listen on " + where + ": " + std::strerror(errno_value);
     if (errno_value == EADDRINUSE && wish.facts.port > 0) {
       why = "port " + std::to_string(wish.facts.port) + " is in use";
-      if (const std::string own = OwnListenerOn(wish.facts.port); !own.empty()) {
+      const std::string own =
+          wish.facts.kind == ListenerKind::kTcp ? OwnListenerOn(wish.facts.port) : std::string();
+      if (!own.empty()) {
         why += " by this service itself, on " + own +
                ": another address of the same port needs `slc ctl restart`";
       } else if (const auto holder = FindPortHolder(static_cast<std::uint16_t>(wish.facts.port))) {
@@ -432,7 +434,8 @@ void Instance::OnMessage(WorkerProcess& worker, const QueryServer& query) {
     const mode_t mode = wish.mode | (0777U & ~(config == nullptr ? 022U : config->file_mask));
     BoundListener bound = Bind(wish.facts, mode);
     // A port that no worker has open any more is ours to give up, be it for another address of it.
-    if (bound.errno_value == EADDRINUSE && CloseListeners(wish.facts.port)) {
+    const bool taken = bound.errno_value == EADDRINUSE && wish.facts.kind == ListenerKind::kTcp;
+    if (taken && CloseListeners(wish.facts.port)) {
       bound = Bind(wish.facts, mode);
     }
     if (!bound.fd) return refuse(bound.errno_value);
@@ -714,13 +717,12 @@ void Instance::Do(const KillWorker& action) {
   dirty_ = true;
   Save();
   connections_.Retire(action.worker);
-  const std::string cookie = setup_.cookie + "." + std::to_string(action.worker);
+  std::optional<ProcessIdentity> leader;
   if (WorkerProcess* worker = Find(action.worker)) {
     worker->Signal(SIGKILL);
-    KillByCookie(cookie, worker->facts().process);
-  } else {
-    KillByCookie(cookie);
+    leader = worker->facts().process;
   }
+  KillByCookie(setup_.cookie + "." + std::to_string(action.worker), leader);
 }
 
 // ------------------------------------------------------------------------------------------------

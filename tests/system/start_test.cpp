@@ -374,13 +374,16 @@ TEST_SUITE("start-again") {
 
   TEST_CASE("files of an app get the modes they would have without slc") {
     World world;
+    world.UseNode(24);
     const std::string folder = world.MakeFolder(
         "modes",
         {{"app.js",
           "const fs = require('fs');"
           "fs.writeFileSync(__dirname + '/written', 'x');"
           "require('net').createServer(() => {}).listen(__dirname + '/sock', () =>"
-          "  require('http').createServer((q, s) => s.end()).listen(process.env.PORT));"}});
+          "  require('http').createServer((q, s) => s.end()).listen(process.env.PORT));"
+          "require('net').createServer(() => {})"
+          "  .listen({path: __dirname + '/open', readableAll: true, writableAll: true});"}});
     Running start =
         world.BeginProgram({"sh", "-c", "umask 002; exec \"$@\"", "sh", BinaryPath("slc"), "start",
                             folder, "--size", "1", "--port", std::to_string(FreePort())});
@@ -390,6 +393,9 @@ TEST_SUITE("start-again") {
     CHECK((info.st_mode & 0777) == 0664);
     REQUIRE(::stat((folder + "/sock").c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0775);
+    const auto opened = [&] { return ::stat((folder + "/open").c_str(), &info) == 0; };
+    WaitUntil(opened, 5'000, "the second socket");
+    WaitUntil([&] { return opened() && (info.st_mode & 0777) == 0777; }, 5'000, "its mode");
   }
 
   TEST_CASE("the same folder again changes nothing and says so") {
