@@ -30,12 +30,15 @@ function privateKib(pid) {
   return kib('Private_Clean') + kib('Private_Dirty');
 }
 
-// Times any of its threads was put on a CPU: voluntary and other context switches.
+// Context switches of all its threads: how often one went to sleep and was woken (voluntary), and how often the
+// kernel took the CPU from it for somebody else, which says more about the machine than about the process.
 function contextSwitches(pid) {
-  let sum = 0;
+  const sum = { wakeUps: 0, preemptions: 0 };
   for (const thread of threads(pid)) {
     const status = read(`/proc/${pid}/task/${thread}/status`);
-    for (const [, count] of status.matchAll(/ctxt_switches:\s*(\d+)/g)) sum += Number(count);
+    const count = (name) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)[1]);
+    sum.wakeUps += count('voluntary_ctxt_switches');
+    sum.preemptions += count('nonvoluntary_ctxt_switches');
   }
   return sum;
 }
