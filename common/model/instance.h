@@ -48,6 +48,7 @@ struct FleetWorker {
   Millis ready_at = 0;        // 0: never was
   Millis deadline = 0;        // when the state is escalated; 0: none
   bool disconnected = false;  // its channel has ended
+  bool hung_up = false;       // it drained in vain, and was told to end its connections
 
   bool operator==(const FleetWorker&) const = default;
 };

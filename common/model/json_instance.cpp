@@ -108,6 +108,7 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     entry.Number("ready_at", worker.ready_at);
     entry.Number("deadline", worker.deadline);
     entry.Flag("disconnected", worker.disconnected);
+    entry.Flag("hung_up", worker.hung_up);
   }
   out += ']';
 }
@@ -165,6 +166,7 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("ready_at", worker.ready_at);
     entry.Read("deadline", worker.deadline);
     entry.Read("disconnected", worker.disconnected);
+    entry.Read("hung_up", worker.hung_up);
     fleet.workers[worker.id] = worker;
     return entry.status();
   });

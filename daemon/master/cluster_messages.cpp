@@ -200,6 +200,8 @@ std::string AgentDrain(Millis linger) {
   return R"({"cmd":"NODE_SLC","act":"drain","linger":)" + std::to_string(linger) + "}\n";
 }
 
+std::string AgentHangUp() { return "{\"cmd\":\"NODE_SLC\",\"act\":\"hangup\"}\n"; }
+
 std::string ShutdownText() { return "\"shutdown\"\n"; }
 std::string ShutdownCommand() { return "{\"cmd\":\"CLUSTER_CONTROL_shutdown\"}\n"; }
 

@@ -81,6 +81,8 @@ std::string Acknowledge(std::uint64_t ack, std::uint64_t seq);
 std::string HandleAcknowledgement();
 std::string Disconnect(std::uint64_t seq);
 std::string AgentDrain(Millis linger);
+// To our agent in a worker that drains: the drain timeout is over, end what is still connected.
+std::string AgentHangUp();
 // The messages applications listen for to shut down: PM2's and StrongLoop's.
 std::string ShutdownText();
 std::string ShutdownCommand();

@@ -257,6 +257,7 @@ void Instance::TakeOver() {
     if (found->second.state == WorkerState::kDraining && !worker->facts().drain_sent) {
       Do(DrainWorker{id});
     }
+    if (found->second.hung_up) Do(HangUpWorker{id});
     if (found->second.state == WorkerState::kStopping) Do(TerminateWorker{id});
     if (found->second.state == WorkerState::kKilling) Do(KillWorker{id});
   }
@@ -701,6 +702,12 @@ void Instance::Do(const DrainWorker& action) {
   dirty_ = true;
   Save();
   Notify("worker_draining", action.worker, "");
+}
+
+void Instance::Do(const HangUpWorker& action) {
+  WorkerProcess* worker = Find(action.worker);
+  if (worker == nullptr || worker->channel() == nullptr) return;
+  worker->channel()->Send(AgentHangUp());
 }
 
 void Instance::Do(const TerminateWorker& action) {

@@ -79,6 +79,7 @@ class Instance {
   // --- deeds out
   void Do(const SpawnWorker& action);
   void Do(const DrainWorker& action);
+  void Do(const HangUpWorker& action);
   void Do(const TerminateWorker& action);
   void Do(const KillWorker& action);
   Status StartWorker(const SpawnWorker& action);

@@ -283,6 +283,32 @@ scenarios['upgraded connection is left open'] = async () => {
   await worker.gone();
 };
 
+// What drains still when its time is over: a WebSocket whose client has unread bytes under way, a long poll, a
+// request half sent. Each client reads FIN, not RST, and the worker leaves by itself.
+async function hangUpScenario(worker, options) {
+  const upgraded = await Client.open(worker.port, options);
+  assert.strictEqual((await upgraded.get('/', { headers: { Connection: 'Upgrade', Upgrade: 'echo' } })).status, 101);
+  const polling = await Client.open(worker.port, options);
+  polling.send('/stream');
+  const half = await Client.open(worker.port, options);
+  half.write('GET / HTTP/1.1\r\nHo');
+  const companion = await idleCompanion(worker, options);
+  worker.drain(LINGER);
+  await companion.fin();
+  upgraded.write('still there?');
+  await until('echo', () => upgraded.buffer.includes('still there?') || upgraded.finAt);
+  assert(upgraded.open && polling.open && half.open && !worker.disconnectedAt);
+  worker.hangUp();
+  for (const client of [upgraded, polling, half]) await until('FIN', () => client.finAt);
+  assert.ifError(upgraded.error);
+  assert.ifError(polling.error && polling.error.code);
+  assert.ifError(half.error);
+  await worker.gone();
+}
+
+scenarios['when the drain timeout is over, whoever is left gets a FIN'] = async () => hangUpScenario(await http());
+scenarios['https: the same'] = async () => hangUpScenario(await https(), SECURE);
+
 scenarios['long poll is left open'] = async () => {
   const worker = await http();
   const client = await Client.open(worker.port);
@@ -494,6 +520,21 @@ scenarios['http2 over TLS: streams in flight finish'] = async () => {
 scenarios['http2 in clear: streams in flight finish'] = async () => {
   const worker = await http({ PROTO: 'h2c' });
   return http2Scenario(worker, `http://127.0.0.1:${worker.port}`);
+};
+scenarios['http2: a session that outlasts the drain timeout is closed'] = async () => {
+  const worker = await http({ PROTO: 'h2', TLS_DIR: certificateDir() });
+  const session = http2.connect(`https://127.0.0.1:${worker.port}`, { rejectUnauthorized: false, servername: 'localhost' });
+  let body = '';
+  const stream = session.request({ ':path': '/stream' });
+  stream.on('data', (data) => { body += data; }).on('error', () => {});
+  session.on('error', () => {});
+  await until('begin', () => body.length);
+  worker.drain(LINGER);
+  await worker.ping();
+  assert(!session.closed && !worker.disconnectedAt);
+  worker.hangUp();
+  await until('end of the session', () => session.closed || session.destroyed);
+  await worker.gone();
 };
 scenarios['http2 with allowHTTP1: its HTTP/1 clients'] = async () => {
   const worker = await http({ PROTO: 'h2', TLS_DIR: certificateDir() });

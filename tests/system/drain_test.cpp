@@ -380,6 +380,40 @@ TEST_SUITE("drain") {
     MESSAGE("WebSocket open for ", lasted, " ms of the drain, timeout ", kDrainTimeout);
   }
 
+  TEST_CASE("at the drain timeout a WebSocket gets a FIN, also of an app that ignores SIGTERM") {
+    World world;
+    const std::string folder = world.MakeFolder("deaf", {{"server.js", R"(
+      const server = require('http').createServer((request, response) => response.end('ok'));
+      server.on('upgrade', (request, socket) => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n');
+        socket.resume().on('end', () => socket.end());
+      });
+      server.listen(process.env.PORT);
+      process.on('SIGTERM', () => console.log('got SIGTERM'));
+      setInterval(() => {}, 1000);
+    )"}});
+    const App app = world.StartPath(folder, {"--size", "1", "--drain-timeout", "1s",
+                                             "--drain-linger", "200ms", "--stop-timeout", "2s"});
+    const auto old = IdentifyProcess(world.ReadyPids(app.name).front());
+    REQUIRE(old);
+    RawConnection socket(app.port);
+    REQUIRE(
+        socket.Send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+                    "Upgrade: echo\r\n\r\n"));
+    REQUIRE(socket.WaitFor("101 Switching Protocols"));
+    Running roll = world.Begin({"ctl", "soft-restart", app.name});
+    WaitForWorker(world, app.name, "draining");
+    REQUIRE(socket.WaitForEnd(10'000));
+    CHECK(socket.end() == "FIN");
+    // Not the kernel on behalf of a killed process: it lives until SIGKILL, 2 s later.
+    CHECK(IdentifyProcess(old->pid) == old);
+    const auto log = [&] { return ReadText(world.log_folder(app.name) + "/out.log"); };
+    WaitUntil([&] { return Contains(log(), "got SIGTERM"); }, 5'000, "the stop signal");
+    const Ran& ran = roll.Wait();
+    CHECK_MESSAGE(ran.code == 0, ran.err);
+    CHECK(!IdentifyProcess(old->pid));
+  }
+
   TEST_CASE("an HTTP/2 stream in flight ends well, and its client is sent away") {
     for (const int version : {16, 18, 20, 22, 24}) {
       INFO("Node ", version);

@@ -68,6 +68,8 @@ class Bench {
                 " of " + std::to_string(spawn->generation);
       } else if (const auto* drain = std::get_if<DrainWorker>(&deed)) {
         text += "drain " + std::to_string(drain->worker);
+      } else if (const auto* hang_up = std::get_if<HangUpWorker>(&deed)) {
+        text += "hang up " + std::to_string(hang_up->worker);
       } else if (const auto* stop = std::get_if<TerminateWorker>(&deed)) {
         text += "stop " + std::to_string(stop->worker);
       } else {
@@ -137,12 +139,16 @@ TEST_CASE("A roll goes slot by slot: successor, ready, drain, next") {
   CHECK(bench.fleet().LiveGenerations() == std::vector<Generation>{2});
 }
 
-TEST_CASE("A drained worker is stopped after its drain timeout and killed after its stop timeout") {
+TEST_CASE("A worker that drains too long loses its connections, is stopped, and is killed") {
   Bench bench;
   bench.Up(1);
   bench.Stop(true);
   CHECK(bench.deeds() == "drain 1");
   bench.Wait(9999);
+  CHECK(bench.deeds().empty());
+  bench.Wait(1);
+  CHECK(bench.deeds() == "hang up 1");
+  bench.Wait(199);
   CHECK(bench.deeds().empty());
   bench.Wait(1);
   CHECK(bench.deeds() == "stop 1");

@@ -13,6 +13,7 @@ namespace {
 // often.
 constexpr Millis kExitFollows = 1000;
 constexpr Millis kKillAgain = 1000;
+constexpr Millis kAfterHangUp = 200;
 
 bool IsStaying(const FleetWorker& worker) {
   return worker.state == WorkerState::kStarting || worker.state == WorkerState::kReady;
@@ -54,6 +55,8 @@ std::string Describe(const FleetAction& action) {
          << spawn->generation;
   }
   if (const auto* drain = std::get_if<DrainWorker>(&action)) text << "drain " << drain->worker;
+  if (const auto* hang_up = std::get_if<HangUpWorker>(&action))
+    text << "hang up " << hang_up->worker;
   if (const auto* stop = std::get_if<TerminateWorker>(&action)) text << "stop " << stop->worker;
   if (const auto* kill = std::get_if<KillWorker>(&action)) text << "kill " << kill->worker;
   return text.str();
@@ -241,6 +244,14 @@ void FleetWorld::Act(const DrainWorker& action) {
   Plan(leaves, Kind::kExited, action.worker);
 }
 
+void FleetWorld::Act(const HangUpWorker& action) {
+  Process& process = processes_[action.worker];
+  process.hung_up_at = now_;
+  // Who only waited for clients leaves now.
+  const Behaviour& how = behaviours_[process.generation];
+  if (random_.Chance(50)) Plan(random_.Between(0, how.leaves_within), Kind::kExited, action.worker);
+}
+
 void FleetWorld::Act(const TerminateWorker& action) {
   Process& process = processes_[action.worker];
   process.asked = WorkerState::kStopping;
@@ -350,6 +361,18 @@ void FleetWorld::CheckDeeds(const FleetEvent&, const FleetState& before,
       }
       continue;
     }
+    if (const auto* hang_up = std::get_if<HangUpWorker>(&action)) {
+      const Process& process = processes_[hang_up->worker];
+      const FleetWorker* worker = was(hang_up->worker);
+      if (worker == nullptr || worker->state > WorkerState::kDraining) {
+        Wrong("hung up on the clients of a worker that does not drain");
+      } else if (worker->state == WorkerState::kDraining && worker->deadline > now_) {
+        Wrong("hung up before the drain timeout");
+      } else if (process.hung_up_at > 0) {
+        Wrong("hung up twice");
+      }
+      continue;
+    }
     const auto* stop = std::get_if<TerminateWorker>(&action);
     const WorkerId id = stop != nullptr ? stop->worker : std::get<KillWorker>(action).worker;
     const FleetWorker* worker = was(id);
@@ -357,6 +380,10 @@ void FleetWorld::CheckDeeds(const FleetEvent&, const FleetState& before,
       Wrong("stopped what does not exist");
     } else if (stop != nullptr && worker->state >= WorkerState::kStopping) {
       Wrong("asked a worker twice to stop");
+    } else if (stop != nullptr && worker->state == WorkerState::kDraining && wish.run &&
+               wish.mode == RollMode::kRolling && !worker->hung_up &&
+               !after.workers.at(id).disconnected) {
+      Wrong("stopped a worker that drains without ending its connections first");
     } else if (worker->state == WorkerState::kStarting && worker->deadline > now_) {
       given_up.insert({worker->slot, worker->generation});
     }
@@ -468,7 +495,8 @@ void FleetWorld::CheckPatience() {
       case WorkerState::kReady:
         break;
       case WorkerState::kDraining:
-        limit = process.asked_at + policy.drain_timeout;
+        limit = worker.hung_up ? process.hung_up_at + kAfterHangUp
+                               : process.asked_at + policy.drain_timeout;
         break;
       case WorkerState::kStopping:
         limit = process.asked_at + policy.stop_timeout;

@@ -79,7 +79,8 @@ class FleetWorld {
     Generation generation = 0;
     bool channel_ended = false;
     bool ends_clean = false;
-    Millis asked_at = 0;  // to drain or to stop
+    Millis asked_at = 0;    // to drain or to stop
+    Millis hung_up_at = 0;  // 0: was not told to end its connections
     WorkerState asked = WorkerState::kStarting;
   };
   enum class Kind { kReady, kDisconnected, kExited };
@@ -94,6 +95,7 @@ class FleetWorld {
   void Happen(const Happening& happening);
   void Act(const SpawnWorker& action);
   void Act(const DrainWorker& action);
+  void Act(const HangUpWorker& action);
   void Act(const TerminateWorker& action);
   void Act(const KillWorker& action);
 

@@ -42,6 +42,7 @@ InstanceState FullState() {
     worker.ready_at = 2000;
     worker.deadline = 3000;
     worker.disconnected = i % 2 == 0;
+    worker.hung_up = i % 2 == 1;
     state.fleet.workers[worker.id] = worker;
   }
   WorkerFacts facts;

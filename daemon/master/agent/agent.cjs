@@ -1,5 +1,4 @@
 'use strict';
-
 // Preloaded by slc-master into each Node worker: `node --require agent.cjs app.js`.
 // Node's own cluster `disconnect` closes the listeners but never tells busy keep-alive clients to go away, and from
 // Node 19 on it destroys idle connections at once, racing with a request already in the socket buffer. Once the master
@@ -23,9 +22,8 @@ function install() {
   const told = new WeakSet(); // those whose client was sent `Connection: close`
   const sessions = new Set(); // HTTP/2
   let linger = 500; // ms; this one is for a `disconnect` that comes without our drain frame
-  let draining = false;
-  let open = 0, leave = null; // sockets; set when Node wants to close the channel
-  const idle = []; // about to be closed
+  let draining = false, open = 0, leave = null; // open: sockets; leave: set when Node wants to close the channel
+  const idle = [], foreign = new Set(); // while draining: about to be closed; those without HTTP/1, e.g. WebSockets
 
   const tell = (fields) => process.connected && send({ cmd: 'NODE_SLC', ...fields }, () => {});
 
@@ -44,24 +42,21 @@ function install() {
       if (server.updateSettings) server.on('session', onSession);
     }
     if (!bindsItself) return;
-    own.add(server);
-    server.once('close', () => own.delete(server));
+    own.add(server); server.once('close', () => own.delete(server));
     const at = server.address(); // a path when it is a unix socket
     tell({ act: 'listening', address: at.address || at, port: at.port || -1 });
   });
   const onConnection = guard((socket) => { connections.set(socket, null); open++; socket.on('close', onClose); });
-  function onClose() { connections.delete(this); if (--open === 0 && leave) leave(); }
+  function onClose() { connections.delete(this); foreign.delete(this); if (--open === 0 && leave) leave(); }
   const onSecureConnection = guard((socket) => { connections.delete(socket._parent); onConnection(socket); });
   const onSession = guard((session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
+    sessions.add(session); session.once('close', () => sessions.delete(session));
     if (draining) retire(session);
   });
 
   function drain(ms) {
     if (ms >= 0) linger = ms;
-    if (draining) return;
-    draining = true;
+    if (draining) return; draining = true;
     setInterval(look, TICK).unref();
     // The end of the channel shall mean "drained", also when the app closed its servers itself and Node asks too early.
     const { disconnect } = process;
@@ -111,7 +106,7 @@ function install() {
       if (socket._httpMessage) connections.set(socket, null); // its end is an activity too
       else if (!seen || (due && seen.bytes !== bytesRead(socket))) connections.set(socket, mark(socket, now));
       else if (due && isIdle(socket)) idle.push(socket);
-      else if (due && !socket.parser) connections.delete(socket); // not ours, and there may be thousands
+      else if (due && !socket.parser) { connections.delete(socket); foreign.add(socket); } // there may be thousands
     }
     if (idle.length) setImmediate(closeIdle);
   });
@@ -132,14 +127,19 @@ function install() {
     if (idle.length) setImmediate(closeIdle);
     for (const socket of batch) {
       const seen = connections.get(socket);
-      if (!seen || seen.bytes !== bytesRead(socket) || !isIdle(socket)) continue;
-      if (socket.destroySoon) socket.destroySoon(); else socket.end();
+      if (seen && seen.bytes === bytesRead(socket) && isIdle(socket)) (socket.destroySoon || socket.end).call(socket);
     }
+  });
+
+  // The drain timeout is over. end(), not destroy(): what is written goes out, and unread bytes cause no RST.
+  const hangUp = guard(() => {
+    sessions.forEach((session) => session.destroy());
+    for (const socket of [...connections.keys(), ...foreign]) socket.end();
   });
 
   // Ahead of cluster's own listener. This event, unlike 'message', does not ref the channel.
   process.prependListener('internalMessage', guard((message) => {
-    if (message.cmd === 'NODE_SLC' && message.act === 'drain') drain(message.linger);
+    if (message.cmd === 'NODE_SLC') return message.act === 'hangup' ? hangUp() : drain(message.linger);
     if (message.cmd !== 'NODE_CLUSTER' || message.act !== 'disconnect') return;
     drain();
     for (const server of own) server.close();

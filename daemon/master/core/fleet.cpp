@@ -10,6 +10,9 @@ namespace {
 // but a timer or a database pool keeps Node's loop alive, so it gets this long before the stop
 // signal.
 constexpr Millis kAfterDisconnect = 200;
+// Between the end of its connections and the stop signal: for what is still to be written, and for
+// a worker that now ends by itself.
+constexpr Millis kAfterHangUp = 200;
 // A worker whose channel ends unasked is given this long to end itself before it is taken for
 // broken.
 constexpr Millis kExitFollows = 1000;
@@ -320,7 +323,11 @@ void Fleet::SettleEscalations(Millis now) {
         break;
       }
       case WorkerState::kDraining:
-        Terminate(worker, now);
+        if (worker.hung_up || worker.disconnected) {
+          Terminate(worker, now);
+        } else {
+          HangUp(worker, now);
+        }
         break;
       case WorkerState::kStopping:
       case WorkerState::kKilling:
@@ -346,6 +353,12 @@ void Fleet::Drain(FleetWorker& worker, Millis now) {
   worker.deadline = now + PolicyOf(worker.generation).drain_timeout;
   if (worker.disconnected) worker.deadline = std::min(worker.deadline, now + kAfterDisconnect);
   actions_.push_back(DrainWorker{worker.id});
+}
+
+void Fleet::HangUp(FleetWorker& worker, Millis now) {
+  worker.hung_up = true;
+  worker.deadline = now + kAfterHangUp;
+  actions_.push_back(HangUpWorker{worker.id});
 }
 
 void Fleet::Terminate(FleetWorker& worker, Millis now) {

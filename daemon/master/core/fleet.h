@@ -13,7 +13,7 @@
 //     finished by --restart;
 //   - nothing is spawned while the wish says stop; every worker then ends, by SIGKILL at the
 //   latest;
-//   - Kill follows Drain and Terminate within the policy's times.
+//   - HangUp, Terminate and Kill follow Drain within the policy's times.
 #pragma once
 
 #include <cstdint>
@@ -61,13 +61,17 @@ struct SpawnWorker {
 struct DrainWorker {  // no new connections, finish what there is, leave
   WorkerId worker = 0;
 };
+struct HangUpWorker {  // the drain timeout is over: end the connections that are left
+  WorkerId worker = 0;
+};
 struct TerminateWorker {  // send the stop signal
   WorkerId worker = 0;
 };
 struct KillWorker {  // SIGKILL, the whole process tree
   WorkerId worker = 0;
 };
-using FleetAction = std::variant<SpawnWorker, DrainWorker, TerminateWorker, KillWorker>;
+using FleetAction =
+    std::variant<SpawnWorker, DrainWorker, HangUpWorker, TerminateWorker, KillWorker>;
 
 // How long a slot waits after its `failures`-th failure in a row: 100 ms doubled to 30 s, ±20 % by
 // `random` (any value). A worker that had lived for min_uptime is replaced at once.
@@ -115,6 +119,7 @@ class Fleet {
 
   void Spawn(SlotNumber slot, Generation generation, Millis now);
   void Drain(FleetWorker& worker, Millis now);
+  void HangUp(FleetWorker& worker, Millis now);
   void Terminate(FleetWorker& worker, Millis now);
   void Kill(FleetWorker& worker, Millis now);
   void EndedUnasked(const FleetWorker& worker, bool clean, const std::string& reason, Millis now);
