@@ -2,12 +2,9 @@
 // connection, and what was under way is brought to its end by whoever comes next.
 //
 // The moments are random; the seed is printed, SLC_SEED repeats one.
-#include <poll.h>
-
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <random>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -15,33 +12,13 @@
 
 #include "common/base/text.h"
 #include "common/wire/client.h"
+#include "tests/system/dice.h"
 #include "tests/system/harness.h"
 
 using namespace slc;
 using namespace slc::test;
 
 namespace {
-
-class Dice {
- public:
-  Dice() : seed_(Seed()), engine_(seed_) { MESSAGE("SLC_SEED=", seed_); }
-  Millis Between(Millis low, Millis high) {
-    return std::uniform_int_distribution<Millis>(low, high)(engine_);
-  }
-  bool Coin() { return Between(0, 1) == 1; }
-
- private:
-  static std::uint32_t Seed() {
-    const char* set = std::getenv("SLC_SEED");
-    return set != nullptr ? static_cast<std::uint32_t>(std::strtoul(set, nullptr, 10))
-                          : std::random_device{}();
-  }
-  std::uint32_t seed_;
-  std::mt19937 engine_;
-};
-
-// Lets `span` pass: the random moment of a blow, not a wait for anything.
-void LetPass(Millis span) { ::poll(nullptr, 0, static_cast<int>(span)); }
 
 std::optional<ProcessIdentity> MasterOf(World& world) {
   for (const ProcessIdentity& each : world.Supervisors()) {

@@ -1,6 +1,6 @@
 """HTTP in Python on PORT, or on an inherited socket as systemd hands it over (LISTEN_FDS).
 
-Answers the pid; SIGTERM ends it with code 0.
+Answers the pid; SIGTERM ends it with code 0. APP_REUSE_PORT=1: several may share the port.
 """
 
 import http.server
@@ -27,6 +27,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 512
+
+    def server_bind(self):
+        if os.environ.get("APP_REUSE_PORT") == "1":
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        super().server_bind()
+
+
 def inherited_socket():
     if os.environ.get("LISTEN_PID") != str(os.getpid()):
         return None
@@ -38,8 +47,8 @@ def inherited_socket():
 def make_server():
     inherited = inherited_socket()
     if inherited is None:
-        return http.server.ThreadingHTTPServer(("", int(os.environ.get("PORT", "3000"))), Handler)
-    server = http.server.ThreadingHTTPServer(("", 0), Handler, bind_and_activate=False)
+        return Server(("", int(os.environ.get("PORT", "3000"))), Handler)
+    server = Server(("", 0), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = inherited
     return server

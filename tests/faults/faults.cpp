@@ -1,0 +1,118 @@
+#include "tests/faults/faults.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+
+namespace slc::test {
+
+bool Long() {
+  const char* set = std::getenv("SLC_LONG");
+  return set != nullptr && std::string(set) == "1";
+}
+
+int Blows(int full) { return Long() ? full : std::max(1, full / 10); }
+
+FourServices::FourServices(World& world) : world_(world) {
+  const World::Certificate certificate = world.MakeCertificate();
+  // Twice the longest pause of a client of lanes().
+  const Words common{"--size", "2", "--drain-linger", "400ms"};
+  const auto start = [&](const std::string& app, const std::string& name, const Words& more) {
+    Words options = common;
+    options.insert(options.end(), {"--name", name});
+    options.insert(options.end(), more.begin(), more.end());
+    apps_.push_back(world.StartApp(app, options));
+  };
+  start("express4", "web", {});
+  start("express4", "tls",
+        {"--env", "APP_HTTPS=1", "--env", "APP_KEY=" + certificate.key, "--env",
+         "APP_CERT=" + certificate.certificate});
+  start("plain/server.js", "plain", {});
+  start("py/app.py", "snake", {"--interpreter", "python3", "--env", "APP_REUSE_PORT=1"});
+}
+
+// Some 30 % of two cores: faults are measured, not saturation.
+Words FourServices::lanes() const {
+  Words lanes;
+  for (const App& app : apps_) {
+    const std::string url =
+        (app.name == "tls" ? "https" : "http") + ("://127.0.0.1:" + std::to_string(app.port) + "/");
+    lanes.push_back("name=" + app.name + "-keep,connections=4,think=0-200,url=" + url);
+    lanes.push_back("name=" + app.name + "-close,mode=close,connections=2,rate=20,url=" + url);
+  }
+  return lanes;
+}
+
+std::map<std::string, std::vector<int>> FourServices::Pids() const {
+  std::map<std::string, std::vector<int>> pids;
+  for (const App& app : apps_) pids[app.name] = world_.ReadyPids(app.name);
+  return pids;
+}
+
+std::map<std::string, int> FourServices::Masters() const {
+  std::map<std::string, int> masters;
+  for (const App& app : apps_) masters[app.name] = world_.MasterPid(app.name);
+  return masters;
+}
+
+void FourServices::CheckWhole() const {
+  for (const App& app : apps_) {
+    INFO("service ", app.name);
+    const ServiceView view = world_.WaitForState(app.name, "running");
+    std::set<SlotNumber> slots;
+    for (const ProcessView& process : view.processes) {
+      if (process.worker != 0) slots.insert(process.slot);
+    }
+    CHECK(world_.ReadyPids(app.name).size() == 2);
+    CHECK(slots == std::set<SlotNumber>{1, 2});
+  }
+}
+
+std::string Figures(const LoadReport& report) {
+  std::string text;
+  const auto parsed = nlohmann::json::parse(report.text);
+  for (const auto& lane : parsed.at("lanes")) {
+    const auto& latency = lane.at("latency_ms");
+    const auto whole = [&](const char* key) {
+      return latency.at(key).is_number() ? std::to_string(latency.at(key).get<int>()) : "?";
+    };
+    text += "\n    " + lane.at("name").get<std::string>() + ": " +
+            std::to_string(lane.at("ok").get<std::int64_t>()) + " ok, " +
+            std::to_string(lane.at("failures").at("total").get<std::int64_t>()) + " failed; p50 " +
+            whole("p50") + ", p99 " + whole("p99") + ", max " + whole("max") + " ms";
+  }
+  return text;
+}
+
+void CheckNoneFailed(const LoadReport& report) {
+  INFO(report.text);
+  for (const LaneReport& lane : report.lanes) {
+    INFO("lane ", lane.name);
+    CHECK(lane.failed == 0);
+    CHECK(lane.ok > 0);
+    CHECK(lane.ok == lane.attempted);
+  }
+}
+
+std::vector<ProcessIdentity> Masters(World& world) {
+  std::vector<ProcessIdentity> masters;
+  for (const ProcessIdentity& each : world.Supervisors()) {
+    const std::string name = ReadText("/proc/" + std::to_string(each.pid) + "/comm");
+    if (StartsWith(name, "slc-master") && IsAlive(each)) masters.push_back(each);
+  }
+  return masters;
+}
+
+Millis Percentile(std::vector<Millis> values, int percent) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const std::size_t rank = (values.size() * static_cast<std::size_t>(percent) + 99) / 100;
+  return values[std::max<std::size_t>(rank, 1) - 1];
+}
+
+}  // namespace slc::test
