@@ -10,11 +10,8 @@
 namespace slc {
 
 Connections::Connections(uv::Loop& loop, std::function<NodeChannel*(WorkerId)> channel_of,
-                         std::function<std::uint64_t()> next_seq)
-    : loop_(loop),
-      channel_of_(std::move(channel_of)),
-      next_seq_(std::move(next_seq)),
-      again_(loop, [this] {
+                         MessageNumbers& numbers)
+    : loop_(loop), channel_of_(std::move(channel_of)), numbers_(numbers), again_(loop, [this] {
         for (auto& [key, listener] : listeners_) OfferRefused(*listener);
         Resume();
       }) {}
@@ -206,7 +203,7 @@ bool Connections::Push(const Listener& listener, Flight& flight) {
     if (!worker) return false;
     NodeChannel* channel = channel_of_(*worker);
     if (channel == nullptr || !channel->has_room()) continue;
-    const std::uint64_t seq = next_seq_();
+    const std::uint64_t seq = numbers_.Next();
     if (!channel->TrySend(NewConnection(listener.facts.key, seq), flight.connection.get()))
       continue;
     dispatch_.Pushed(*worker, seq, loop_.now());

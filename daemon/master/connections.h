@@ -17,15 +17,16 @@
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
 #include "daemon/master/core/dispatch.h"
+#include "daemon/master/message_numbers.h"
 #include "daemon/master/node_channel.h"
 
 namespace slc {
 
 class Connections {
  public:
-  // `channel_of` gives a worker's channel, or nullptr. `next_seq` numbers cluster messages.
+  // `channel_of` gives a worker's channel, or nullptr.
   Connections(uv::Loop& loop, std::function<NodeChannel*(WorkerId)> channel_of,
-              std::function<std::uint64_t()> next_seq);
+              MessageNumbers& numbers);
   ~Connections();
 
   // A connection on its way to a worker.
@@ -85,7 +86,7 @@ class Connections {
 
   uv::Loop& loop_;
   std::function<NodeChannel*(WorkerId)> channel_of_;
-  std::function<std::uint64_t()> next_seq_;
+  MessageNumbers& numbers_;
   Dispatch dispatch_;
   std::map<std::string, std::unique_ptr<Listener>> listeners_;
   ListenerId last_listener_ = 0;

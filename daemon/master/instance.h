@@ -1,80 +1,70 @@
-// Instance: keeps one instance true. The shell around the pure cores: it turns what happens (a
-// worker ends, speaks, listens; slcd orders) into facts for the Fleet, carries out the Fleet's
-// deeds, and keeps the snapshot and slcd informed. No policy lives here.
+// Instance: keeps one instance of a service true. The coordinator around the pure Fleet: it turns
+// what happens (slcd orders, a worker becomes ready, ends) into facts for it, and has its deeds
+// carried out by those whose business they are. No policy lives here.
+//
+//   Workers            the processes                 Safekeeping     what slcd holds for us
+//   WorkerMessages     what they say                 SnapshotWriter  what a successor will know
+//   ListenerDesk       who listens where             Predecessor     what the last master left
+//   Connections        each connection to a worker   Reporter        tells slcd how it goes
+//   GenerationConfigs  what workers are started with
 #pragma once
 
 #include <deque>
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "common/base/spawn.h"
 #include "common/base/unique_fd.h"
-#include "common/model/generation.h"
 #include "common/model/instance.h"
 #include "common/uv/loop.h"
-#include "common/uv/signal.h"
 #include "common/uv/timer.h"
 #include "common/wire/link.h"
-#include "daemon/master/cluster_messages.h"
 #include "daemon/master/connections.h"
 #include "daemon/master/control_link.h"
 #include "daemon/master/core/fleet.h"
+#include "daemon/master/generation_configs.h"
+#include "daemon/master/listener_desk.h"
 #include "daemon/master/log_pump.h"
-#include "daemon/master/snapshot.h"
-#include "daemon/master/worker_process.h"
+#include "daemon/master/message_numbers.h"
+#include "daemon/master/predecessor.h"
+#include "daemon/master/reporter.h"
+#include "daemon/master/safekeeping.h"
+#include "daemon/master/snapshot_writer.h"
+#include "daemon/master/worker_messages.h"
+#include "daemon/master/workers.h"
 
 namespace slc {
 
 class Instance {
  public:
-  // `directory`: the instance's run directory. `link`: our end of the socketpair slcd made.
-  // `agent_path`: preloaded into Node workers.
-  Instance(uv::Loop& loop, UniqueFd directory, UniqueFd link, std::string agent_path,
-           rlimit worker_nofile);
-  ~Instance();
+  Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link::Setup& setup,
+           SpawnEnvironment environment);
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  // An order was obeyed or a predecessor's work taken over.
+  bool in_charge() const { return in_charge_; }
+
+  // --- orders of slcd
+  // `configs`: memfds of generations it may not know yet.
+  void Obey(const FleetWish& wish, std::vector<UniqueFd> configs);
+  void CollectAdopted(const std::vector<std::string>& names, std::vector<UniqueFd> fds);
+  // All of the predecessor has been collected.
+  void TakeOver();
+  // A process that slcd has reaped.
+  void NoteStatus(const ProcessIdentity& process, int status);
+  // A new daemon: it gets every descriptor and the facts.
+  void TellEverything();
+
+  // Drains and stops all workers and then stops the loop. Orders count no more.
+  void Leave();
 
  private:
-  struct Config {
-    GenerationConfig config;
-    UniqueFd memfd;
-  };
-
-  // --- orders
-  void OnPacket(link::Packet packet, std::vector<UniqueFd> fds);
-  void OnLinked();
-  void Begin(const link::Setup& setup);
-  void Obey(const link::Order& order, std::vector<UniqueFd> fds);
-  bool AddConfig(UniqueFd memfd);
-  void CollectAdopted(const link::AdoptFds& packet, std::vector<UniqueFd> fds);
-  void TakeOver();
-  void AdoptListeners(const InstanceState& state);
-  std::vector<WorkerId> AdoptWorkers(const InstanceState& state);
-  bool AdoptWorker(const FleetWorker& worker, const WorkerFacts& facts);
-  UniqueFd TakeAdopted(const std::string& name);
-
   // --- facts in
   void Feed(const FleetEvent& event);
-  void OnTimer();
-  void OnLine(WorkerId id, std::string_view line);
-  void OnMessage(WorkerProcess& worker, const QueryServer& query);
-  void OnMessage(WorkerProcess& worker, const Listening& listening);
-  void OnMessage(WorkerProcess& worker, const CloseServer& close);
-  void OnMessage(WorkerProcess& worker, const ExitedAfterDisconnect& request);
-  void OnMessage(WorkerProcess& worker, const Accepted& answer);
-  void OnMessage(WorkerProcess& worker, const AgentHello& hello);
-  void OnMessage(WorkerProcess& worker, const AgentListening& listening);
-  void OnMessage(WorkerProcess& worker, const AppReady&);
-  void OnMessage(WorkerProcess& worker, const HandleNack&);
-  template <typename Other>
-  void OnMessage(WorkerProcess&, const Other&) {}
-  void OnDisconnected(WorkerId id);
-  void OnEnded(WorkerId id);
-  void Bury(WorkerId id, std::optional<int> status);
+  void OnProgress();
+  void OnEnded(const WorkerProcess& worker, std::optional<int> status);
   void JudgeReadiness();
+  void AddConfig(UniqueFd memfd);
 
   // --- deeds out
   void Do(const SpawnWorker& action);
@@ -82,62 +72,42 @@ class Instance {
   void Do(const HangUpWorker& action);
   void Do(const TerminateWorker& action);
   void Do(const KillWorker& action);
-  Status StartWorker(const SpawnWorker& action);
-  WorkerProcess::Events EventsOf(WorkerId id);
+  void RepeatDeeds();
+  ReadinessJudge JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const;
 
-  // --- telling
-  void Save();
-  void Publish();
-  void StoreEverything();
-  void StoreState();
-  void Notify(const std::string& kind, WorkerId id, const std::string& text);
-  void UseListener(Connections::Listener& listener, WorkerId id);
-  std::string OwnListenerOn(int port) const;
-  bool CloseListeners(int port);
-  void CloseUnused();
-  void CloseAll(const std::vector<std::string>& keys);
-  void DropOldConfigs();
+  InstanceState GatherState() const;
+  void TellFacts();
   void ArmTimer();
   void Finish();
 
-  WorkerProcess* Find(WorkerId id);
-  const GenerationConfig* ConfigOf(WorkerId id) const;
-  std::string ExplainExit(const WorkerProcess& worker, std::optional<int> status) const;
-
   uv::Loop& loop_;
-  UniqueFd directory_;
-  UniqueFd lock_;
-  SpawnEnvironment spawn_environment_;
-  link::Setup setup_;
-  bool begun_ = false;                           // Setup has come
-  bool in_charge_ = false;                       // an order was obeyed
-  bool leaving_ = false;                         // SIGTERM: stop everything, then exit
-  std::map<std::string, UniqueFd> adopted_fds_;  // of a predecessor, by name
+  ControlLink& link_;
+  LogPump& logs_;
+  const ServiceId service_;
+  const Epoch epoch_;
+  const std::string cookie_;
+  const std::string boot_id_;
+  const Millis started_wall_;
 
+  bool in_charge_ = false;
+  bool leaving_ = false;
+  Predecessor predecessor_;
+  MessageNumbers numbers_;
   Fleet fleet_;
-  std::map<Generation, Config> configs_;
-  std::unique_ptr<LogPump> logs_;
-  Connections connections_;
-  std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
-  std::map<WorkerId, Millis> status_awaited_;  // ended workers of a predecessor, until when
-  std::optional<Snapshot> snapshot_;
-  std::uint64_t message_seq_ = 0;
-  Millis started_wall_ = 0;
-  std::string boot_id_;
-
   std::deque<FleetEvent> inbox_;
   bool feeding_ = false;
-  bool dirty_ = false;
-  link::Facts told_;
-  bool told_anything_ = false;
-  std::vector<std::string> failure_tail_;
-  std::uint64_t failure_seen_ = 0;  // order of the failure the tail belongs to
+
+  Safekeeping safekeeping_;
+  SnapshotWriter snapshot_;
+  GenerationConfigs configs_;
+  Connections connections_;
+  ListenerDesk desk_;
+  WorkerMessages messages_;
+  Workers workers_;
+  Reporter reporter_;
 
   uv::Timer timer_;
   uv::Timer finish_timer_;
-  std::unique_ptr<uv::Signal> on_term_;
-  std::unique_ptr<uv::Signal> on_int_;
-  ControlLink link_;
 };
 
 }  // namespace slc

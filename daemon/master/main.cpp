@@ -17,7 +17,7 @@
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/uv/loop.h"
-#include "daemon/master/instance.h"
+#include "daemon/master/master.h"
 
 namespace {
 
@@ -61,8 +61,8 @@ int main(int argc, char** argv) {
   const rlimit worker_limit = slc::RaiseFileLimit();
   slc::uv::Loop loop;
   {
-    slc::Instance instance(loop, slc::UniqueFd(directory), slc::UniqueFd(link), FindAgent(),
-                           worker_limit);
+    slc::Master master(loop, slc::UniqueFd(directory), slc::UniqueFd(link), FindAgent(),
+                       worker_limit);
     loop.Run();
   }
   return 0;

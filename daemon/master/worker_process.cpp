@@ -136,8 +136,8 @@ void WorkerProcess::Watch() {
   end_poll_->Watch(true, false);
 }
 
-std::vector<WorkerProcess::Kept> WorkerProcess::KeptFds() const {
-  std::vector<Kept> kept;
+std::vector<KeptFd> WorkerProcess::KeptFds() const {
+  std::vector<KeptFd> kept;
   if (channel_fd_) kept.push_back({link::WorkerFdName(id_, "channel"), channel_fd_.get()});
   if (output_) kept.push_back({link::WorkerFdName(id_, "stdout"), output_.get()});
   if (errors_) kept.push_back({link::WorkerFdName(id_, "stderr"), errors_.get()});

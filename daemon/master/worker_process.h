@@ -19,6 +19,7 @@
 #include "common/uv/poll.h"
 #include "daemon/master/core/readiness.h"
 #include "daemon/master/node_channel.h"
+#include "daemon/master/safekeeping.h"
 
 namespace slc {
 
@@ -66,12 +67,8 @@ class WorkerProcess {
   NodeChannel* channel() { return channel_.get(); }
   bool adopted() const { return adopted_; }
 
-  // Descriptors that slcd keeps, with the names it keeps them under.
-  struct Kept {
-    std::string name;
-    int fd;
-  };
-  std::vector<Kept> KeptFds() const;
+  // Descriptors that slcd keeps.
+  std::vector<KeptFd> KeptFds() const;
   int output_fd() const { return output_.get(); }
   int errors_fd() const { return errors_.get(); }
 

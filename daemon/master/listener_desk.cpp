@@ -1,0 +1,199 @@
+#include "daemon/master/listener_desk.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/wire/link.h"
+
+namespace slc {
+
+void ListenerDesk::Adopt(const std::vector<ListenerFacts>& listeners, Predecessor& predecessor) {
+  for (const ListenerFacts& facts : listeners) {
+    UniqueFd fd = predecessor.Take(link::ListenerName(facts.key));
+    if (fd) connections_.Add(facts, std::move(fd));
+  }
+}
+
+void ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
+  ListenerWish wish = InterpretQuery(query);
+  if (wish.errno_value != 0) return Refuse(worker, query, wish.facts, wish.errno_value);
+  const std::string key = wish.facts.key;
+  auto& keys = worker.facts().keys;
+  // The same explicit port twice in one worker: the second gets what a second bind would get. A
+  // repeat of a query that was not consumed before our predecessor died is not that; it has the
+  // listener already and is told again.
+  const bool has_it = std::find(keys.begin(), keys.end(), key) != keys.end();
+  if (has_it && query.index > 0) return Refuse(worker, query, wish.facts, EADDRINUSE);
+  Connections::Listener* listener = connections_.Find(key);
+  if (listener == nullptr) {
+    int errno_value = 0;
+    listener = BindNew(wish, worker.id(), errno_value);
+    if (listener == nullptr) return Refuse(worker, query, wish.facts, errno_value);
+  }
+  // As in Node's primary: the first data that is any counts for all (TLS tickets).
+  if (listener->facts.data == "null") listener->facts.data = query.data;
+  if (!has_it) keys.push_back(key);
+  if (worker.judge) worker.judge->Opened(key);
+  // The worker may exist only in the queue of its channel until it reads the answer; the holders of
+  // a listener must be in the snapshot before the query is consumed.
+  snapshot_.NoteChange();
+  snapshot_.Save();
+  if (listener->facts.kind == ListenerKind::kTcp) {
+    worker.channel()->Send(RoundRobinListener(query.seq, listener->facts, numbers_.Next()));
+    Use(*listener, worker.id());
+  } else {
+    worker.channel()->Send(SharedListener(query.seq, listener->facts, numbers_.Next()),
+                           listener->fd.get());
+    connections_.AddUser(*listener, worker.id());
+  }
+}
+
+Connections::Listener* ListenerDesk::BindNew(ListenerWish& wish, WorkerId worker,
+                                             int& errno_value) {
+  const GenerationConfig& config = configs_.Of(fleet_.state(), worker);
+  const mode_t mode = wish.mode | (0777U & ~config.file_mask);
+  BoundListener bound = Bind(wish.facts, mode);
+  // A port that no worker has open any more is ours to give up, be it for another address of it.
+  const bool taken = bound.errno_value == EADDRINUSE && wish.facts.kind == ListenerKind::kTcp;
+  if (taken && GiveUpPort(wish.facts.port)) bound = Bind(wish.facts, mode);
+  if (!bound.fd) {
+    errno_value = bound.errno_value;
+    return nullptr;
+  }
+  Connections::Listener& listener = connections_.Add(wish.facts, std::move(bound.fd));
+  safekeeping_.Store({link::ListenerName(wish.facts.key), listener.fd.get()});
+  if (wish.facts.kind != ListenerKind::kUnix) {
+    log::Info("service is listening on " + DescribeListener(wish.facts));
+  }
+  return &listener;
+}
+
+void ListenerDesk::Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
+                          int errno_value) {
+  facts.bound_port = facts.port;
+  const std::string why = ExplainRefusal(query, facts, errno_value);
+  log::Warn("supervisor worker " + std::to_string(worker.id()) + ": " + why);
+  worker.failed_listen = why;
+  worker.channel()->Send(ListenError(query.seq, facts.key, errno_value, numbers_.Next()));
+}
+
+std::string ListenerDesk::ExplainRefusal(const QueryServer& query, const ListenerFacts& facts,
+                                         int errno_value) const {
+  if (errno_value != EADDRINUSE || facts.port <= 0) {
+    const std::string where = query.fd >= 0 && facts.kind != ListenerKind::kUdp
+                                  ? "descriptor " + std::to_string(query.fd)
+                                  : DescribeListener(facts);
+    return "listen on " + where + ": " + std::strerror(errno_value);
+  }
+  std::string in_use = "port " + std::to_string(facts.port) + " is in use";
+  const std::string own =
+      facts.kind == ListenerKind::kTcp ? OwnListenerOn(facts.port) : std::string();
+  if (!own.empty()) {
+    return in_use + " by this service itself, on " + own +
+           ": another address of the same port needs `slc ctl restart`";
+  }
+  const auto holder = FindPortHolder(static_cast<std::uint16_t>(facts.port));
+  if (!holder) return in_use;
+  return in_use + " by pid " + std::to_string(holder->pid) + " (" + holder->command + ")";
+}
+
+void ListenerDesk::Close(WorkerProcess& worker, const std::string& key) {
+  auto& keys = worker.facts().keys;
+  keys.erase(std::remove(keys.begin(), keys.end(), key), keys.end());
+  if (worker.judge) worker.judge->Closed(key);
+  connections_.RemoveUser(key, worker.id());
+  snapshot_.NoteChange();
+  CloseUnused();
+  snapshot_.Save();
+}
+
+void ListenerDesk::Serve(const WorkerProcess& worker) {
+  for (const std::string& key : worker.facts().keys) {
+    if (Connections::Listener* listener = connections_.Find(key)) Use(*listener, worker.id());
+  }
+}
+
+// A worker that starts gets connections at once only if no ready one could take them: code that
+// never becomes ready costs no request during a roll. One that leaves gets none.
+void ListenerDesk::Use(Connections::Listener& listener, WorkerId worker) {
+  const auto found = fleet_.state().workers.find(worker);
+  const WorkerState state =
+      found == fleet_.state().workers.end() ? WorkerState::kDraining : found->second.state;
+  const bool now = state == WorkerState::kReady ||
+                   (state == WorkerState::kStarting && !connections_.HasHolders(listener));
+  if (now) {
+    connections_.AddUser(listener, worker);
+  } else {
+    listener.users.insert(worker);
+  }
+}
+
+void ListenerDesk::CloseUnused() {
+  const std::string phase = InstancePhase(fleet_.state());
+  // While workers come and go the socket stays: connections wait in its queue. When all is settled
+  // and nobody has it open, the app has let go of that port, and clients should be refused, not
+  // kept waiting.
+  const bool settled = phase == "running" || phase == "stopped" || phase == "finished";
+  if (settled) CloseThoseUnused([](const ListenerFacts&) { return true; });
+}
+
+// Closes listeners on that TCP port that no worker has open. True if there was one.
+bool ListenerDesk::GiveUpPort(int port) {
+  return CloseThoseUnused([port](const ListenerFacts& facts) {
+    return facts.kind == ListenerKind::kTcp && facts.bound_port == port;
+  });
+}
+
+bool ListenerDesk::CloseThoseUnused(const std::function<bool(const ListenerFacts&)>& which) {
+  std::vector<std::string> unused;
+  for (const auto& [key, listener] : connections_.listeners()) {
+    if (listener->users.empty() && which(listener->facts)) unused.push_back(key);
+  }
+  for (const std::string& key : unused) {
+    connections_.Close(key);
+    safekeeping_.Drop(link::ListenerName(key));
+    snapshot_.NoteChange();
+  }
+  return !unused.empty();
+}
+
+// Where this instance itself listens on that TCP port, as text; empty if it does not.
+std::string ListenerDesk::OwnListenerOn(int port) const {
+  for (const auto& [key, listener] : connections_.listeners()) {
+    const ListenerFacts& facts = listener->facts;
+    if (facts.kind == ListenerKind::kTcp && facts.bound_port == port) {
+      return DescribeListener(facts);
+    }
+  }
+  return {};
+}
+
+std::vector<ListenerFacts> ListenerDesk::listeners() const {
+  std::vector<ListenerFacts> all;
+  for (const auto& [key, listener] : connections_.listeners()) all.push_back(listener->facts);
+  return all;
+}
+
+std::vector<KeptFd> ListenerDesk::KeptFds() const {
+  std::vector<KeptFd> kept;
+  for (const auto& [key, listener] : connections_.listeners()) {
+    kept.push_back({link::ListenerName(key), listener->fd.get()});
+  }
+  return kept;
+}
+
+std::vector<std::string> ListenerDesk::AddressesOf(const WorkerFacts& worker) const {
+  std::vector<std::string> addresses;
+  for (const std::string& key : worker.keys) {
+    const auto found = connections_.listeners().find(key);
+    if (found == connections_.listeners().end()) continue;
+    addresses.push_back(DescribeListener(found->second->facts));
+  }
+  for (const std::string& own : worker.own_listeners) addresses.push_back(own);
+  return addresses;
+}
+
+}  // namespace slc

@@ -1,0 +1,72 @@
+// ListenerDesk: answers workers that want to listen or have closed a listener, and knows who has
+// which listener open. Binds the sockets and stores them with slcd; the connections that come in
+// are the business of Connections.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/model/instance.h"
+#include "daemon/master/cluster_messages.h"
+#include "daemon/master/connections.h"
+#include "daemon/master/core/fleet.h"
+#include "daemon/master/generation_configs.h"
+#include "daemon/master/listeners.h"
+#include "daemon/master/message_numbers.h"
+#include "daemon/master/predecessor.h"
+#include "daemon/master/safekeeping.h"
+#include "daemon/master/snapshot_writer.h"
+#include "daemon/master/worker_process.h"
+
+namespace slc {
+
+class ListenerDesk {
+ public:
+  ListenerDesk(const Fleet& fleet, const GenerationConfigs& configs, Connections& connections,
+               Safekeeping& safekeeping, SnapshotWriter& snapshot, MessageNumbers& numbers)
+      : fleet_(fleet),
+        configs_(configs),
+        connections_(connections),
+        safekeeping_(safekeeping),
+        snapshot_(snapshot),
+        numbers_(numbers) {}
+
+  // The sockets a predecessor had bound.
+  void Adopt(const std::vector<ListenerFacts>& listeners, Predecessor& predecessor);
+
+  // Answers a worker that wants to listen. Who has which listener is in the snapshot before.
+  void Open(WorkerProcess& worker, const QueryServer& query);
+  void Close(WorkerProcess& worker, const std::string& key);
+  // Gives a worker that was adopted or became ready the connections of what it has open.
+  void Serve(const WorkerProcess& worker);
+
+  // Closes what no worker has open, once the fleet is settled.
+  void CloseUnused();
+
+  std::vector<ListenerFacts> listeners() const;
+  std::vector<KeptFd> KeptFds() const;
+  // Where a worker listens, for people.
+  std::vector<std::string> AddressesOf(const WorkerFacts& worker) const;
+
+ private:
+  // nullptr with the errno if it cannot be bound.
+  Connections::Listener* BindNew(ListenerWish& wish, WorkerId worker, int& errno_value);
+  void Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
+              int errno_value);
+  std::string ExplainRefusal(const QueryServer& query, const ListenerFacts& facts,
+                             int errno_value) const;
+  void Use(Connections::Listener& listener, WorkerId worker);
+  std::string OwnListenerOn(int port) const;
+  bool GiveUpPort(int port);
+  bool CloseThoseUnused(const std::function<bool(const ListenerFacts&)>& which);
+
+  const Fleet& fleet_;
+  const GenerationConfigs& configs_;
+  Connections& connections_;
+  Safekeeping& safekeeping_;
+  SnapshotWriter& snapshot_;
+  MessageNumbers& numbers_;
+};
+
+}  // namespace slc

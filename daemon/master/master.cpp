@@ -1,0 +1,82 @@
+#include "daemon/master/master.h"
+
+#include <unistd.h>
+
+#include <csignal>
+
+#include "common/base/files.h"
+#include "common/base/log.h"
+#include "common/base/process.h"
+
+namespace slc {
+
+Master::Master(uv::Loop& loop, UniqueFd directory, UniqueFd first_link, std::string agent_path,
+               rlimit worker_nofile)
+    : loop_(loop),
+      directory_(std::move(directory)),
+      link_(loop, directory_.get(), std::move(first_link),
+            ControlLink::Events{[this](const link::Packet& packet, std::vector<UniqueFd> fds) {
+                                  OnPacket(packet, std::move(fds));
+                                },
+                                [this] { OnLinked(); }}),
+      on_term_(loop, SIGTERM, [this] { Leave(); }),
+      on_int_(loop, SIGINT, [this] { Leave(); }) {
+  environment_.agent_path = std::move(agent_path);
+  environment_.nofile = worker_nofile;
+}
+
+Master::~Master() { log::SetSink(nullptr); }
+
+void Master::OnLinked() {
+  link::MasterHello hello;
+  hello.epoch = epoch_;
+  hello.master = IdentifySelf();
+  hello.boot_id = BootId();
+  hello.in_charge = instance_ && instance_->in_charge();
+  link_.Send(hello);
+  if (hello.in_charge) instance_->TellEverything();
+}
+
+void Master::OnPacket(const link::Packet& packet, std::vector<UniqueFd> fds) {
+  if (const auto* setup = std::get_if<link::Setup>(&packet)) return Begin(*setup);
+  if (!instance_) return;
+  if (const auto* order = std::get_if<link::Order>(&packet)) {
+    return instance_->Obey(order->wish, std::move(fds));
+  }
+  if (const auto* adopt = std::get_if<link::AdoptFds>(&packet)) {
+    return instance_->CollectAdopted(adopt->names, std::move(fds));
+  }
+  if (std::holds_alternative<link::AdoptEnd>(packet)) return instance_->TakeOver();
+  if (const auto* exit = std::get_if<link::ExitStatus>(&packet)) {
+    return instance_->NoteStatus(exit->process, exit->status);
+  }
+}
+
+void Master::Begin(const link::Setup& setup) {
+  if (instance_) return;
+  epoch_ = setup.epoch;
+  environment_.cookie = setup.cookie;
+  link_.SetRevival({setup.daemon_program, setup.home, environment_.nofile});
+  logs_ = std::make_unique<LogPump>(loop_, setup.log_directory, LogSettings{});
+  log::SetSink([this](log::Level level, const std::string& line) { logs_->Say(level, line); });
+  // Two masters of one instance would hand out the same connections: the lock is held for life.
+  auto lock = LockFileAt(directory_.get(), "master.lock", std::to_string(::getpid()) + "\n");
+  if (!lock) {
+    log::Failure("another master holds this instance: " + lock.error().message);
+    return loop_.Stop();
+  }
+  lock_ = std::move(*lock);
+  if (Status listening = link_.Listen(); !listening) {
+    log::Failure("supervisor cannot be reached by a later slcd: " + listening.error().message);
+  }
+  instance_ = std::make_unique<Instance>(loop_, link_, *logs_, setup, environment_);
+  if (leaving_) instance_->Leave();
+}
+
+// The operator (or the machine going down) ends this instance; what is wished stays wished.
+void Master::Leave() {
+  leaving_ = true;
+  if (instance_) instance_->Leave();
+}
+
+}  // namespace slc

@@ -1,0 +1,51 @@
+#include "daemon/master/predecessor.h"
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/model/json.h"
+#include "common/wire/link.h"
+#include "common/wire/snapshot_format.h"
+
+namespace slc {
+
+void Predecessor::Collect(const std::vector<std::string>& names, std::vector<UniqueFd> fds) {
+  for (std::size_t i = 0; i < names.size() && i < fds.size(); ++i) {
+    fds_[names[i]] = std::move(fds[i]);
+  }
+}
+
+std::optional<InstanceState> Predecessor::ReadState() const {
+  const auto found = fds_.find(link::kStateName);
+  if (found == fds_.end()) return std::nullopt;
+  auto content = ReadSnapshot(found->second.get());
+  if (!content) return std::nullopt;
+  auto state = DecodeInstanceState(content->state);
+  if (!state) {
+    log::Failure("the predecessor's state is unreadable: " + state.error().message);
+    return std::nullopt;
+  }
+  return std::move(*state);
+}
+
+UniqueFd Predecessor::Take(const std::string& name) {
+  const auto found = fds_.find(name);
+  if (found == fds_.end()) return {};
+  UniqueFd fd = std::move(found->second);
+  fds_.erase(found);
+  return fd;
+}
+
+std::vector<UniqueFd> Predecessor::TakeConfigs() {
+  std::vector<UniqueFd> configs;
+  for (auto entry = fds_.begin(); entry != fds_.end();) {
+    if (StartsWith(entry->first, "config/")) {
+      configs.push_back(std::move(entry->second));
+      entry = fds_.erase(entry);
+    } else {
+      ++entry;
+    }
+  }
+  return configs;
+}
+
+}  // namespace slc

@@ -1,0 +1,32 @@
+// Predecessor: what a master of this instance that was killed has left: its descriptors, which slcd
+// kept and hands over by name, and its last state, which is in one of them. Each part of the
+// instance takes what is its own; what nobody has taken is closed by Forget().
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+#include "common/model/instance.h"
+
+namespace slc {
+
+class Predecessor {
+ public:
+  void Collect(const std::vector<std::string>& names, std::vector<UniqueFd> fds);
+  void Forget() { fds_.clear(); }
+
+  // Nothing if there is none or it is unreadable (logged).
+  std::optional<InstanceState> ReadState() const;
+  // Empty if it was not kept.
+  UniqueFd Take(const std::string& name);
+  // The configs of all generations.
+  std::vector<UniqueFd> TakeConfigs();
+
+ private:
+  std::map<std::string, UniqueFd> fds_;
+};
+
+}  // namespace slc

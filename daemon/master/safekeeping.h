@@ -1,0 +1,37 @@
+// Safekeeping: the descriptors that slcd holds a duplicate of, so that they outlive this master.
+//
+// Everything that must survive a master goes through here, and goes first: once Store() has
+// returned, a living slcd will read the packet even if we die in the next instruction. Without a
+// slcd nothing is sent; the next one is given everything anew (Instance::TellEverything).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "daemon/master/control_link.h"
+
+namespace slc {
+
+// A descriptor and the name it is kept under (see common/wire/link.h). Does not own it.
+struct KeptFd {
+  std::string name;
+  int fd = -1;
+};
+
+class Safekeeping {
+ public:
+  // `epoch`: of this master; what an earlier one stores late is told apart by it.
+  Safekeeping(ControlLink& link, Epoch epoch) : link_(link), epoch_(epoch) {}
+
+  void Store(const KeptFd& kept) { Store(std::vector<KeptFd>{kept}); }
+  // In one packet each kMaxFdsPerMessage.
+  void Store(const std::vector<KeptFd>& kept);
+  void Drop(const std::string& name);
+
+ private:
+  ControlLink& link_;
+  Epoch epoch_;
+};
+
+}  // namespace slc

@@ -1,0 +1,56 @@
+// WorkerMessages: understands what a worker says on its channel and passes it on: to the listener
+// desk, to Connections, to the worker's own readiness judge.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "common/uv/loop.h"
+#include "daemon/master/cluster_messages.h"
+#include "daemon/master/connections.h"
+#include "daemon/master/listener_desk.h"
+#include "daemon/master/message_numbers.h"
+#include "daemon/master/snapshot_writer.h"
+#include "daemon/master/worker_process.h"
+
+namespace slc {
+
+class WorkerMessages {
+ public:
+  // `on_progress`: a worker has come nearer to being ready, or listens on something more.
+  WorkerMessages(const uv::Loop& loop, ListenerDesk& desk, Connections& connections,
+                 SnapshotWriter& snapshot, MessageNumbers& numbers,
+                 std::function<void()> on_progress)
+      : loop_(loop),
+        desk_(desk),
+        connections_(connections),
+        snapshot_(snapshot),
+        numbers_(numbers),
+        on_progress_(std::move(on_progress)) {}
+
+  // `line` without its '\n'.
+  void Read(WorkerProcess& worker, std::string_view line);
+
+ private:
+  void On(WorkerProcess& worker, const QueryServer& query);
+  void On(WorkerProcess& worker, const Listening& listening);
+  void On(WorkerProcess& worker, const CloseServer& close);
+  void On(WorkerProcess& worker, const ExitedAfterDisconnect& request);
+  void On(WorkerProcess& worker, const Accepted& answer);
+  void On(WorkerProcess& worker, const HandleNack&);
+  void On(WorkerProcess& worker, const AgentHello& hello);
+  void On(WorkerProcess& worker, const AgentListening& listening);
+  void On(WorkerProcess& worker, const AppReady&);
+  // The rest is for the channel, or the app's own business.
+  template <typename Other>
+  void On(WorkerProcess&, const Other&) {}
+
+  const uv::Loop& loop_;
+  ListenerDesk& desk_;
+  Connections& connections_;
+  SnapshotWriter& snapshot_;
+  MessageNumbers& numbers_;
+  std::function<void()> on_progress_;
+};
+
+}  // namespace slc

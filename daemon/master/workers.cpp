@@ -1,0 +1,247 @@
+#include "daemon/master/workers.h"
+
+#include <csignal>
+
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/base/text.h"
+#include "common/wire/link.h"
+#include "daemon/master/cluster_messages.h"
+
+namespace slc {
+namespace {
+
+// slcd reaps the workers of a master that was killed and tells how they ended; it is given this
+// long.
+constexpr Millis kStatusPatience = 200;
+
+}  // namespace
+
+// ------------------------------------------------------------------------------------------------
+// deeds
+
+Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
+                      ReadinessJudge judge) {
+  const WorkerId id = action.worker;
+  auto prepared = WorkerProcess::Prepare(loop_, id, action.slot, EventsOf(id));
+  if (!prepared) return prepared.error();
+  WorkerProcess& worker = **prepared;
+  workers_[id] = std::move(*prepared);
+  // Before the process exists: whoever takes over must know that it may exist, and slcd must hold
+  // the other ends, or the worker would die with us.
+  snapshot_.NoteChange();
+  snapshot_.Save();
+  std::vector<KeptFd> kept;
+  for (KeptFd& each : worker.KeptFds()) {
+    if (!config.node && EndsWith(each.name, "/channel")) continue;
+    kept.push_back(std::move(each));
+  }
+  safekeeping_.Store(kept);
+  if (Status started = worker.Start(config, environment_); !started) {
+    for (const KeptFd& each : kept) safekeeping_.Drop(each.name);
+    workers_.erase(id);
+    return started;
+  }
+  worker.judge = std::make_unique<ReadinessJudge>(std::move(judge));
+  snapshot_.NoteChange();
+  snapshot_.Save();
+  const pid_t pid = worker.facts().process.pid;
+  logs_.Add(id, pid, worker.output_fd(), worker.errors_fd());
+  log::Info("supervisor started worker " + std::to_string(id) + " (pid " + std::to_string(pid) +
+            ")");
+  worker.Watch();
+  return Ok();
+}
+
+void Workers::Drain(WorkerId id, const GenerationConfig& config) {
+  WorkerProcess* worker = Find(id);
+  if (worker == nullptr) return;
+  snapshot_.NoteChange();
+  snapshot_.Save();
+  if (worker->channel() != nullptr && !worker->channel()->ended()) {
+    // The agent first: once it has seen `disconnect`, Node would already have closed idle
+    // connections.
+    NodeChannel& channel = *worker->channel();
+    channel.Send(AgentDrain(config.drain_linger));
+    channel.Send(ShutdownText());
+    channel.Send(ShutdownCommand());
+    channel.Send(Disconnect(numbers_.Next()));
+  } else {
+    worker->Signal(config.stop_signal);
+  }
+  // At once: a successor that drained it a second time would make Node close the channel under it.
+  worker->facts().drain_sent = true;
+  snapshot_.NoteChange();
+  snapshot_.Save();
+}
+
+void Workers::HangUp(WorkerId id) {
+  WorkerProcess* worker = Find(id);
+  if (worker == nullptr || worker->channel() == nullptr) return;
+  worker->channel()->Send(AgentHangUp());
+}
+
+void Workers::Terminate(WorkerId id, const GenerationConfig& config) {
+  WorkerProcess* worker = Find(id);
+  if (worker == nullptr) return;
+  snapshot_.NoteChange();
+  snapshot_.Save();
+  worker->Signal(config.stop_signal);
+}
+
+void Workers::Kill(WorkerId id) {
+  snapshot_.NoteChange();
+  snapshot_.Save();
+  if (WorkerProcess* worker = Find(id)) worker->Signal(SIGKILL);
+  KillLeftovers(id);
+}
+
+void Workers::KillLeftovers(WorkerId id) {
+  std::optional<ProcessIdentity> leader;
+  if (const WorkerProcess* worker = Find(id)) leader = worker->facts().process;
+  KillByCookie(CookieOf(id), leader);
+}
+
+void Workers::Remove(WorkerId id) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return;
+  for (const KeptFd& kept : found->second->KeptFds()) safekeeping_.Drop(kept.name);
+  workers_.erase(found);
+  snapshot_.NoteChange();
+}
+
+// ------------------------------------------------------------------------------------------------
+// taking over
+
+std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& predecessor) {
+  std::vector<WorkerId> lost;
+  for (const auto& [id, worker] : state.fleet.workers) {
+    const auto facts = state.workers.find(id);
+    const bool known = facts != state.workers.end() && facts->second.process.pid > 0;
+    // A worker that was starting may wait for an answer that died with the predecessor.
+    const bool whole = known && worker.state != WorkerState::kStarting;
+    if (whole && AdoptOne(worker, facts->second, predecessor)) continue;
+    KillByCookie(CookieOf(id));
+    for (const char* part : {"channel", "stdout", "stderr"}) {
+      predecessor.Take(link::WorkerFdName(id, part));
+      safekeeping_.Drop(link::WorkerFdName(id, part));
+    }
+    lost.push_back(id);
+  }
+  return lost;
+}
+
+bool Workers::AdoptOne(const FleetWorker& worker, const WorkerFacts& facts,
+                       Predecessor& predecessor) {
+  auto adopted = WorkerProcess::Adopt(loop_, worker.id, worker.slot, facts,
+                                      predecessor.Take(link::WorkerFdName(worker.id, "channel")),
+                                      predecessor.Take(link::WorkerFdName(worker.id, "stdout")),
+                                      predecessor.Take(link::WorkerFdName(worker.id, "stderr")),
+                                      EventsOf(worker.id));
+  if (!adopted) return false;
+  WorkerProcess& process = **adopted;
+  workers_[worker.id] = std::move(*adopted);
+  process.Watch();
+  if (process.output_fd() >= 0) {
+    logs_.Add(worker.id, facts.process.pid, process.output_fd(), process.errors_fd());
+    logs_.ForgetTail(worker.id);
+  }
+  return true;
+}
+
+// ------------------------------------------------------------------------------------------------
+// what happens to them
+
+WorkerProcess::Events Workers::EventsOf(WorkerId id) {
+  WorkerProcess::Events events;
+  events.on_line = [this, id](std::string_view line) {
+    if (WorkerProcess* worker = Find(id)) events_.on_line(*worker, line);
+  };
+  events.on_disconnected = [this, id] { events_.on_disconnected(id); };
+  events.on_room = [this] { events_.on_room(); };
+  events.on_ended = [this, id] { OnProcessEnded(id); };
+  return events;
+}
+
+void Workers::OnProcessEnded(WorkerId id) {
+  WorkerProcess* worker = Find(id);
+  if (worker == nullptr) return;
+  const std::optional<int> status = worker->ReapStatus();
+  if (status || !worker->adopted()) return Conclude(id, status);
+  status_awaited_[id] = loop_.now() + kStatusPatience;
+  if (!status_timer_.active()) status_timer_.StartIn(kStatusPatience);
+}
+
+void Workers::NoteStatus(const ProcessIdentity& process, int status) {
+  for (const auto& [id, worker] : workers_) {
+    if (worker->facts().process == process) return Conclude(id, status);
+  }
+}
+
+// Ends whose status has not come in time count without it.
+void Workers::StopWaiting() {
+  std::vector<WorkerId> overdue;
+  std::optional<Millis> next;
+  for (const auto& [id, until] : status_awaited_) {
+    if (until <= loop_.now()) {
+      overdue.push_back(id);
+    } else if (!next || until < *next) {
+      next = until;
+    }
+  }
+  if (next) status_timer_.StartAt(*next);
+  for (const WorkerId id : overdue) Conclude(id, std::nullopt);
+}
+
+void Workers::Conclude(WorkerId id, std::optional<int> status) {
+  status_awaited_.erase(id);
+  WorkerProcess* worker = Find(id);
+  if (worker == nullptr) return;
+  // What it said and printed last is still in the socket and the pipes.
+  if (worker->channel() != nullptr) worker->channel()->ReadDry();
+  logs_.Remove(id);
+  events_.on_ended(*worker, status);
+}
+
+std::vector<WorkerId> Workers::TakeReady() {
+  std::vector<WorkerId> ready;
+  for (const auto& [id, worker] : workers_) {
+    if (!worker->judge || !worker->judge->Ready(loop_.now())) continue;
+    worker->judge.reset();
+    ready.push_back(id);
+  }
+  return ready;
+}
+
+std::optional<Millis> Workers::deadline() const {
+  std::optional<Millis> next;
+  for (const auto& [id, worker] : workers_) {
+    const auto at = worker->judge ? worker->judge->deadline() : std::nullopt;
+    if (at && (!next || *at < *next)) next = at;
+  }
+  return next;
+}
+
+WorkerProcess* Workers::Find(WorkerId id) {
+  const auto found = workers_.find(id);
+  return found == workers_.end() ? nullptr : found->second.get();
+}
+
+const WorkerProcess* Workers::Find(WorkerId id) const {
+  const auto found = workers_.find(id);
+  return found == workers_.end() ? nullptr : found->second.get();
+}
+
+std::vector<KeptFd> Workers::KeptFds() const {
+  std::vector<KeptFd> kept;
+  for (const auto& [id, worker] : workers_) {
+    for (KeptFd& each : worker->KeptFds()) kept.push_back(std::move(each));
+  }
+  return kept;
+}
+
+std::string Workers::CookieOf(WorkerId id) const {
+  return environment_.cookie + "." + std::to_string(id);
+}
+
+}  // namespace slc

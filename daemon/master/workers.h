@@ -1,0 +1,105 @@
+// Workers: the worker processes of an instance, each from before its birth until after its end.
+// Which there are to be is decided by the Fleet; here it is done.
+//
+// Every deed writes the snapshot before it acts. Whoever takes over must know that it may have
+// happened: a worker that is not in the snapshot would be nobody's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/time.h"
+#include "common/model/generation.h"
+#include "common/model/instance.h"
+#include "common/uv/loop.h"
+#include "common/uv/timer.h"
+#include "daemon/master/core/fleet.h"
+#include "daemon/master/core/readiness.h"
+#include "daemon/master/log_pump.h"
+#include "daemon/master/message_numbers.h"
+#include "daemon/master/predecessor.h"
+#include "daemon/master/safekeeping.h"
+#include "daemon/master/snapshot_writer.h"
+#include "daemon/master/worker_process.h"
+
+namespace slc {
+
+class Workers {
+ public:
+  struct Events {
+    std::function<void(WorkerProcess& worker, std::string_view line)> on_line;
+    std::function<void(WorkerId worker)> on_disconnected;
+    std::function<void()> on_room;  // a channel can take more again
+    // The process has ended and all it said and printed has been read. Its wait status, unless it
+    // was a predecessor's child and nobody could tell. To be followed by Remove().
+    std::function<void(WorkerProcess& worker, std::optional<int> status)> on_ended;
+  };
+
+  Workers(uv::Loop& loop, SpawnEnvironment environment, LogPump& logs, Safekeeping& safekeeping,
+          SnapshotWriter& snapshot, MessageNumbers& numbers, Events events)
+      : loop_(loop),
+        environment_(std::move(environment)),
+        logs_(logs),
+        safekeeping_(safekeeping),
+        snapshot_(snapshot),
+        numbers_(numbers),
+        events_(std::move(events)),
+        status_timer_(loop, [this] { StopWaiting(); }) {}
+
+  // Goes on with the workers of `state` that live and had come up. The others are killed with what
+  // they left, and returned: they are to be replaced.
+  std::vector<WorkerId> Adopt(const InstanceState& state, Predecessor& predecessor);
+
+  // --- deeds
+  // On failure there is no worker.
+  Status Start(const SpawnWorker& action, const GenerationConfig& config, ReadinessJudge judge);
+  // Asks it to finish what it has and to leave: by its channel, without one by its stop signal.
+  void Drain(WorkerId worker, const GenerationConfig& config);
+  // Asks its agent to end the connections that are left.
+  void HangUp(WorkerId worker);
+  void Terminate(WorkerId worker, const GenerationConfig& config);
+  // SIGKILL for it and all it has started. Of one that has ended, for what it has left.
+  void Kill(WorkerId worker);
+  void KillLeftovers(WorkerId worker);
+  // Closes the descriptors of a worker that has ended, slcd's duplicates too.
+  void Remove(WorkerId worker);
+
+  // Those that have become ready, each told once.
+  std::vector<WorkerId> TakeReady();
+  // When somebody may be ready by time alone.
+  std::optional<Millis> deadline() const;
+
+  // slcd has reaped a process; perhaps it was one of ours.
+  void NoteStatus(const ProcessIdentity& process, int status);
+
+  WorkerProcess* Find(WorkerId worker);
+  const WorkerProcess* Find(WorkerId worker) const;
+  const std::map<WorkerId, std::unique_ptr<WorkerProcess>>& all() const { return workers_; }
+  std::vector<KeptFd> KeptFds() const;
+
+ private:
+  bool AdoptOne(const FleetWorker& worker, const WorkerFacts& facts, Predecessor& predecessor);
+  WorkerProcess::Events EventsOf(WorkerId worker);
+  void OnProcessEnded(WorkerId worker);
+  void StopWaiting();
+  void Conclude(WorkerId worker, std::optional<int> status);
+  std::string CookieOf(WorkerId worker) const;
+
+  uv::Loop& loop_;
+  SpawnEnvironment environment_;
+  LogPump& logs_;
+  Safekeeping& safekeeping_;
+  SnapshotWriter& snapshot_;
+  MessageNumbers& numbers_;
+  Events events_;
+  std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
+  std::map<WorkerId, Millis> status_awaited_;  // ended workers of a predecessor, until when
+  uv::Timer status_timer_;
+};
+
+}  // namespace slc
