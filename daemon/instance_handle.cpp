@@ -12,6 +12,7 @@
 #include "common/base/environment.h"
 #include "common/base/fd_passing.h"
 #include "common/base/files.h"
+#include "common/base/leftovers.h"
 #include "common/base/log.h"
 #include "common/base/spawn.h"
 #include "common/model/json.h"

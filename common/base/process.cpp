@@ -27,6 +27,10 @@
 namespace slc {
 namespace {
 
+// Places in StatFields(): of what proc(5) numbers from 1.
+constexpr std::size_t kSession = 6 - 3;
+constexpr std::size_t kStartTime = 22 - 3;
+
 // Fields of /proc/PID/stat from the third on; the second (the name) may hold blanks and brackets.
 std::vector<std::string> StatFields(pid_t pid) {
   auto text = ReadFile("/proc/" + std::to_string(pid) + "/stat", 65536);
@@ -34,40 +38,6 @@ std::vector<std::string> StatFields(pid_t pid) {
   const std::size_t end_of_name = text->rfind(')');
   if (end_of_name == std::string::npos || end_of_name + 2 >= text->size()) return {};
   return Split(std::string_view(*text).substr(end_of_name + 2), ' ');
-}
-
-std::vector<pid_t> AllPids() {
-  std::vector<pid_t> pids;
-  UniqueFd proc(::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  auto names = ListDirectory(proc.get());
-  if (!names) return pids;
-  for (const std::string& name : *names) {
-    if (const auto pid = ParseInteger(name, 1, 1 << 30)) pids.push_back(static_cast<pid_t>(*pid));
-  }
-  return pids;
-}
-
-bool HasCookie(pid_t pid, const std::string& wanted) {
-  auto environment = ReadFile("/proc/" + std::to_string(pid) + "/environ", 8U << 20);
-  if (!environment) return false;
-  const bool any_rest = wanted.back() == '.';
-  for (const std::string& variable : Split(*environment, '\0')) {
-    if (any_rest ? StartsWith(variable, wanted) : variable == wanted) return true;
-  }
-  return false;
-}
-
-// Adds the members of the session that `leader` leads, or led: while it has members its number is
-// not given to anybody else.
-void AddSessionOf(const ProcessIdentity& leader, std::vector<ProcessIdentity>& members) {
-  constexpr std::size_t kSession = 6 - 3;
-  const auto now = IdentifyProcess(leader.pid);
-  if (now && *now != leader) return;  // the session has ended, and a stranger has the number
-  for (const pid_t pid : AllPids()) {
-    const auto fields = StatFields(pid);
-    if (fields.size() <= kSession || fields[kSession] != std::to_string(leader.pid)) continue;
-    if (const auto identity = IdentifyProcess(pid)) members.push_back(*identity);
-  }
 }
 
 // CPUs granted by a cgroup quota: `quota`/`period` rounded up; 0 when there is no limit.
@@ -150,7 +120,6 @@ std::string CommandOf(pid_t pid) {
 
 std::optional<ProcessIdentity> IdentifyProcess(pid_t pid) {
   const auto fields = StatFields(pid);
-  constexpr std::size_t kStartTime = 22 - 3;
   if (fields.size() <= kStartTime) return std::nullopt;
   return ProcessIdentity{pid, std::strtoull(fields[kStartTime].c_str(), nullptr, 10)};
 }
@@ -196,35 +165,26 @@ std::optional<int> Reap(const UniqueFd& pidfd) {
   return info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
-std::vector<ProcessIdentity> FindByCookie(const std::string& cookie) {
-  const std::string wanted = std::string(kCookieVariable) + "=" + cookie;
-  std::vector<ProcessIdentity> found;
-  for (const pid_t pid : AllPids()) {
-    if (pid == ::getpid() || !HasCookie(pid, wanted)) continue;
-    if (const auto identity = IdentifyProcess(pid)) found.push_back(*identity);
-  }
-  return found;
+std::optional<SessionMember> ReadSession(pid_t pid) {
+  const auto fields = StatFields(pid);
+  if (fields.size() <= kStartTime) return std::nullopt;
+  return SessionMember{{pid, std::strtoull(fields[kStartTime].c_str(), nullptr, 10)},
+                       static_cast<pid_t>(std::atol(fields[kSession].c_str()))};
 }
 
-int KillByCookie(const std::string& cookie, const std::optional<ProcessIdentity>& leader) {
-  // A round finds what the last one's victims forked before they died. Twenty rounds end the most
-  // stubborn double-forkers; a fork bomb needs a cgroup.
-  constexpr int kMostRounds = 20;
-  // Who was signalled forks no more, however long it takes to die.
-  std::vector<ProcessIdentity> signalled;
-  for (int round = 0; round < kMostRounds; ++round) {
-    const std::size_t before = signalled.size();
-    std::vector<ProcessIdentity> victims = FindByCookie(cookie);
-    if (leader) AddSessionOf(*leader, victims);
-    for (const ProcessIdentity& identity : victims) {
-      if (std::find(signalled.begin(), signalled.end(), identity) != signalled.end()) continue;
-      const UniqueFd pidfd = OpenProcess(identity);
-      if (!pidfd || HasEnded(pidfd, 0) || !SignalProcess(pidfd, SIGKILL)) continue;
-      signalled.push_back(identity);
-    }
-    if (signalled.size() == before) break;
+ProcessWalk::ProcessWalk() : directory_(::opendir("/proc")) {}
+
+ProcessWalk::~ProcessWalk() {
+  if (directory_ != nullptr) ::closedir(directory_);
+}
+
+pid_t ProcessWalk::Next() {
+  while (directory_ != nullptr) {
+    const dirent* entry = ::readdir(directory_);
+    if (entry == nullptr) break;
+    if (const auto pid = ParseInteger(entry->d_name, 1, 1 << 30)) return static_cast<pid_t>(*pid);
   }
-  return static_cast<int>(signalled.size());
+  return 0;
 }
 
 std::optional<ProcessUsage> ReadUsage(pid_t pid) {
@@ -265,7 +225,8 @@ std::optional<PortHolder> FindPortHolder(std::uint16_t port) {
   // A daemon of ours only keeps duplicates for its masters; the one to be named is who uses the
   // socket.
   std::optional<PortHolder> keeper;
-  for (const pid_t pid : AllPids()) {
+  ProcessWalk processes;
+  while (const pid_t pid = processes.Next()) {
     const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
     UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory) continue;

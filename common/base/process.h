@@ -3,6 +3,7 @@
 // against that.
 #pragma once
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -42,19 +43,32 @@ bool HasEnded(const UniqueFd& pidfd, int timeout_ms);
 // Wait status of an ended child, reaping it; nothing if it is not our child or has not ended.
 std::optional<int> Reap(const UniqueFd& pidfd);
 
-// Every process has its supervisor's cookie in its environment from exec on; children inherit it.
+// A process and the session it is in: the pid of the one that began it.
+struct SessionMember {
+  ProcessIdentity process;
+  pid_t session = 0;
+};
+std::optional<SessionMember> ReadSession(pid_t pid);
+
+// The processes of this machine one by one, in the order of their pids. One that begins meanwhile
+// is met if its pid is still to come.
+class ProcessWalk {
+ public:
+  ProcessWalk();
+  ~ProcessWalk();
+  ProcessWalk(const ProcessWalk&) = delete;
+  ProcessWalk& operator=(const ProcessWalk&) = delete;
+
+  // 0 at the end.
+  pid_t Next();
+
+ private:
+  DIR* directory_;
+};
+
+// Every supervised process has this in its environment from exec on, and its children inherit it
+// (see leftovers.h).
 inline constexpr const char* kCookieVariable = "SLC_COOKIE";
-
-// All processes (except the caller) whose environment at exec held SLC_COOKIE=`cookie`; a cookie
-// that ends in '.' stands for all that begin with it (INSTANCE.WORKER: one worker's processes,
-// INSTANCE. all of the instance). Reads /proc: some milliseconds per hundred processes.
-std::vector<ProcessIdentity> FindByCookie(const std::string& cookie);
-
-// Kills what carries `cookie`, again and again until nothing is found: members may fork meanwhile.
-// With `leader`, also what is in the session it leads or led: programs may start others with an
-// environment of their own. Returns how many were signalled.
-int KillByCookie(const std::string& cookie,
-                 const std::optional<ProcessIdentity>& leader = std::nullopt);
 
 struct ProcessUsage {
   std::uint64_t cpu_ticks = 0;  // user + system, clock ticks (sysconf(_SC_CLK_TCK))

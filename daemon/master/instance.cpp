@@ -6,9 +6,9 @@
 #include <csignal>
 #include <set>
 
+#include "common/base/leftovers.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
-#include "daemon/master/exit_reason.h"
 
 namespace slc {
 namespace {
@@ -57,9 +57,8 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
                                  Feed(WorkerDisconnected{id});
                                },
                                [this] { connections_.Resume(); },
-                               [this](const WorkerProcess& worker, std::optional<int> status) {
-                                 OnEnded(worker, status);
-                               }}),
+                               [this](const WorkerProcess& worker) { OnEnded(worker); },
+                               [this](const WorkerProcess& worker) { Bury(worker); }}),
       reporter_(loop, link, fleet_, workers_, desk_, logs),
       timer_(loop,
              [this] {
@@ -203,25 +202,31 @@ void Instance::JudgeReadiness() {
   }
 }
 
-void Instance::OnEnded(const WorkerProcess& worker, std::optional<int> status) {
+void Instance::OnEnded(const WorkerProcess& worker) {
   const WorkerId id = worker.id();
   const auto found = fleet_.state().workers.find(id);
   const bool expected =
       found != fleet_.state().workers.end() && found->second.state > WorkerState::kReady;
-  const std::string how = ExplainExit(status, worker.failed_listen, logs_.Tail(id));
   const std::string who = "supervisor worker id " + std::to_string(id) + " (pid " +
                           std::to_string(worker.facts().process.pid) + ")";
   if (expected) {
-    log::Info(who + " expected end: " + how);
+    log::Info(who + " expected end: " + worker.end->how);
   } else {
-    log::Failure(who + " accidental end: " + how);
+    log::Failure(who + " accidental end: " + worker.end->how);
   }
   connections_.Forget(id);
-  // A stopped or replaced worker must not leave children that hold its port or its files.
-  if (expected || !fleet_.state().wish.run) workers_.KillLeftovers(id);
-  reporter_.Notify("worker_exited", id, how);
+  // A stopped or replaced worker must not leave children that hold its port or its files: it has
+  // ended when they have.
+  if (expected || !fleet_.state().wish.run) return workers_.KillLeftovers(worker);
+  Bury(worker);
+}
+
+void Instance::Bury(const WorkerProcess& worker) {
+  const WorkerId id = worker.id();
+  const WorkerEnd end = *worker.end;
+  reporter_.Notify("worker_exited", id, end.how);
   workers_.Remove(id);
-  Feed(WorkerExited{id, IsCleanExit(status), how});
+  Feed(WorkerExited{id, end.clean, end.how});
   logs_.ForgetTail(id);
 }
 

@@ -62,7 +62,8 @@ class Instance {
   // --- facts in
   void Feed(const FleetEvent& event);
   void OnProgress();
-  void OnEnded(const WorkerProcess& worker, std::optional<int> status);
+  void OnEnded(const WorkerProcess& worker);
+  void Bury(const WorkerProcess& worker);
   void JudgeReadiness();
   void AddConfig(UniqueFd memfd);
 

@@ -30,6 +30,11 @@ struct SpawnEnvironment {
   rlimit nofile{};         // what slcd was started with
 };
 
+struct WorkerEnd {
+  bool clean = false;  // exit code 0
+  std::string how;     // for people
+};
+
 class WorkerProcess {
  public:
   struct Events {
@@ -53,12 +58,13 @@ class WorkerProcess {
   Status Start(const GenerationConfig& config, const SpawnEnvironment& environment);
   // Begins to deliver events.
   void Watch();
+  // Listens to its channel no more; what it started may have it open still.
+  void CloseChannel() { channel_.reset(); }
 
   // False if it is gone.
   bool Signal(int signal) { return SignalProcess(pidfd_, signal); }
   // Wait status, if it was our child.
   std::optional<int> ReapStatus() { return Reap(pidfd_); }
-  bool ended() const { return HasEnded(pidfd_, 0); }
 
   WorkerId id() const { return id_; }
   SlotNumber slot() const { return slot_; }
@@ -74,6 +80,7 @@ class WorkerProcess {
 
   std::unique_ptr<ReadinessJudge> judge;  // while starting
   std::string failed_listen;              // why the last listen that failed was refused, for people
+  std::optional<WorkerEnd> end;           // once it has ended
 
  private:
   WorkerProcess(uv::Loop& loop, WorkerId id, SlotNumber slot, Events events)

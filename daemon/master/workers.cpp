@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/wire/link.h"
 #include "daemon/master/cluster_messages.h"
+#include "daemon/master/exit_reason.h"
 
 namespace slc {
 namespace {
@@ -14,6 +15,10 @@ namespace {
 // slcd reaps the workers of a master that was killed and tells how they ended; it is given this
 // long.
 constexpr Millis kStatusPatience = 200;
+
+// Who wants to be accepted waits for a slice at most, and others get the CPU as long as we do.
+constexpr std::chrono::milliseconds kSweepSlice{1};
+constexpr Millis kSweepPause = 1;
 
 }  // namespace
 
@@ -92,14 +97,32 @@ void Workers::Terminate(WorkerId id, const GenerationConfig& config) {
 void Workers::Kill(WorkerId id) {
   snapshot_.NoteChange();
   snapshot_.Save();
-  if (WorkerProcess* worker = Find(id)) worker->Signal(SIGKILL);
-  KillLeftovers(id);
+  WorkerProcess* worker = Find(id);
+  if (worker != nullptr && worker->end) return;  // its leftovers are being killed
+  std::optional<ProcessIdentity> leader;
+  if (worker != nullptr) {
+    worker->Signal(SIGKILL);
+    leader = worker->facts().process;
+  }
+  Search(id, leader);
 }
 
-void Workers::KillLeftovers(WorkerId id) {
-  std::optional<ProcessIdentity> leader;
-  if (const WorkerProcess* worker = Find(id)) leader = worker->facts().process;
-  KillByCookie(CookieOf(id), leader);
+void Workers::KillLeftovers(const WorkerProcess& worker) {
+  Search(worker.id(), worker.facts().process);
+}
+
+void Workers::Search(WorkerId id, const std::optional<ProcessIdentity>& leader) {
+  sweep_.Add(id, CookieOf(id), leader);
+  if (!sweep_timer_.active()) sweep_timer_.StartIn(0);
+}
+
+void Workers::Sweep() {
+  const auto done = sweep_.Step(kSweepSlice);
+  if (!sweep_.idle()) sweep_timer_.StartIn(kSweepPause);
+  for (const auto& [key, signalled] : done) {
+    WorkerProcess* worker = Find(static_cast<WorkerId>(key));
+    if (worker != nullptr && worker->end) events_.on_leftovers_gone(*worker);
+  }
 }
 
 void Workers::Remove(WorkerId id) {
@@ -115,19 +138,22 @@ void Workers::Remove(WorkerId id) {
 
 std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& predecessor) {
   std::vector<WorkerId> lost;
+  LeftoverSweep sweep;
   for (const auto& [id, worker] : state.fleet.workers) {
     const auto facts = state.workers.find(id);
     const bool known = facts != state.workers.end() && facts->second.process.pid > 0;
     // A worker that was starting may wait for an answer that died with the predecessor.
     const bool whole = known && worker.state != WorkerState::kStarting;
     if (whole && AdoptOne(worker, facts->second, predecessor)) continue;
-    KillByCookie(CookieOf(id));
+    sweep.Add(id, CookieOf(id), known ? std::optional(facts->second.process) : std::nullopt);
     for (const char* part : {"channel", "stdout", "stderr"}) {
       predecessor.Take(link::WorkerFdName(id, part));
       safekeeping_.Drop(link::WorkerFdName(id, part));
     }
     lost.push_back(id);
   }
+  // In one go: nothing is accepted yet, and those who replace them want their ports and files.
+  while (!sweep.idle()) sweep.Step(std::chrono::seconds(1));
   return lost;
 }
 
@@ -196,11 +222,14 @@ void Workers::StopWaiting() {
 void Workers::Conclude(WorkerId id, std::optional<int> status) {
   status_awaited_.erase(id);
   WorkerProcess* worker = Find(id);
-  if (worker == nullptr) return;
+  if (worker == nullptr || worker->end) return;
   // What it said and printed last is still in the socket and the pipes.
   if (worker->channel() != nullptr) worker->channel()->ReadDry();
+  worker->CloseChannel();
   logs_.Remove(id);
-  events_.on_ended(*worker, status);
+  worker->end =
+      WorkerEnd{IsCleanExit(status), ExplainExit(status, worker->failed_listen, logs_.Tail(id))};
+  events_.on_ended(*worker);
 }
 
 std::vector<WorkerId> Workers::TakeReady() {

@@ -1,4 +1,5 @@
-// Workers: the worker processes of an instance, each from before its birth until after its end.
+// Workers: the worker processes of an instance, each from before its birth until nothing of it is
+// left.
 // Which there are to be is decided by the Fleet; here it is done.
 //
 // Every deed writes the snapshot before it acts. Whoever takes over must know that it may have
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/leftovers.h"
 #include "common/base/time.h"
 #include "common/model/generation.h"
 #include "common/model/instance.h"
@@ -35,9 +37,11 @@ class Workers {
     std::function<void(WorkerProcess& worker, std::string_view line)> on_line;
     std::function<void(WorkerId worker)> on_disconnected;
     std::function<void()> on_room;  // a channel can take more again
-    // The process has ended and all it said and printed has been read. Its wait status, unless it
-    // was a predecessor's child and nobody could tell. To be followed by Remove().
-    std::function<void(WorkerProcess& worker, std::optional<int> status)> on_ended;
+    // The process has ended and all it said and printed has been read. To be followed by Remove(),
+    // at once or when its leftovers are gone.
+    std::function<void(const WorkerProcess& worker)> on_ended;
+    // What KillLeftovers() was asked for is done.
+    std::function<void(const WorkerProcess& worker)> on_leftovers_gone;
   };
 
   Workers(uv::Loop& loop, SpawnEnvironment environment, LogPump& logs, Safekeeping& safekeeping,
@@ -49,7 +53,8 @@ class Workers {
         snapshot_(snapshot),
         numbers_(numbers),
         events_(std::move(events)),
-        status_timer_(loop, [this] { StopWaiting(); }) {}
+        status_timer_(loop, [this] { StopWaiting(); }),
+        sweep_timer_(loop, [this] { Sweep(); }) {}
 
   // Goes on with the workers of `state` that live and had come up. The others are killed with what
   // they left, and returned: they are to be replaced.
@@ -63,9 +68,11 @@ class Workers {
   // Asks its agent to end the connections that are left.
   void HangUp(WorkerId worker);
   void Terminate(WorkerId worker, const GenerationConfig& config);
-  // SIGKILL for it and all it has started. Of one that has ended, for what it has left.
+  // SIGKILL for it now, and for all it has started soon.
   void Kill(WorkerId worker);
-  void KillLeftovers(WorkerId worker);
+  // Kills what a worker that has ended has left running: on a machine with thousands of processes
+  // it takes some tenths of a second to find, in slices, between which the loop goes on.
+  void KillLeftovers(const WorkerProcess& worker);
   // Closes the descriptors of a worker that has ended, slcd's duplicates too.
   void Remove(WorkerId worker);
 
@@ -87,6 +94,8 @@ class Workers {
   WorkerProcess::Events EventsOf(WorkerId worker);
   void OnProcessEnded(WorkerId worker);
   void StopWaiting();
+  void Search(WorkerId worker, const std::optional<ProcessIdentity>& leader);
+  void Sweep();
   void Conclude(WorkerId worker, std::optional<int> status);
   std::string CookieOf(WorkerId worker) const;
 
@@ -100,6 +109,8 @@ class Workers {
   std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
   std::map<WorkerId, Millis> status_awaited_;  // ended workers of a predecessor, until when
   uv::Timer status_timer_;
+  LeftoverSweep sweep_;
+  uv::Timer sweep_timer_;
 };
 
 }  // namespace slc

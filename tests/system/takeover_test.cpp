@@ -418,6 +418,34 @@ TEST_SUITE("takeover") {
     CHECK(Contains(LastExit(world, app.name, slot == 1 ? 2 : 1), "SIGSEGV"));
   }
 
+  TEST_CASE("what a worker has left behind goes although it ended while nobody was its master") {
+    World world;
+    const std::string folder = world.MakeFolder(
+        "leaves",
+        {{"app.js",
+          // Without the cookie: only its session tells whose it is.
+          "const options = {env: {PATH: process.env.PATH}, stdio: 'ignore'};\n"
+          "const left = require('child_process').spawn('sleep', ['300'], options);\n"
+          "require('http').createServer((_, response) =>\n"
+          "  response.end(JSON.stringify({left: left.pid}))).listen(process.env.PORT);\n"}});
+    const App app = world.StartPath(folder, {"--size", "1"});
+    const UniqueFd left = OpenProcess(*IdentifyProcess(Get(app.url()).json()["left"].get<pid_t>()));
+    const ProcessIdentity worker = *IdentifyProcess(world.ReadyPids(app.name).at(0));
+    const ProcessIdentity master = *MasterOf(world);
+    Kill(master, SIGSTOP);
+    Kill(worker);
+    CHECK_FALSE(HasEnded(left, 0));
+    ExpectLoss(world);
+    Kill(master);
+    WaitUntil(
+        [&] {
+          const auto pids = world.ReadyPids(app.name);
+          return pids.size() == 1 && pids[0] != worker.pid;
+        },
+        20'000, "a worker in its place");
+    CHECK(HasEnded(left, 1'000));
+  }
+
   TEST_CASE("descriptors are as many after ten takeovers as before") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "2"});
