@@ -10,7 +10,7 @@
 #include "common/base/text.h"
 #include "common/base/time.h"
 #include "ctl/command_table.h"
-#include "ctl/line_pattern.h"
+#include "ctl/logs/pattern.h"
 #include "ctl/shell_words.h"
 
 namespace slc::ctl {

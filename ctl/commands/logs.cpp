@@ -13,9 +13,11 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
-#include "ctl/line_pattern.h"
-#include "ctl/log_cursor.h"
-#include "ctl/log_reader.h"
+#include "ctl/logs/cursor.h"
+#include "ctl/logs/merge.h"
+#include "ctl/logs/pattern.h"
+#include "ctl/logs/stream_reader.h"
+#include "ctl/logs/watch.h"
 
 namespace slc::ctl {
 namespace {
@@ -200,8 +202,8 @@ class LogsCommand {
     std::vector<std::size_t> order;
     std::size_t total = 0;
     for (Reader& reader : readers_) {
-      lists.push_back(reader.lines.Last(count, options_.since,
-                                        [this](const LogLine& line) { return Matches(line); }));
+      lists.push_back(reader.lines.Last(
+          {count, options_.since, [this](const LogLine& line) { return Matches(line); }}));
       total += lists.back().size();
     }
     Warn();

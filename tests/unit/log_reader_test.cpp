@@ -1,5 +1,3 @@
-#include "ctl/log_reader.h"
-
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,8 +20,10 @@
 
 #include "common/base/text.h"
 #include "ctl/commands/logs.h"
-#include "ctl/line_pattern.h"
-#include "ctl/log_cursor.h"
+#include "ctl/logs/cursor.h"
+#include "ctl/logs/merge.h"
+#include "ctl/logs/pattern.h"
+#include "ctl/logs/stream_reader.h"
 #include "daemon/master/log_files.h"
 #include "tests/unit/log_test_support.h"
 

@@ -7,13 +7,15 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/base/unique_fd.h"
-#include "ctl/log_reader.h"
+#include "ctl/logs/line.h"
+#include "ctl/logs/position.h"
 
 namespace slc::ctl {
 

@@ -1,15 +1,17 @@
-#include "ctl/log_cursor.h"
+#include "ctl/logs/cursor.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
-#include <optional>
 #include <thread>
 #include <utility>
 
 #include "common/base/files.h"
 #include "common/base/text.h"
+#include "ctl/logs/merge.h"
+#include "ctl/logs/stream_reader.h"
 
 namespace slc::ctl {
 namespace {

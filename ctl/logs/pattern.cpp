@@ -1,4 +1,4 @@
-#include "ctl/line_pattern.h"
+#include "ctl/logs/pattern.h"
 
 // g++ 12 takes the library's own NFA for uninitialized when it is built with a sanitizer. (Before
 // the header: its lines are what is complained about.)
