@@ -17,7 +17,7 @@
 //   "log_tail":["..."],
 //                       "notes":["..."]}; the exit code is not 0. Codes: see ErrorCodeName in
 //                       common/base/result.h
-//   logs, log-dump      see commands/logs.h
+//   logs, log-dump      see logs/show.h and logs/dump.h
 #pragma once
 
 #include <string>

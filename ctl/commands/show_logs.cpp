@@ -10,8 +10,9 @@
 #include "common/base/home.h"
 #include "common/base/text.h"
 #include "ctl/commands/commands.h"
-#include "ctl/commands/logs.h"
 #include "ctl/conversation.h"
+#include "ctl/logs/dump.h"
+#include "ctl/logs/show.h"
 #include "ctl/output.h"
 
 namespace slc::ctl {

@@ -19,10 +19,11 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
-#include "ctl/commands/logs.h"
 #include "ctl/logs/cursor.h"
+#include "ctl/logs/dump.h"
 #include "ctl/logs/merge.h"
 #include "ctl/logs/pattern.h"
+#include "ctl/logs/show.h"
 #include "ctl/logs/stream_reader.h"
 #include "daemon/master/log_files.h"
 #include "tests/unit/log_test_support.h"

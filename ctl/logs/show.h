@@ -1,4 +1,6 @@
-// `slc logs` and `slc ctl log-dump`: both read the log files themselves, no daemon is asked.
+// slc logs [SVC] [-f] [-n N] [--since T] [--grep RE] [--err] [--json]
+//
+// Reads the files itself, no daemon is asked.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +10,10 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "ctl/logs/source.h"
 
 namespace slc::ctl {
 
-struct LogSource {
-  std::string service;
-  std::string directory;  // HOME/logs/NAME; need not exist yet
-};
-
-// slc logs [SVC] [-f] [-n N] [--since T] [--grep RE] [--err] [--json]
 struct LogsOptions {
   std::vector<LogSource> sources;    // several: each line begins with "NAME | "
   std::optional<std::size_t> lines;  // the last so many; default 20, with `since` all
@@ -33,18 +30,5 @@ struct LogsOptions {
 // the expression is none, or `out` cannot be written. A reader that goes away (EPIPE) and Ctrl-C
 // while following are no failure. Services without a log are named on `err`, exit code 0.
 int RunLogs(const LogsOptions& options, std::ostream& out, std::ostream& err);
-
-// slc ctl log-dump [SVC] [--follow]
-struct LogDumpOptions {
-  std::vector<LogSource> sources;
-  bool follow = false;  // again whenever something came
-  bool json = false;    // {"service","log"} per dump that found something
-  bool terminal = false;
-  int out_fd = -1;
-};
-
-// Prints what came since the last dump, by whomever, at most the last MiB. What could not be
-// written will be there the next time.
-int RunLogDump(const LogDumpOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace slc::ctl
