@@ -10,12 +10,6 @@
 
 namespace slc::ctl {
 
-using Command =
-    std::variant<StartOptions, RunOptions, LogsQuery, StatusOptions, ListOptions, InfoOptions,
-                 CreateOptions, StartServiceOptions, StopOptions, RestartOptions, SetSizeOptions,
-                 EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpQuery, PackagesOptions,
-                 RemoveOptions, ShutdownOptions>;
-
 // Something to print instead of a command: help, the version, or what is wrong with the command
 // line.
 struct Printout {

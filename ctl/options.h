@@ -1,10 +1,11 @@
-// What was asked on the command line, as plain values: one struct per command. command_line.cpp
-// makes them, commands/ carries them out.
+// What was asked on the command line, as plain values: one struct per command. The file of the
+// command, in commands/, fills it and carries it out.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "common/base/environment.h"
@@ -113,5 +114,11 @@ struct RemoveOptions {
 struct ShutdownOptions {
   Control control;
 };
+
+using Command =
+    std::variant<StartOptions, RunOptions, LogsQuery, StatusOptions, ListOptions, InfoOptions,
+                 CreateOptions, StartServiceOptions, StopOptions, RestartOptions, SetSizeOptions,
+                 EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpQuery, PackagesOptions,
+                 RemoveOptions, ShutdownOptions>;
 
 }  // namespace slc::ctl

@@ -1,33 +1,63 @@
-// The commands: each carries out what was asked and returns slc's exit code.
+// The commands: each is declared, and carries out what was asked and returns slc's exit code.
 #pragma once
 
+#include "ctl/command.h"
 #include "ctl/options.h"
 
 namespace slc::ctl {
 
 // start.cpp
+extern const CommandInfo kStartCommand;
+extern const CommandInfo kRunCommand;
 int Run(const StartOptions& options);
 int Run(const RunOptions& options);
 
-// show_logs.cpp
+// logs.cpp
+extern const CommandInfo kLogsCommand;
+extern const CommandInfo kLogDumpCommand;
 int Run(const LogsQuery& options);
 int Run(const LogDumpQuery& options);
 
-// inspect.cpp
+// status.cpp
+extern const CommandInfo kStatusCommand;
+extern const CommandInfo kListCommand;
 int Run(const StatusOptions& options);
 int Run(const ListOptions& options);
-int Run(const InfoOptions& options);
-int Run(const EnvironmentGetOptions& options);
-int Run(const PackagesOptions& options);
 
-// change.cpp
+// daemon.cpp
+extern const CommandInfo kInfoCommand;
+extern const CommandInfo kShutdownCommand;
+int Run(const InfoOptions& options);
+int Run(const ShutdownOptions& options);
+
+// service.cpp
+extern const CommandInfo kCreateCommand;
+extern const CommandInfo kSetSizeCommand;
+extern const CommandInfo kRemoveCommand;
 int Run(const CreateOptions& options);
+int Run(const SetSizeOptions& options);
+int Run(const RemoveOptions& options);
+
+// life.cpp
+extern const CommandInfo kStartServiceCommand;
+extern const CommandInfo kStopCommand;
+extern const CommandInfo kSoftStopCommand;
+extern const CommandInfo kRestartCommand;
+extern const CommandInfo kSoftRestartCommand;
+extern const CommandInfo kClusterRestartCommand;
 int Run(const StartServiceOptions& options);
 int Run(const StopOptions& options);
 int Run(const RestartOptions& options);
-int Run(const SetSizeOptions& options);
+
+// environment.cpp
+extern const CommandInfo kEnvironmentGetCommand;
+extern const CommandInfo kEnvironmentSetCommand;
+extern const CommandInfo kEnvironmentUnsetCommand;
+int Run(const EnvironmentGetOptions& options);
 int Run(const EnvironmentChangeOptions& options);
-int Run(const RemoveOptions& options);
-int Run(const ShutdownOptions& options);
+
+// packages.cpp
+extern const CommandInfo kPackagesCommand;
+int Run(const PackagesOptions& options);
 
 }  // namespace slc::ctl

@@ -15,6 +15,7 @@
 #include "ctl/app_folder.h"
 #include "ctl/boot_hint.h"
 #include "ctl/commands/commands.h"
+#include "ctl/commands/service_options.h"
 #include "ctl/conversation.h"
 #include "ctl/json_output.h"
 #include "ctl/output.h"
@@ -22,6 +23,33 @@
 
 namespace slc::ctl {
 namespace {
+
+Plan PlanStart(const Surroundings& around) {
+  Plan plan;
+  auto start = std::make_shared<StartOptions>();
+  AddServiceOptions(plan.options, *start);
+  plan.options.Flag("--replace", "Take over the name from a service of another folder.",
+                    start->replace);
+  plan.options.Flag("--no-wait", "Do not wait until it has happened.",
+                    [&wait = start->wait] { wait = false; });
+  plan.options.Flag("--json", "Print one JSON value instead of text.", start->json);
+  plan.make = [start, behind = around.app](const Words& operands) -> Result<Command> {
+    if (Status good = TakeTarget(*start, operands, behind); !good) return good.error();
+    return Command{*start};
+  };
+  return plan;
+}
+
+Plan PlanRun(const Surroundings& around) {
+  Plan plan;
+  auto run = std::make_shared<RunOptions>();
+  AddServiceOptions(plan.options, run->start);
+  plan.make = [run, behind = around.app](const Words& operands) -> Result<Command> {
+    if (Status good = TakeTarget(run->start, operands, behind); !good) return good.error();
+    return Command{*run};
+  };
+  return plan;
+}
 
 Result<StartService> Prepare(const StartOptions& options, bool foreground) {
   auto here = CurrentFolder();
@@ -137,6 +165,37 @@ Result<int> SpecFile(const std::string& text) {
 }
 
 }  // namespace
+
+constinit const CommandInfo kStartCommand{
+    .name = "start",
+    .operands = "[DIR|FILE] [-- ARGS...]",
+    .most = 1,
+    .summary = "Run the app of a folder, or a file, as a supervised cluster.",
+    .details =
+        "In a folder the script is scripts.start of package.json when that is a plain `node X` "
+        "call, else\n"
+        "server.js, app.js, main of package.json, index.js. The same folder again updates the "
+        "service:\n"
+        "options that are not given stay as they are.\n"
+        "Waits until every worker is ready. Ctrl-C detaches; the start goes on.\n",
+    .passes_on = true,
+    .plan = PlanStart,
+};
+
+constinit const CommandInfo kRunCommand{
+    .name = "run",
+    .operands = "[DIR|FILE] [-- ARGS...]",
+    .most = 1,
+    .summary = "The same in the foreground, for containers.",
+    .details =
+        "Logs go to standard output; `slc ctl` works beside it. SIGTERM and SIGINT drain and end "
+        "it with\n"
+        "exit code 0, SIGHUP is a soft-restart. The app gets the whole environment of this "
+        "command, and\n"
+        "PORT of it if that is set.\n",
+    .passes_on = true,
+    .plan = PlanRun,
+};
 
 int Run(const StartOptions& options) {
   auto request = Prepare(options, false);

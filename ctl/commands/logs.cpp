@@ -1,4 +1,4 @@
-// slc logs and slc ctl log-dump: from a service's name or id to the folder of its logs, which are
+// slc logs, slc ctl log-dump: from a service's name or id to the folder of its logs, which are
 // read here and not by slcd.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,11 +12,49 @@
 #include "ctl/commands/commands.h"
 #include "ctl/conversation.h"
 #include "ctl/logs/dump.h"
+#include "ctl/logs/pattern.h"
 #include "ctl/logs/show.h"
 #include "ctl/output.h"
+#include "ctl/values.h"
 
 namespace slc::ctl {
 namespace {
+
+Plan PlanLogs(const Surroundings& around) {
+  Verb<LogsQuery> verb(around);
+  OptionParser& options = verb.options();
+  LogsQuery& query = verb.value();
+  options.Flag("-f,--follow", "Go on with what is logged from now on.", query.follow);
+  options.Value("-n,--lines", "N", "The last N lines.",
+                [&query](const std::string& text) -> Status {
+                  const auto number = ToNumber(text, 0, 1LL << 40, "a number of lines");
+                  if (!number) return number.error();
+                  query.lines = static_cast<std::size_t>(*number);
+                  return Ok();
+                });
+  options.Value("--since", "TIME", "Not older than 10m, 2h, 2026-11-22T17:16 (UTC), ...",
+                [&query](const std::string& text) -> Status {
+                  const auto time = ToWallTime(text);
+                  if (!time) return time.error();
+                  query.since = *time;
+                  return Ok();
+                });
+  options.Value("--grep", "RE", "Only lines that match this regular expression.",
+                [&query](const std::string& text) -> Status {
+                  const auto pattern = LinePattern::Compile(text);
+                  if (!pattern) return pattern.error();
+                  query.grep = text;
+                  return Ok();
+                });
+  options.Flag("--err", "Only what was written to standard error.", query.errors_only);
+  return std::move(verb).Make(TakeServiceIfAny<LogsQuery>);
+}
+
+Plan PlanLogDump(const Surroundings& around) {
+  Verb<LogDumpQuery> verb(around);
+  verb.options().Flag("-f,--follow", "Go on with what is logged from now on.", verb.value().follow);
+  return std::move(verb).Make(TakeServiceIfAny<LogDumpQuery>);
+}
 
 bool IsFolder(const std::string& path) {
   struct stat info {};
@@ -78,6 +116,26 @@ std::vector<LogSource> FindSources(const Control& control, const std::string& se
 }
 
 }  // namespace
+
+constinit const CommandInfo kLogsCommand{
+    .name = "logs",
+    .operands = "[SVC]",
+    .most = 1,
+    .summary = "Show and follow the logs of one or all services.",
+    .details =
+        "Merges workers and streams by time, rotated files included. Without -n or --since: the "
+        "last 20\n"
+        "lines.\n",
+    .plan = PlanLogs,
+};
+
+constinit const CommandInfo kLogDumpCommand{
+    .name = "log-dump",
+    .operands = "[SVC]",
+    .most = 1,
+    .summary = "Print what was logged since the last dump, at most 1 MiB.",
+    .plan = PlanLogDump,
+};
 
 int Run(const LogsQuery& options) {
   int exit_code = kDone;

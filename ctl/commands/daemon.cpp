@@ -1,0 +1,112 @@
+// slc ctl info, slc ctl shutdown: about slcd itself.
+#include "common/base/text.h"
+#include "common/base/time.h"
+#include "ctl/commands/commands.h"
+#include "ctl/commands/look.h"
+#include "ctl/json_output.h"
+#include "ctl/output.h"
+
+namespace slc::ctl {
+namespace {
+
+Plan PlanInfo(const Surroundings& around) {
+  return Verb<InfoOptions>(around).Make(NoOperands<InfoOptions>);
+}
+
+Plan PlanShutdown(const Surroundings& around) {
+  return Verb<ShutdownOptions>(around).Make(NoOperands<ShutdownOptions>);
+}
+
+}  // namespace
+
+constinit const CommandInfo kInfoCommand{
+    .name = "info",
+    .summary = "About slcd, the daemon.",
+    .plan = PlanInfo,
+};
+
+constinit const CommandInfo kShutdownCommand{
+    .name = "shutdown",
+    .summary = "Drain and stop all services, then slcd itself.",
+    .details =
+        "The services are remembered: the next command starts slcd again, and with it those that "
+        "ran.\n",
+    .plan = PlanShutdown,
+};
+
+int Run(const InfoOptions& options) {
+  const Answer answer = Look(options.control, GetInfo{});
+  if (answer.kind == Answer::Kind::kNoServices) {
+    Print(options.control.json
+              ? NotRunningJson(answer.place)
+              : "Server Name:     slcd\nServer Version:  " SLC_VERSION "\nHome:            " +
+                    Printable(answer.place) +
+                    "\nDriver Status:   not running, no services exist\n");
+    return kDone;
+  }
+  if (!IsGood(answer)) {
+    return ReportFailure(answer, "ask slcd about itself", "", options.control.json);
+  }
+  const auto* info = std::get_if<DaemonInfo>(&answer.reply.data);
+  if (info == nullptr) {
+    return ReportError(Error{ErrorCode::kProtocol, "slcd did not say anything about itself"},
+                       options.control.json);
+  }
+  if (options.control.json) {
+    Print(InfoJson(*info));
+    return kDone;
+  }
+  Print(
+      "Server Name:     slcd\n"
+      "Server Version:  " +
+      Printable(info->version) +
+      "\n"
+      "Server PID:      " +
+      std::to_string(info->pid) +
+      "\n"
+      "API Version:     " +
+      std::to_string(info->protocol) +
+      "\n"
+      "API Socket:      " +
+      Printable(info->socket) +
+      "\n"
+      "Home:            " +
+      Printable(info->home) +
+      "\n"
+      "Running since:   " +
+      FormatIso(info->started_wall) + " (" + FormatSpan(info->uptime) +
+      ")\n"
+      "CPUs:            " +
+      std::to_string(info->cpus) +
+      "\n"
+      "Services:        " +
+      std::to_string(info->services) +
+      "\n"
+      "Driver Status:   running\n");
+  RemarkNotes(answer.reply);
+  return kDone;
+}
+
+int Run(const ShutdownOptions& options) {
+  Question question;
+  question.socket = options.control.socket;
+  question.when_absent = WhenAbsent::kStartIfMasters;
+  question.body = Shutdown{};
+  question.doing = "shutting down";
+  question.quiet = options.control.json;
+  const Answer answer = Ask(question);
+  const bool absent = answer.kind == Answer::Kind::kNoServices;
+  if (!absent && (answer.kind != Answer::Kind::kReply || answer.reply.error)) {
+    return ReportFailure(answer, "shut down", "", options.control.json);
+  }
+  if (options.control.json) {
+    Print(DoneJson(answer.reply, answer.took));
+    return kDone;
+  }
+  std::string text = absent ? "slcd was not running\n" : "slcd was shut down\n";
+  for (const std::string& note : answer.reply.notes) text += "  " + Printable(note) + "\n";
+  Print(text);
+  return kDone;
+}
+
+}  // namespace slc::ctl

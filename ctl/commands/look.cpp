@@ -1,0 +1,39 @@
+#include "ctl/commands/look.h"
+
+#include <utility>
+
+#include "common/base/text.h"
+#include "ctl/output.h"
+
+namespace slc::ctl {
+
+Answer Look(const Control& control, RequestBody body) {
+  Question question;
+  question.socket = control.socket;
+  question.body = std::move(body);
+  return Ask(question);
+}
+
+bool IsGood(const Answer& answer) {
+  return answer.kind == Answer::Kind::kReply && !answer.reply.error;
+}
+
+void RemarkNotes(const Reply& reply) {
+  for (const std::string& note : reply.notes) Remark("slc: " + Printable(note) + "\n");
+}
+
+Result<ServiceView> LookAt(const Control& control, const std::string& service,
+                           const std::string& what, int& exit_code) {
+  const Answer answer = Look(control, GetStatus{service});
+  const ServiceView* view = IsGood(answer) ? OnlyService(answer.reply) : nullptr;
+  if (view != nullptr) return *view;
+  if (IsGood(answer)) {
+    const Error error{ErrorCode::kProtocol, "slcd did not answer with one service"};
+    exit_code = ReportError(error, control.json);
+    return error;
+  }
+  exit_code = ReportFailure(answer, what, service, control.json);
+  return Error{};
+}
+
+}  // namespace slc::ctl

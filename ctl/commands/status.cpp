@@ -1,0 +1,72 @@
+// slc ctl status, slc ctl ls
+#include "common/base/text.h"
+#include "ctl/commands/commands.h"
+#include "ctl/commands/look.h"
+#include "ctl/json_output.h"
+#include "ctl/output.h"
+#include "ctl/status_tables.h"
+#include "ctl/usage_sample.h"
+
+namespace slc::ctl {
+namespace {
+
+Plan PlanStatus(const Surroundings& around) {
+  Verb<StatusOptions> verb(around);
+  verb.options().Flag("--wide", "More columns: uptime, restarts, CPU, memory, slot, ...",
+                      verb.value().wide);
+  return std::move(verb).Make(TakeServiceIfAny<StatusOptions>);
+}
+
+Plan PlanList(const Surroundings& around) {
+  return Verb<ListOptions>(around).Make(NoOperands<ListOptions>);
+}
+
+}  // namespace
+
+constinit const CommandInfo kStatusCommand{
+    .name = "status",
+    .operands = "[SVC]",
+    .most = 1,
+    .summary = "Services with their environment, instances and processes.",
+    .plan = PlanStatus,
+};
+
+constinit const CommandInfo kListCommand{
+    .name = "ls",
+    .summary = "List the services.",
+    .plan = PlanList,
+};
+
+int Run(const StatusOptions& options) {
+  const Answer answer = Look(options.control, GetStatus{options.service});
+  const bool empty = answer.kind == Answer::Kind::kNoServices && options.service.empty();
+  if (!IsGood(answer) && !empty) {
+    const std::string what =
+        "show the status" +
+        (options.service.empty() ? std::string() : " of " + Printable(options.service));
+    return ReportFailure(answer, what, options.service, options.control.json);
+  }
+  const auto& services = Services(answer.reply);
+  if (options.control.json) {
+    Print(ServicesJson(services));
+  } else {
+    const UsageByPid usage = options.wide ? SampleUsage(services) : UsageByPid{};
+    Print(StatusText(services, options.wide, usage));
+  }
+  RemarkNotes(answer.reply);
+  return kDone;
+}
+
+int Run(const ListOptions& options) {
+  const Answer answer = Look(options.control, ListServices{});
+  const bool empty = answer.kind == Answer::Kind::kNoServices;
+  if (!IsGood(answer) && !empty) {
+    return ReportFailure(answer, "list the services", "", options.control.json);
+  }
+  const auto& services = Services(answer.reply);
+  Print(options.control.json ? ServicesJson(services) : ListText(services));
+  RemarkNotes(answer.reply);
+  return kDone;
+}
+
+}  // namespace slc::ctl
