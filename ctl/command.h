@@ -32,9 +32,10 @@ inline constexpr std::size_t kAnyNumber = 1U << 20;
 
 struct CommandInfo {
   const char* name;
-  const char* alias = "";     // another name
-  const char* operands = "";  // as shown: "SVC K=V..."
-  std::size_t least = 0;      // number of operands
+  const char* alias = "";      // another name
+  const char* elsewhere = "";  // its names in other tools: who types one is told ours
+  const char* operands = "";   // as shown: "SVC K=V..."
+  std::size_t least = 0;       // number of operands
   std::size_t most = 0;
   const char* summary;         // one line
   const char* details = "";    // more lines for its own help

@@ -100,6 +100,34 @@ std::vector<std::string> Names(CommandTable table) {
   return names;
 }
 
+// Words separated by blanks.
+bool HasWord(const std::string& words, const std::string& word) {
+  const std::vector<std::string> all = Split(words, ' ');
+  return std::find(all.begin(), all.end(), word) != all.end();
+}
+
+// What is probably meant by a word that is no command where it stands, as a question; empty if
+// there is nothing like it. Of what is equally near that of `here` is meant.
+std::string DidYouMeanCommand(const std::string& word, CommandTable here, CommandTable there) {
+  const auto ask = [](const CommandInfo& command) {
+    return "; did you mean '" + FullName(command) + "'?";
+  };
+  if (word.empty()) return {};
+  if (const CommandInfo* command = FindCommand(there, word)) return ask(*command);
+  for (const CommandTable table : {here, there}) {
+    for (const CommandInfo& command : table) {
+      if (HasWord(command.elsewhere, word)) return ask(command);
+    }
+  }
+  std::vector<std::string> names = Names(here);
+  const std::vector<std::string> others = Names(there);
+  names.insert(names.end(), others.begin(), others.end());
+  const std::string near = DidYouMean(word, names);
+  if (near.empty()) return {};
+  const CommandInfo* command = FindCommand(here, near);
+  return ask(command != nullptr ? *command : *FindCommand(there, near));
+}
+
 std::variant<Command, Printout> ParseControl(const Words& words) {
   Input input;
   input.command = &kStatusCommand;
@@ -140,33 +168,16 @@ std::variant<Command, Printout> ParseControl(const Words& words) {
   }
   input.command = FindCommand(Verbs(), verb);
   if (input.command == nullptr) {
-    const std::string near = DidYouMean(verb, Names(Verbs()));
-    const bool json = input.control.json || AsksForJson(words);
-    return UsageError("slc ctl",
-                      "unknown command '" + Printable(verb) + "'" +
-                          (near.empty() ? "" : "; did you mean 'slc ctl " + near + "'?"),
-                      json);
+    return UsageError(
+        "slc ctl",
+        "unknown command '" + Printable(verb) + "'" + DidYouMeanCommand(verb, Verbs(), Programs()),
+        input.control.json || AsksForJson(words));
   }
   const bool help = input.help;
   input.words.assign(words.begin() + static_cast<std::ptrdiff_t>(at), words.end());
   Cut(input);
   input.help = input.help || help;
   return Finish(input);
-}
-
-Printout UnknownProgram(const std::string& word, bool json) {
-  std::string message = "unknown command '" + Printable(word) + "'";
-  if (FindCommand(Verbs(), word) != nullptr) {
-    message += "; did you mean 'slc ctl " + word + "'?";
-  } else {
-    std::vector<std::string> names = Names(Programs());
-    const std::vector<std::string> verbs = Names(Verbs());
-    names.insert(names.end(), verbs.begin(), verbs.end());
-    std::string near = DidYouMean(word, names);
-    if (FindCommand(Programs(), near) == nullptr && !near.empty()) near.insert(0, "ctl ");
-    if (!near.empty()) message += "; did you mean 'slc " + near + "'?";
-  }
-  return UsageError("slc", message, json);
 }
 
 }  // namespace
@@ -186,7 +197,12 @@ std::variant<Command, Printout> ParseCommandLine(const std::vector<std::string>&
     return UsageError("slc", "unknown option '" + Printable(words[0]) + "'", json);
   }
   const CommandInfo* command = FindCommand(Programs(), words[0]);
-  if (command == nullptr) return UnknownProgram(words[0], json);
+  if (command == nullptr) {
+    return UsageError("slc",
+                      "unknown command '" + Printable(words[0]) + "'" +
+                          DidYouMeanCommand(words[0], Programs(), Verbs()),
+                      json);
+  }
   words.erase(words.begin());
   if (command->plan == nullptr) return ParseControl(words);
   Input input;

@@ -139,7 +139,7 @@ std::size_t Utf8CharacterSize(std::string_view text) {
 
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
-  std::size_t best_distance = word.size() / 3 + 2;
+  std::size_t best_distance = word.size() / 4 + 2;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = EditDistance(word, candidate);
     if (distance < best_distance && distance < candidate.size()) {

@@ -27,6 +27,7 @@ constinit const CommandInfo kInfoCommand{
 
 constinit const CommandInfo kShutdownCommand{
     .name = "shutdown",
+    .elsewhere = "kill",
     .summary = "Drain and stop all services, then slcd itself.",
     .details =
         "The services are remembered: the next command starts slcd again, and with it those that "

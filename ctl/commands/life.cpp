@@ -88,6 +88,7 @@ constinit const CommandInfo kRestartCommand{
 
 constinit const CommandInfo kSoftRestartCommand{
     .name = "soft-restart",
+    .elsewhere = "reload",
     .operands = "SVC",
     .least = 1,
     .most = 1,

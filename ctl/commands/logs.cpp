@@ -119,6 +119,7 @@ std::vector<LogSource> FindSources(const Control& control, const std::string& se
 
 constinit const CommandInfo kLogsCommand{
     .name = "logs",
+    .elsewhere = "tail",
     .operands = "[SVC]",
     .most = 1,
     .summary = "Show and follow the logs of one or all services.",

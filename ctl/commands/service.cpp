@@ -54,6 +54,7 @@ constinit const CommandInfo kCreateCommand{
 
 constinit const CommandInfo kSetSizeCommand{
     .name = "set-size",
+    .elsewhere = "scale",
     .operands = "SVC N|cpu",
     .least = 2,
     .most = 2,
@@ -64,6 +65,7 @@ constinit const CommandInfo kSetSizeCommand{
 
 constinit const CommandInfo kRemoveCommand{
     .name = "remove",
+    .elsewhere = "delete rm destroy",
     .operands = "SVC",
     .least = 1,
     .most = 1,

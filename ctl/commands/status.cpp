@@ -25,6 +25,7 @@ Plan PlanList(const Surroundings& around) {
 
 constinit const CommandInfo kStatusCommand{
     .name = "status",
+    .elsewhere = "show describe ps",
     .operands = "[SVC]",
     .most = 1,
     .summary = "Services with their environment, instances and processes.",
@@ -33,6 +34,7 @@ constinit const CommandInfo kStatusCommand{
 
 constinit const CommandInfo kListCommand{
     .name = "ls",
+    .elsewhere = "list",
     .summary = "List the services.",
     .plan = PlanList,
 };

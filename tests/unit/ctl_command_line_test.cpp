@@ -138,6 +138,18 @@ TEST_CASE("A slip of the keyboard gets a suggestion") {
   CHECK(Contains(Refused({"statsu"}), "did you mean 'slc ctl status'?"));
   CHECK(Contains(Refused({"start", "--prot", "1"}), "did you mean '--port'?"));
   CHECK(Contains(Refused({"ctl", "ls", "--jsno"}), "did you mean '--json'?"));
+  // In the wrong place, or by the name it has elsewhere; never something worse than was meant.
+  CHECK(Contains(Refused({"ctl", "logs", "a"}), "did you mean 'slc logs'?"));
+  CHECK(Contains(Refused({"ctl", "lgos", "a"}), "did you mean 'slc logs'?"));
+  CHECK(Contains(Refused({"ctl", "run"}), "did you mean 'slc run'?"));
+  CHECK(Contains(Refused({"ctl", "reload", "a"}), "did you mean 'slc ctl soft-restart'?"));
+  CHECK(Contains(Refused({"reload", "a"}), "did you mean 'slc ctl soft-restart'?"));
+  CHECK(Contains(Refused({"list"}), "did you mean 'slc ctl ls'?"));
+  CHECK(Contains(Refused({"ctl", "scale", "a", "3"}), "did you mean 'slc ctl set-size'?"));
+  CHECK(Contains(Refused({"delete", "a"}), "did you mean 'slc ctl remove'?"));
+  CHECK(Contains(Refused({"ctl", "tail", "a"}), "did you mean 'slc logs'?"));
+  CHECK_FALSE(Contains(Refused({"ctl", "reform", "a"}), "remove"));
+  CHECK_FALSE(Contains(Refused({"ctl", ""}), "did you mean"));
   CHECK(Contains(Refused({"ctl", "quetzal"}), "unknown command 'quetzal'; try 'slc ctl --help'"));
   CHECK(Contains(Refused({"--bogus"}), "unknown option '--bogus'"));
 }

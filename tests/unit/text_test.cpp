@@ -60,6 +60,8 @@ TEST_CASE("A slip of the finger finds what was meant, anything else nothing") {
   CHECK(DidYouMean("softrestart", verbs) == "soft-restart");
   CHECK(DidYouMean("statsu", verbs) == "status");
   CHECK(DidYouMean("frobnicate", verbs).empty());
+  // Half of it wrong is no slip.
+  CHECK(DidYouMean("reload", {"remove"}).empty());
   CHECK(DidYouMean("", verbs).empty());
   CHECK(DidYouMean("x", {}).empty());
 }
