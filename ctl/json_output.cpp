@@ -12,8 +12,7 @@ using nlohmann::json;
 
 // One line. Bytes that would move a terminal's cursor although they are fine in JSON, DEL and the
 // C1 block, are written as escapes: values hold what applications print.
-std::string Line(const json& value) {
-  const std::string text = DumpJson(value);
+std::string Line(const std::string& text) {
   std::string safe;
   safe.reserve(text.size() + 1);
   static constexpr char kHex[] = "0123456789abcdef";
@@ -34,6 +33,8 @@ std::string Line(const json& value) {
   }
   return safe + "\n";
 }
+
+std::string Line(const json& value) { return Line(DumpJson(value)); }
 
 json Named(const ServiceView& service) { return json{{"id", service.id}, {"name", service.name}}; }
 
@@ -69,6 +70,27 @@ std::string EnvironmentJson(const ServiceView& service, const Environment& envir
 
 std::string PackagesJson(const ServiceView& service, const PackageTree& tree) {
   return Line(json{{"ok", true}, {"service", Named(service)}, {"packages", PackageToJson(tree)}});
+}
+
+std::string LogLineJson(const std::string& service, LogStream stream, const LogFields& fields) {
+  // Read by people as well: in an order that makes sense to them.
+  nlohmann::ordered_json object;
+  object["service"] = service;
+  object["time"] = nullptr;
+  object["pid"] = nullptr;
+  object["worker"] = nullptr;
+  if (fields.time) object["time"] = FormatIso(*fields.time);
+  if (fields.pid) object["pid"] = *fields.pid;
+  if (fields.worker) object["worker"] = *fields.worker;
+  object["stream"] = Name(stream);
+  object["text"] = fields.text;
+  return Line(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+std::string LogDumpJson(const std::vector<DumpedLog>& logs) {
+  json list = json::array();
+  for (const DumpedLog& each : logs) list.push_back({{"service", each.service}, {"log", each.log}});
+  return Line(json{{"ok", true}, {"logs", std::move(list)}});
 }
 
 std::string DoneJson(const Reply& reply, Millis took) {

@@ -5,11 +5,15 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "common/base/files.h"
 #include "common/base/home.h"
 #include "common/base/text.h"
 #include "ctl/commands/commands.h"
+#include "ctl/commands/look.h"
 #include "ctl/conversation.h"
 #include "ctl/logs/dump.h"
 #include "ctl/logs/pattern.h"
@@ -83,36 +87,30 @@ std::vector<LogSource> SourcesOfHome(const std::string& service) {
   return sources;
 }
 
-// Where the logs are; empty with an exit code if that is to be all.
-std::vector<LogSource> FindSources(const Control& control, const std::string& service,
-                                   int& exit_code) {
-  exit_code = kDone;
-  Question question;
-  question.socket = control.socket;
-  question.body = GetStatus{service};
-  const Answer answer = Ask(question);
+// Where the logs are, none if there are no services; or the exit code of why that is not known.
+std::variant<std::vector<LogSource>, int> FindSources(const Control& control,
+                                                      const std::string& service) {
+  const Answer answer = Look(control, GetStatus{service});
   std::vector<LogSource> sources;
-  if (answer.kind == Answer::Kind::kReply && !answer.reply.error) {
+  bool none = answer.kind == Answer::Kind::kNoServices && service.empty();
+  if (IsGood(answer)) {
     for (const ServiceView& view : Services(answer.reply)) {
       if (!view.log_directory.empty()) sources.push_back({view.name, view.log_directory});
     }
-    if (sources.empty()) Remark("slc: no services exist, so there are no logs\n");
-    return sources;
-  }
-  if (control.socket.empty()) sources = SourcesOfHome(service);
-  if (!sources.empty()) {
-    if (answer.kind == Answer::Kind::kNoDaemon) {
+    none = sources.empty();
+  } else if (control.socket.empty()) {
+    sources = SourcesOfHome(service);
+    if (!sources.empty() && answer.kind == Answer::Kind::kNoDaemon) {
       Remark("slc: " + answer.error.message + "\nslc: reading the files there are\n");
     }
-    return sources;
   }
-  if (answer.kind == Answer::Kind::kNoServices && service.empty()) {
+  if (!sources.empty()) return sources;
+  if (none) {
     Remark("slc: no services exist, so there are no logs\n");
     return sources;
   }
-  exit_code = ReportFailure(answer, "read the log" + (service.empty() ? "s" : " of " + service),
-                            service, control.json);
-  return sources;
+  return ReportFailure(answer, "read the log" + (service.empty() ? "s" : " of " + service), service,
+                       control.json);
 }
 
 }  // namespace
@@ -139,15 +137,15 @@ constinit const CommandInfo kLogDumpCommand{
 };
 
 int Run(const LogsQuery& options) {
-  int exit_code = kDone;
+  auto found = FindSources(options.control, options.service);
+  if (const int* exit_code = std::get_if<int>(&found)) return *exit_code;
   LogsOptions logs;
-  logs.sources = FindSources(options.control, options.service, exit_code);
-  if (logs.sources.empty()) return exit_code;
+  logs.sources = std::get<std::vector<LogSource>>(std::move(found));
   logs.lines = options.lines;
   logs.since = options.since;
   logs.grep = options.grep;
   logs.errors_only = options.errors_only;
-  logs.follow = options.follow;
+  logs.follow = options.follow && !logs.sources.empty();
   logs.json = options.control.json;
   logs.terminal = ::isatty(STDOUT_FILENO) == 1;
   logs.out_fd = STDOUT_FILENO;
@@ -156,11 +154,11 @@ int Run(const LogsQuery& options) {
 }
 
 int Run(const LogDumpQuery& options) {
-  int exit_code = kDone;
+  auto found = FindSources(options.control, options.service);
+  if (const int* exit_code = std::get_if<int>(&found)) return *exit_code;
   LogDumpOptions dump;
-  dump.sources = FindSources(options.control, options.service, exit_code);
-  if (dump.sources.empty()) return exit_code;
-  dump.follow = options.follow;
+  dump.sources = std::get<std::vector<LogSource>>(std::move(found));
+  dump.follow = options.follow && !dump.sources.empty();
   dump.json = options.control.json;
   dump.terminal = ::isatty(STDOUT_FILENO) == 1;
   dump.out_fd = STDOUT_FILENO;

@@ -1,15 +1,16 @@
 #include "ctl/logs/dump.h"
 
+#include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "common/base/text.h"
+#include "ctl/json_output.h"
 #include "ctl/logs/cursor.h"
 #include "ctl/logs/output.h"
 #include "ctl/logs/watch.h"
+#include "ctl/output.h"
 
 namespace slc::ctl {
 namespace {
@@ -39,47 +40,67 @@ class LogDumpCommand {
   }
 
  private:
+  // What is new of a service.
+  struct Found {
+    const LogSource& source;
+    LogCursor cursor;
+    LogCursor::New read;
+  };
+
   int DumpAll() {
-    for (const LogSource& source : options_.sources) {
-      const int code = Dump(source);
-      if (code != 0 || !out_.good()) return code;
-    }
+    const int code = options_.json ? DumpAsJson() : DumpAsText();
     first_ = false;
-    return 0;
+    return code;
   }
 
-  int Dump(const LogSource& source) {
+  // Nothing if nothing is.
+  Result<std::optional<Found>> Find(const LogSource& source) {
     auto cursor = LogCursor::Open(source.directory, kPatience);
     if (!cursor && cursor.error().code == ErrorCode::kNotFound) {
       if (first_) Complain(err_, source.service + " has not logged anything yet");
-      return 0;
+      return std::optional<Found>();
     }
     auto read = cursor ? cursor->Read() : Result<LogCursor::New>(cursor.error());
-    if (!read) {
-      Complain(err_, read.error().message);
-      return 1;
-    }
+    if (!read) return read.error().During("cannot dump the log of " + source.service);
     for (const std::string& warning : read->warnings) Complain(err_, warning);
-    if (read->lines.empty()) return 0;
-    const std::size_t written = options_.json ? WriteJson(source, *read) : WriteText(source, *read);
-    const int code = written == read->lines.size() ? 0 : WriteFailure(err_);
-    const Status moved = cursor->MoveBehind(*read, written);
-    if (moved) return code;
-    Complain(err_, "this will be dumped again: " + moved.error().message);
-    return 1;
+    if (read->lines.empty()) return std::optional<Found>();
+    return std::optional<Found>(Found{source, std::move(*cursor), std::move(*read)});
+  }
+
+  // False: what has been printed will be printed again.
+  bool MoveOn(Found& found, std::size_t written) {
+    const Status moved = found.cursor.MoveBehind(found.read, written);
+    if (!moved) Complain(err_, "this will be dumped again: " + moved.error().message);
+    return moved.ok();
+  }
+
+  // One service after the other: the next one fails for itself.
+  int DumpAsText() {
+    for (const LogSource& source : options_.sources) {
+      auto found = Find(source);
+      if (!found) return ReportFailure(found.error(), false, out_, err_);
+      if (!*found) continue;
+      const std::size_t written = Write(**found);
+      const int code = written == (*found)->read.lines.size() ? kDone : WriteFailure(err_);
+      if (!MoveOn(**found, written)) return kFailed;
+      if (code != kDone || !out_.good()) return code;
+    }
+    return kDone;
   }
 
   // How many lines `out` has taken.
-  std::size_t WriteText(const LogSource& source, const LogCursor::New& read) {
-    const std::string prefix = options_.sources.size() > 1 ? source.service + " | " : std::string();
+  std::size_t Write(const Found& found) {
+    const std::vector<LogLine>& lines = found.read.lines;
+    const std::string prefix =
+        options_.sources.size() > 1 ? found.source.service + " | " : std::string();
     std::string piece;
     std::size_t written = 0;
-    for (std::size_t i = 0; i < read.lines.size(); ++i) {
+    for (std::size_t i = 0; i < lines.size(); ++i) {
       piece += prefix;
-      piece += options_.terminal ? Printable(read.lines[i].text) : read.lines[i].text;
+      piece += options_.terminal ? Printable(lines[i].text) : lines[i].text;
       piece += '\n';
-      const bool last = i + 1 == read.lines.size();
-      if (!last && piece.size() + read.lines[i + 1].text.size() < kPiece) continue;
+      const bool last = i + 1 == lines.size();
+      if (!last && piece.size() + lines[i + 1].text.size() < kPiece) continue;
       out_ << piece;
       if (!Flushed(out_)) return written;
       written = i + 1;
@@ -88,14 +109,24 @@ class LogDumpCommand {
     return written;
   }
 
-  std::size_t WriteJson(const LogSource& source, const LogCursor::New& read) {
-    std::string log;
-    for (const LogLine& line : read.lines) log += line.text + "\n";
-    nlohmann::ordered_json object;
-    object["service"] = source.service;
-    object["log"] = log;
-    out_ << object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
-    return Flushed(out_) ? read.lines.size() : 0;
+  // All services in one value, or an error and none of them.
+  int DumpAsJson() {
+    std::vector<Found> all;
+    std::vector<DumpedLog> logs;
+    for (const LogSource& source : options_.sources) {
+      auto found = Find(source);
+      if (!found) return ReportFailure(found.error(), true, out_, err_);
+      if (!*found) continue;
+      DumpedLog& dumped = logs.emplace_back(DumpedLog{source.service, {}});
+      for (const LogLine& line : (*found)->read.lines) dumped.log += line.text + "\n";
+      all.push_back(std::move(**found));
+    }
+    if (all.empty() && options_.follow) return kDone;
+    out_ << LogDumpJson(logs);
+    if (!Flushed(out_)) return WriteFailure(err_);
+    bool moved = true;
+    for (Found& found : all) moved = MoveOn(found, found.read.lines.size()) && moved;
+    return moved ? kDone : kFailed;
   }
 
   const LogDumpOptions& options_;

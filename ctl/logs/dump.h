@@ -13,7 +13,7 @@ namespace slc::ctl {
 struct LogDumpOptions {
   std::vector<LogSource> sources;  // several: each line begins with "NAME | "
   bool follow = false;             // again whenever something came
-  bool json = false;               // {"service","log"} per dump that found something
+  bool json = false;               // all in one value; with `follow` one whenever something came
   bool terminal = false;           // `out` is a terminal: control bytes are shown as \xNN
   int out_fd = -1;  // what `out` writes to: following ends when nobody reads it any more
 };

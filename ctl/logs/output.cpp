@@ -4,8 +4,9 @@
 #include <cerrno>
 #include <ostream>
 
-#include "common/base/result.h"
 #include "common/base/text.h"
+#include "ctl/json_output.h"
+#include "ctl/output.h"
 
 namespace slc::ctl {
 namespace {
@@ -39,6 +40,16 @@ void Complain(std::ostream& err, const std::string& message) {
   err << "slc: " << Printable(message) << "\n";
 }
 
+int ReportFailure(const Error& error, bool json, std::ostream& out, std::ostream& err) {
+  if (json) {
+    out << ErrorJson(error, {}, {});
+    if (!Flushed(out)) WriteFailure(err);
+  } else {
+    Complain(err, error.message);
+  }
+  return kFailed;
+}
+
 bool Flushed(std::ostream& out) {
   if (!out.good()) return false;
   errno = 0;
@@ -48,9 +59,10 @@ bool Flushed(std::ostream& out) {
 
 int WriteFailure(std::ostream& err) {
   const int reason = errno;
-  if (reason == EPIPE) return 0;
-  Complain(err, reason == 0 ? "cannot write the output" : SystemError("write", reason).message);
-  return 1;
+  if (reason == EPIPE) return kDone;
+  const std::string what = "cannot write to standard output";
+  Complain(err, reason == 0 ? what : SystemError(what, reason).message);
+  return kFailed;
 }
 
 }  // namespace slc::ctl

@@ -6,6 +6,8 @@
 #include <iosfwd>
 #include <string>
 
+#include "common/base/result.h"
+
 namespace slc::ctl {
 
 // A signal's disposition for as long as this object lives.
@@ -41,6 +43,10 @@ class Interruptible {
 
 // "slc: MESSAGE" on its own line.
 void Complain(std::ostream& err, const std::string& message);
+
+// Says on `err`, or as the value of `--json` on `out`, why a command cannot do it. Gives the exit
+// code.
+int ReportFailure(const Error& error, bool json, std::ostream& out, std::ostream& err);
 
 // Writes what was printed. False: `out` does not take it, and errno is the reason, or 0.
 bool Flushed(std::ostream& out);

@@ -3,30 +3,10 @@
 #include <algorithm>
 #include <ostream>
 
-#include <nlohmann/json.hpp>
-
 #include "common/base/text.h"
+#include "ctl/json_output.h"
 
 namespace slc::ctl {
-namespace {
-
-std::string Json(const std::string& service, const LogLine& line) {
-  const LogFields fields = ParseLogLine(line.text);
-  nlohmann::ordered_json object;
-  object["service"] = service;
-  object["time"] = nullptr;
-  object["pid"] = nullptr;
-  object["worker"] = nullptr;
-  if (fields.time) object["time"] = FormatIso(*fields.time);
-  if (fields.pid) object["pid"] = *fields.pid;
-  if (fields.worker) object["worker"] = *fields.worker;
-  object["stream"] = Name(line.stream);
-  object["text"] = fields.text;
-  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
-}  // namespace
-
 LogPrinter::LogPrinter(const std::vector<LogSource>& sources, Style style, std::ostream& out)
     : sources_(sources), style_(style), out_(out) {
   if (sources.size() < 2) return;
@@ -39,7 +19,7 @@ LogPrinter::LogPrinter(const std::vector<LogSource>& sources, Style style, std::
 
 void LogPrinter::Print(std::size_t source, const LogLine& line) {
   if (style_.json) {
-    out_ << Json(sources_[source].service, line) << '\n';
+    out_ << LogLineJson(sources_[source].service, line.stream, ParseLogLine(line.text));
     return;
   }
   if (!prefixes_.empty()) out_ << prefixes_[source];

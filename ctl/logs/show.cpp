@@ -29,10 +29,7 @@ class LogsCommand {
   int Run() {
     if (!options_.grep.empty()) {
       auto pattern = LinePattern::Compile(options_.grep);
-      if (!pattern) {
-        Complain(err_, pattern.error().message);
-        return 1;
-      }
+      if (!pattern) return ReportFailure(pattern.error(), options_.json, out_, err_);
       pattern_.emplace(std::move(*pattern));
     }
     for (std::size_t i = 0; i < options_.sources.size(); ++i) {
@@ -43,8 +40,9 @@ class LogsCommand {
     for (Reader& reader : readers_) {
       const Status started = all ? reader.lines.StartAt(options_.since) : reader.lines.StartAtEnd();
       if (started) continue;
-      Complain(err_, started.error().message);
-      return 1;
+      const std::string& service = options_.sources[reader.source].service;
+      return ReportFailure(started.error().During("cannot read the log of " + service),
+                           options_.json, out_, err_);
     }
     NameSilent();
     const bool printed = all ? PrintAll() : PrintLast(options_.lines.value_or(kDefaultLines));
@@ -67,7 +65,10 @@ class LogsCommand {
       const bool any = std::any_of(readers_.begin(), readers_.end(), [i](const Reader& reader) {
         return reader.source == i && reader.lines.exists();
       });
-      if (!any) Complain(err_, options_.sources[i].service + " has not logged anything yet");
+      if (any) continue;
+      Complain(err_, options_.sources[i].service +
+                         (options_.errors_only ? " has not written anything to standard error yet"
+                                               : " has not logged anything yet"));
     }
   }
 

@@ -267,7 +267,7 @@ TEST_CASE("JSON output is one object per line whatever is in the files") {
       home / "out.log",
       Stamped(0, "text") +
           R"({"time":"2026-11-22T17:16:39.000Z","pid":7,"worker":2,"stream":"out","text":"j\u0007"})" +
-          "\nraw \xff\n");
+          "\nraw \xff\x7f\xc2\x9b\n");
   LogsOptions options = Of(home.path());
   options.json = true;
   const Lines lines = Split(Logs(options).out, '\n');
@@ -280,7 +280,7 @@ TEST_CASE("JSON output is one object per line whatever is in the files") {
       R"({"service":"app","time":"2026-11-22T17:16:39.000Z","pid":7,"worker":2,"stream":"out","text":"j\u0007"})");
   CHECK(lines[2] ==
         "{\"service\":\"app\",\"time\":null,\"pid\":null,\"worker\":null,\"stream\":\"out\","
-        "\"text\":\"raw \xef\xbf\xbd\"}");
+        "\"text\":\"raw \xef\xbf\xbd\\u007f\\u009b\"}");
 }
 
 TEST_CASE("a terminal gets no control bytes, a file gets them as they are") {
@@ -664,7 +664,7 @@ TEST_CASE("a reader that goes away is no failure, a full disk is") {
   const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   const Printed failed = run(full.get());
   CHECK(failed.code == 1);
-  CHECK(failed.err == "slc: write: No space left on device\n");
+  CHECK(failed.err == "slc: cannot write to standard output: No space left on device\n");
 }
 
 // --- log-dump ---
@@ -780,21 +780,86 @@ TEST_CASE("two dumps at once do not give the same lines") {
   CHECK(LogCursor::Open(home.path(), 0).ok());
 }
 
-TEST_CASE("a dump without a log is empty, and in JSON it is one object") {
+TEST_CASE("a dump without a log is empty") {
   TempDir home;
   const Printed none = Dump(home / "nothing");
   CHECK(none.code == 0);
   CHECK(none.out.empty());
-  AppendText(home / "out.log", Stamped(0, "one"));
+}
+
+TEST_CASE("in JSON a dump is one value, however many services there are and whatever happens") {
+  TempDir home;
+  LogDumpOptions options;
+  options.sources = {{"app", home / "app"}, {"web", home / "web"}};
+  options.json = true;
+  const auto dump = [&options](int code) {
+    std::ostringstream out;
+    std::ostringstream err;
+    CHECK(RunLogDump(options, out, err) == code);
+    const Lines lines = Split(out.str(), '\n');
+    REQUIRE(lines.size() == 2);
+    return lines[0];
+  };
+  CHECK(dump(0) == R"({"logs":[],"ok":true})");
+  REQUIRE(::mkdir((home / "app").c_str(), 0700) == 0);
+  REQUIRE(::mkdir((home / "web").c_str(), 0700) == 0);
+  AppendText(home / "app/out.log", "one \x7f\n");
+  AppendText(home / "web/err.log", "two\n");
+  CHECK(
+      dump(0) ==
+      R"({"logs":[{"log":"one \u007f\n","service":"app"},{"log":"two\n","service":"web"}],"ok":true})");
+  CHECK(dump(0) == R"({"logs":[],"ok":true})");
+  // One that fails: nothing counts as dumped.
+  AppendText(home / "app/out.log", "three\n");
+  options.sources.push_back({"odd", home / "app/out.log"});
+  const auto failed = nlohmann::json::parse(dump(1));
+  CHECK(failed["ok"] == false);
+  CHECK(failed["error"]["message"].get<std::string>().find("of odd: ") != std::string::npos);
+  options.sources.pop_back();
+  CHECK(dump(0) == R"({"logs":[{"log":"three\n","service":"app"}],"ok":true})");
+}
+
+TEST_CASE("in JSON a dump that could not be written comes again") {
+  TempDir home;
+  AppendText(home / "out.log", "one\n");
   LogDumpOptions options;
   options.sources = {{"app", home.path()}};
   options.json = true;
-  std::ostringstream out;
   std::ostringstream err;
+  const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  PipeBuffer buffer(full.get());
+  std::ostream disk(&buffer);
+  CHECK(RunLogDump(options, disk, err) == 1);
+  std::ostringstream out;
   CHECK(RunLogDump(options, out, err) == 0);
-  const auto json = nlohmann::json::parse(out.str());
-  CHECK(json["service"] == "app");
-  CHECK(json["log"] == Stamped(0, "one"));
+  CHECK(out.str() == "{\"logs\":[{\"log\":\"one\\n\",\"service\":\"app\"}],\"ok\":true}\n");
+}
+
+TEST_CASE("logs that cannot be read are named, in JSON on standard output") {
+  TempDir home;
+  WriteText(home / "file", "");
+  LogsOptions options;
+  options.sources = {{"odd", home / "file"}};
+  Printed printed = Logs(options);
+  CHECK(printed.code == 1);
+  CHECK(printed.out.empty());
+  CHECK(printed.err == "slc: cannot read the log of odd: open directory " + home.path() +
+                           "/file: Not a directory\n");
+  options.json = true;
+  printed = Logs(options);
+  CHECK(printed.code == 1);
+  CHECK(printed.err.empty());
+  const auto error = nlohmann::json::parse(printed.out);
+  CHECK(error["ok"] == false);
+  CHECK(error["error"]["code"] == "system");
+}
+
+TEST_CASE("a service that wrote only to standard output is not said to be silent") {
+  TempDir home;
+  WriteText(home / "out.log", Stamped(0, "text"));
+  LogsOptions options = Of(home.path());
+  options.errors_only = true;
+  CHECK(Logs(options).err == "slc: app has not written anything to standard error yet\n");
 }
 
 }  // namespace
