@@ -40,6 +40,7 @@ json Named(const ServiceView& service) { return json{{"id", service.id}, {"name"
 
 json PackageToJson(const PackageTree& tree) {
   json value{{"name", tree.name}, {"version", tree.version}};
+  if (tree.invalid) value["invalid"] = true;
   if (tree.missing) value["missing"] = true;
   if (tree.deduped) value["deduped"] = true;
   json list = json::array();

@@ -11,7 +11,8 @@
 //
 // npmls: {"ok":true, "service":{...}, "packages":PACKAGE} with PACKAGE = {"name", "version",
 // "dependencies":[PACKAGE, ...]}, and "missing":true for what is declared but not installed,
-// "deduped":true for what was shown with all it needs before
+// "invalid":true for what is installed but cannot be read, "deduped":true for what was shown with
+// all it needs before
 //
 // log-dump: {"ok":true, "logs":[{"service", "log"}, ...]} with the services that have something
 // new. With --follow one such value whenever something came.

@@ -42,7 +42,9 @@ Result<Manifest> ReadManifest(const std::string& folder, bool root) {
   auto parsed = ParseJson(*text);
   if (!parsed) return parsed.error().During(folder + "/package.json");
   Manifest manifest;
-  if (!parsed->is_object()) return manifest;
+  if (!parsed->is_object()) {
+    return Error{ErrorCode::kInvalid, folder + "/package.json: not a JSON object"};
+  }
   const auto string_of = [&](const char* key) {
     const auto found = parsed->find(key);
     return found != parsed->end() && found->is_string() ? found->get<std::string>() : "";
@@ -109,7 +111,10 @@ class Reader {
     PackageTree tree;
     tree.name = name;
     auto manifest = ReadManifest(place, false);
-    if (!manifest) return tree;
+    if (!manifest) {
+      tree.invalid = true;
+      return tree;
+    }
     tree.version = manifest->version;
     if (!manifest->name.empty()) tree.name = manifest->name;
     const bool deeper = !depth_ || level < *depth_;
@@ -167,6 +172,7 @@ void Draw(const std::vector<PackageTree>& branches, const std::string& indent, s
     const bool last = &branch == &branches.back();
     text += " " + indent + (last ? "└──" : "├──") + (branch.dependencies.empty() ? "" : "┬");
     text += Printable(branch.name) + "@" + Printable(branch.version);
+    if (branch.invalid) text += " invalid";
     if (branch.missing) text += " missing";
     if (branch.deduped) text += " deduped";
     text += "\n";

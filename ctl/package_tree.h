@@ -15,6 +15,7 @@ struct PackageTree {
   std::string name;
   std::string version;
   bool missing = false;                   // declared, but not installed
+  bool invalid = false;                   // installed, but its package.json cannot be read
   bool deduped = false;                   // shown before with its own dependencies
   std::vector<PackageTree> dependencies;  // by name
 };

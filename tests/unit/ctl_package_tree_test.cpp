@@ -50,6 +50,16 @@ TEST_CASE("Circles end, and what was shown before is not shown again") {
         " └──b@1.0.0 deduped\n");
 }
 
+TEST_CASE("What is installed but cannot be read as a package is said to be invalid") {
+  const Scratch scratch;
+  scratch.Write("package.json",
+                R"({"name":"app","version":"1.0.0","dependencies":{"a":"1","b":"1"}})");
+  scratch.Write("node_modules/a/package.json", R"({"name":"a", oops)");
+  scratch.Write("node_modules/b/README", "package.json was lost");
+  scratch.Write("node_modules/c/package.json", "[]");
+  CHECK(Text(scratch) == "app@1.0.0\n ├──a@ invalid\n ├──b@ invalid\n └──c@ invalid\n");
+}
+
 TEST_CASE("Optional packages may be absent, undeclared ones are listed") {
   const Scratch scratch;
   scratch.Write(
