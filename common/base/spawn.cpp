@@ -116,6 +116,10 @@ void DropPrivileges(ChildPlan* plan) {
     errno = EPERM;
     Fail(plan, Step::kUser);
   }
+  // The change of uid leaves the inheritable set as it was, and under some securebits all of them.
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  if (::syscall(SYS_capset, &header, none) != 0) Fail(plan, Step::kPrivileges);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) Fail(plan, Step::kPrivileges);
 }
 
