@@ -25,7 +25,7 @@ struct QueryServer {  // it wants to listen; must be answered, its 'listening' w
   int flags = 0;
   int backlog = 511;          // Node sends false or 0 when the app gave none
   std::string data;           // raw JSON, "null" if absent (TLS ticket keys)
-  bool readable_all = false;  // unix: of the socket's file (Node >= 20 sends these two)
+  bool readable_all = false;  // unix: of the socket's file
   bool writable_all = false;
 };
 struct Listening {

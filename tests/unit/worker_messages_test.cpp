@@ -95,6 +95,7 @@ std::map<std::string, Meanings> Expected(int node_version) {
       {"IPv6 any", {"query 1: :: 8101 type '6'", "listening :: 8101 type '6'"}},
       {"ipv6Only", {"query 1: :: 8101 type '6' flags 1", "listening :: 8101 type '6'"}},
       {"backlog", {"query 1: any 8101 type '4' backlog 128", "listening any 8101 type '4'"}},
+      {"callback", {"query 1: 127.0.0.1 8101 type '4'", "listening 127.0.0.1 8101 type '4'"}},
       {"unix", {"query 1: /app/app.sock -1 type '-1'", "listening /app/app.sock -1 type '-1'"}},
       {"unix for all",
        {"query 1: /app/app.sock -1 type '-1' readable writable",
