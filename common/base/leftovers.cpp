@@ -1,10 +1,12 @@
 #include "common/base/leftovers.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <string_view>
+#include <utility>
 
 #include "common/base/files.h"
 #include "common/base/text.h"
@@ -19,11 +21,22 @@ std::string VariableOf(const std::string& cookie) {
   return std::string(kCookieVariable) + "=" + cookie;
 }
 
-// The variables of a process's environment at exec that name a cookie.
-std::vector<std::string> CookieVariables(pid_t pid) {
+// An exec takes microseconds, on a busy machine milliseconds.
+constexpr std::chrono::milliseconds kExecTakes{50};
+
+// The variables of a process's environment at exec that name a cookie; nothing if that cannot be
+// told yet, because it is in the middle of an exec: then it has its new memory, but neither
+// arguments nor environment.
+std::optional<std::vector<std::string>> CookieVariables(pid_t pid) {
   std::vector<std::string> variables;
   const std::string prefix = VariableOf("");
-  auto environment = ReadFile("/proc/" + std::to_string(pid) + "/environ", 8U << 20);
+  const std::string path = "/proc/" + std::to_string(pid) + "/environ";
+  constexpr std::size_t kMost = 8U << 20;
+  auto environment = ReadFile(path, kMost);
+  if (environment && environment->empty()) {
+    if (IsExecuting(pid)) return std::nullopt;
+    environment = ReadFile(path, kMost);  // the exec may have come to its end in between
+  }
   if (!environment) return variables;
   for (std::size_t at = environment->find(prefix); at != std::string::npos;
        at = environment->find(prefix, at + 1)) {
@@ -69,13 +82,19 @@ std::vector<LeftoverSweep::Done> LeftoverSweep::Step(Clock::duration slice) {
       }
     }
     const pid_t pid = round_->Next();
-    if (pid == 0) {
+    const auto now = Clock::now();
+    if (pid != 0) {
+      if (pid != ::getpid()) LookAt(pid);
+      settle_by_ = now + kExecTakes;
+    } else if (!executing_.empty() && now < settle_by_) {
+      const pid_t again = executing_.front();
+      executing_.pop_front();
+      LookAt(again);
+    } else {
       auto done = EndRound();
       if (!done.empty()) return done;
-    } else if (pid != ::getpid()) {
-      LookAt(pid);
     }
-    if (Clock::now() >= until) break;
+    if (now >= until) break;
   }
   return {};
 }
@@ -84,10 +103,11 @@ void LeftoverSweep::LookAt(pid_t pid) {
   // Before its environment: what is signalled must be what was looked at.
   const auto before = ReadSession(pid);
   if (!before) return;
-  const std::vector<std::string> variables = CookieVariables(pid);
+  const auto variables = CookieVariables(pid);
+  if (!variables) executing_.push_back(pid);
   for (auto& [key, target] : targets_) {
     if (target.rounds == 0) continue;  // added after this round began
-    const bool belongs = Carries(variables, target.variable) ||
+    const bool belongs = (variables && Carries(*variables, target.variable)) ||
                          (target.leader && IsSessionOf(*target.leader, before->session));
     if (!belongs) continue;
     // Who was signalled forks no more, however long it takes to die.
@@ -102,6 +122,7 @@ void LeftoverSweep::LookAt(pid_t pid) {
 
 std::vector<LeftoverSweep::Done> LeftoverSweep::EndRound() {
   round_.reset();
+  executing_.clear();
   std::vector<Done> done;
   for (auto entry = targets_.begin(); entry != targets_.end();) {
     const Target& target = entry->second;
@@ -118,10 +139,21 @@ std::vector<LeftoverSweep::Done> LeftoverSweep::EndRound() {
 std::vector<ProcessIdentity> FindByCookie(const std::string& cookie) {
   const std::string wanted = VariableOf(cookie);
   std::vector<ProcessIdentity> found;
+  std::vector<pid_t> executing;
+  const auto look = [&](pid_t pid) {
+    const auto variables = CookieVariables(pid);
+    if (!variables) executing.push_back(pid);
+    if (!variables || !Carries(*variables, wanted)) return;
+    if (const auto identity = IdentifyProcess(pid)) found.push_back(*identity);
+  };
   ProcessWalk processes;
   while (const pid_t pid = processes.Next()) {
-    if (pid == ::getpid() || !Carries(CookieVariables(pid), wanted)) continue;
-    if (const auto identity = IdentifyProcess(pid)) found.push_back(*identity);
+    if (pid != ::getpid()) look(pid);
+  }
+  // Who is not awaited gets away.
+  for (auto pause = kExecTakes; !executing.empty() && pause.count() > 0; --pause) {
+    ::poll(nullptr, 0, 1);
+    for (const pid_t pid : std::exchange(executing, {})) look(pid);
   }
   return found;
 }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,7 +18,8 @@ namespace slc {
 
 // All processes (except the caller) whose environment at exec held SLC_COOKIE=`cookie`; a cookie
 // that ends in '.' stands for all that begin with it (INSTANCE.WORKER: one worker's processes,
-// INSTANCE. all of the instance). Blocks: some 2 ms per hundred processes of the machine.
+// INSTANCE. all of the instance). Blocks: some 2 ms per hundred processes of the machine, and up to
+// 50 more when one is in the middle of an exec, where it shows no environment.
 std::vector<ProcessIdentity> FindByCookie(const std::string& cookie);
 
 // Kills what carries `cookie`, and with `leader` also what is in the session it leads or led:
@@ -31,7 +33,8 @@ int KillByCookie(const std::string& cookie,
 // It goes through all processes in rounds and signals (SIGKILL) what belongs to a target. A round
 // finds what the last one's victims forked before they died, so a target is done when a whole
 // round, begun after it was added, has found nothing new of it: then all of it is dead or dying,
-// and none of it forks any more.
+// and none of it forks any more. Who is met in the middle of an exec is looked at again before the
+// round ends.
 class LeftoverSweep {
  public:
   using Clock = std::chrono::steady_clock;
@@ -66,6 +69,8 @@ class LeftoverSweep {
 
   std::map<std::uint64_t, Target> targets_;
   std::unique_ptr<ProcessWalk> round_;  // where this round has come to; none between rounds
+  std::deque<pid_t> executing_;         // met in the middle of an exec
+  Clock::time_point settle_by_;         // how long they are waited for
 };
 
 }  // namespace slc

@@ -30,6 +30,7 @@ namespace {
 // Places in StatFields(): of what proc(5) numbers from 1.
 constexpr std::size_t kSession = 6 - 3;
 constexpr std::size_t kStartTime = 22 - 3;
+constexpr std::size_t kMemoryBytes = 23 - 3;
 
 // Fields of /proc/PID/stat from the third on; the second (the name) may hold blanks and brackets.
 std::vector<std::string> StatFields(pid_t pid) {
@@ -170,6 +171,14 @@ std::optional<SessionMember> ReadSession(pid_t pid) {
   if (fields.size() <= kStartTime) return std::nullopt;
   return SessionMember{{pid, std::strtoull(fields[kStartTime].c_str(), nullptr, 10)},
                        static_cast<pid_t>(std::atol(fields[kSession].c_str()))};
+}
+
+bool IsExecuting(pid_t pid) {
+  const auto fields = StatFields(pid);
+  // Kernel threads and the dead have no memory at all.
+  if (fields.size() <= kMemoryBytes || fields[kMemoryBytes] == "0") return false;
+  const auto arguments = ReadFile("/proc/" + std::to_string(pid) + "/cmdline", 8U << 20);
+  return arguments && arguments->empty();
 }
 
 ProcessWalk::ProcessWalk() : directory_(::opendir("/proc")) {}

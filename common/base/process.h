@@ -50,6 +50,9 @@ struct SessionMember {
 };
 std::optional<SessionMember> ReadSession(pid_t pid);
 
+// In the middle of an exec a process has its new memory, but neither arguments nor environment yet.
+bool IsExecuting(pid_t pid);
+
 // The processes of this machine one by one, in the order of their pids. One that begins meanwhile
 // is met if its pid is still to come.
 class ProcessWalk {

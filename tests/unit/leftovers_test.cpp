@@ -11,6 +11,7 @@
 #include "common/base/files.h"
 #include "common/base/ids.h"
 #include "common/base/spawn.h"
+#include "tests/unit/temp_folder.h"
 
 namespace slc {
 namespace {
@@ -231,6 +232,24 @@ TEST_CASE("A target that joins in the middle of a round gets a whole one of its 
   CHECK(HasEnded(early.pidfd, 10'000));
   Reap(late.pidfd);
   End(early);
+}
+
+TEST_CASE("A process is found also while it executes another program") {
+  // It does nothing else, so that many of the looks meet it in the middle.
+  TempFolder folder;
+  folder.Write("again", "exec /bin/sh \"$0\"\n");
+  const std::string cookie = AnyCookie();
+  constexpr int kRounds = 200;
+  int killed = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const Spawned busy =
+        StartShell("exec /bin/sh " + (folder / "again"), {"SLC_COOKIE=" + cookie + ".1"});
+    killed += KillByCookie(cookie + ".1");
+    SignalProcess(busy.pidfd, SIGKILL);
+    REQUIRE(HasEnded(busy.pidfd, 10'000));
+    Reap(busy.pidfd);
+  }
+  CHECK(killed == kRounds);
 }
 
 }  // namespace slc
