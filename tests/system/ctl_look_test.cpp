@@ -215,8 +215,9 @@ TEST_SUITE("ctl-look") {
     Get(app.url("/exit?code=7"));
     WaitUntil(
         [&] {
-          return !world.ReadyPids(app.name).empty() &&
-                 world.View(app.name).processes.at(1).restarts == 1;
+          const auto processes = world.View(app.name).processes;
+          return processes.size() == 2 && processes[1].state == "ready" &&
+                 processes[1].restarts == 1;
         },
         20'000, "the successor");
     const std::string table = world.Must({"ctl", "status", "--wide"}).out;
