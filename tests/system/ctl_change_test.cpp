@@ -98,6 +98,23 @@ TEST_SUITE("ctl-change") {
     CHECK(Alive(orphans) == 0);
   }
 
+  TEST_CASE("a worker that is replaced, or one too many, takes along what it has started") {
+    World world;
+    const App app = world.StartApp("plain/double-fork.js", {"--size", "1"});
+    const auto ask = [&] {
+      const json answer = Get(app.url()).json();
+      return Identities(answer["orphans"].get<std::vector<int>>());
+    };
+    const auto first = ask();
+    REQUIRE(Alive(first) == 2);
+    world.Must({"ctl", "soft-restart", app.name});
+    WaitUntil([&] { return Alive(first) == 0; }, 5'000, "the old worker's orphans to be gone");
+    const auto second = ask();
+    CHECK(Alive(second) == 2);
+    world.Must({"ctl", "set-size", app.name, "0"});
+    WaitUntil([&] { return Alive(second) == 0; }, 5'000, "the last worker's orphans to be gone");
+  }
+
   TEST_CASE("a worker that ignores SIGTERM is killed after the stop timeout") {
     World world;
     const App app =
