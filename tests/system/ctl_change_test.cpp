@@ -355,6 +355,24 @@ TEST_SUITE("ctl-change") {
     CHECK(Get(app.url("/env?name=A")).json()["value"] == "old");
   }
 
+  TEST_CASE("after a generation that failed a crashed worker comes back with the one that works") {
+    World world;
+    const std::string folder = world.MakeFolder(
+        "app", {{"app.js", "if (process.env.A === 'bad') throw new Error('A is bad');\n" +
+                               std::string(kMirror)}});
+    const App app = world.StartPath(folder, {"--size", "1", "--env", "A=good"});
+    CHECK(world.Slc({"ctl", "env-set", app.name, "A=bad"}).code == 1);
+    const int before = world.ReadyPids(app.name).at(0);
+    Kill(*IdentifyProcess(before));
+    WaitUntil(
+        [&] {
+          const auto now = world.ReadyPids(app.name);
+          return now.size() == 1 && now[0] != before;
+        },
+        20'000, "the successor");
+    CHECK(Get(app.url()).json()["env"]["A"] == "good");
+  }
+
   TEST_CASE("env-set PORT moves the app") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "1"});

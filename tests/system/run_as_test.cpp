@@ -44,7 +44,7 @@ http.createServer((request, response) => {
 
 // A folder with the app that everybody can read, although the world around it is private.
 std::string PublicFolder(World& world) {
-  const std::string folder = world.MakeFolder("web", {{"server.js", kApp}});
+  std::string folder = world.MakeFolder("web", {{"server.js", kApp}});
   for (const std::string& path : {world.folder(), world.folder() + "/apps", folder}) {
     REQUIRE(::chmod(path.c_str(), 0755) == 0);
   }

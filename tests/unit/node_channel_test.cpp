@@ -100,7 +100,7 @@ TEST_CASE("Recorded workers are understood whatever the pieces in which their by
     for (const RecordedWorker& worker : ReadRecording(version)) {
       CAPTURE(worker.scenario);
       const Outcome expected = ExpectedOf(worker);
-      for (const std::size_t piece : {1, 7, 100, 10'000}) {
+      for (const std::size_t piece : {1U, 7U, 100U, 10'000U}) {
         CAPTURE(piece);
         Channel channel;
         const std::ptrdiff_t open = CountOpenFiles();
