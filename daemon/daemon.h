@@ -1,17 +1,10 @@
-// Daemon: the heart of slcd. Answers clients, keeps the wishes, and has one InstanceHandle per
-// service.
-//
-// A change goes: propose (pure) -> resolve and save on the disk thread -> commit -> order to the
-// master -> answer when the master's facts say it has happened. Changes of one service are taken
-// one after another.
+// Daemon: the life of slcd. Takes up what its home holds, listens for clients, and leaves: by a
+// signal (services go on), by `slc ctl shutdown` (they are stopped), or with the app of `slc run`.
 #pragma once
 
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "common/base/home.h"
@@ -19,10 +12,15 @@
 #include "common/uv/disk_thread.h"
 #include "common/uv/loop.h"
 #include "common/uv/signal.h"
-#include "common/wire/control_server.h"
 #include "common/wire/messages.h"
+#include "daemon/app_run.h"
+#include "daemon/commands/changes.h"
+#include "daemon/commands/clients.h"
+#include "daemon/commands/operations.h"
+#include "daemon/commands/requests.h"
 #include "daemon/core/registry.h"
 #include "daemon/instance_handle.h"
+#include "daemon/services.h"
 #include "daemon/store.h"
 
 namespace slc {
@@ -42,102 +40,30 @@ class Daemon {
   // Loads the wishes, listens, and sets every service going.
   Status Begin();
   // What the process should exit with: 0, or in `slc run` what the app ended with.
-  int exit_code() const { return exit_code_; }
+  int exit_code() const { return run_ ? run_->exit_code() : 0; }
 
  private:
-  // A request that was accepted and is answered when it has happened.
-  struct Operation {
-    ClientId client = 0;
-    std::string request;  // its id
-    std::uint64_t order = 0;
-    RequestBody body;
-    std::vector<std::string> notes;
-    Millis since = 0;
-  };
-  struct Service {
-    std::unique_ptr<InstanceHandle> instance;
-    std::vector<Operation> operations;
-    bool preparing = false;                     // its config is being read at slcd's start
-    bool saving = false;                        // a change is on its way to the disk
-    std::deque<std::function<void()>> waiting;  // changes that came meanwhile
-    bool finish_removal = false;
-    std::string unresolved;  // why its generation could not be resolved when slcd started
-  };
-  using Pending = std::pair<ClientId, Request>;
-
-  Status CheckRunsAlone() const;
-  // Resolves the current generation of a service that is to run, and starts it unless it lives.
-  void Prepare(const Wish& wish);
-
-  void OnFrame(ClientId client, const std::string& payload);
-  void Handle(const Pending& pending, const StartService& body);
-  void Handle(const Pending& pending, const CreateService& body);
-  void Handle(const Pending& pending, const ListServices& body);
-  void Handle(const Pending& pending, const GetStatus& body);
-  void Handle(const Pending& pending, const GetInfo& body);
-  void Handle(const Pending& pending, const RunService& body);
-  void Handle(const Pending& pending, const StopService& body);
-  void Handle(const Pending& pending, const RestartService& body);
-  void Handle(const Pending& pending, const SetSize& body);
-  void Handle(const Pending& pending, const SetEnvironment& body);
-  void Handle(const Pending& pending, const RemoveService& body);
-  void Handle(const Pending& pending, const Shutdown& body);
-  // A start that would change nothing of a service that does not do well is a new try.
-  Result<Proposal> OrTryAgain(ServiceId id, Result<Proposal> proposal);
-
-  // Runs `propose` for a known service, after changes that are being saved.
-  void Change(const Pending& pending, const std::string& service,
-              std::function<Result<Proposal>(ServiceId)> propose);
-  // The client lost the answer to the request that made this wish, and asks again.
-  static bool IsRepeat(const Pending& pending, const Wish& wish);
-  void Carry(const Pending& pending, Result<Proposal> proposal);
-  bool RefuseDuringRoll(const Pending& pending, ServiceId id);
-  void Commit(const Pending& pending, const Proposal& proposal, const std::string& config);
-  void Order(const Wish& wish);
-  FleetWish FleetWishOf(const Wish& wish) const;
-  void NextChange(ServiceId id);
-
-  Service& ServiceOf(ServiceId id);
-  void OnFacts(ServiceId id, const link::Facts& facts);
-  void OnNotice(ServiceId id, const Progress& progress);
-  void OnGone(ServiceId id);
-  void OnLaunchFailed(ServiceId id, const Error& error);
-  void Fail(ServiceId id, const Operation& operation, Error error,
-            std::vector<std::string> log_tail);
-  void Settle(ServiceId id);
-  // Answers an operation if what it asked for has happened or failed. True when it is done with.
-  bool Conclude(ServiceId id, const Operation& operation);
-  void FinishRemoval(ServiceId id);
-  void RememberRemoval(const std::string& request);
-  void ReapChildren();
+  Services::Events ServiceEvents();
+  void On(int signal, std::function<void()> action);
+  // Ends slcd alone; whoever needs a daemon next starts one.
+  void Leave();
+  // Stops all services and then ends slcd.
   void StopAll();
-  void LeaveWhenAllAreGone();
-  void EndRun(const std::string& how);
-
-  ServiceView ViewOf(const Wish& wish);
-  Reply ReplyWith(ServiceId id, std::vector<std::string> notes);
-  void Answer(const Pending& pending, Reply reply);
-  void Answer(ClientId client, const std::string& request, Reply reply);
-  void Refuse(const Pending& pending, Error error);
+  void EndWhenAllAreGone();
 
   uv::Loop& loop_;
   HomeDirectories directories_;
   DaemonOptions options_;
   Store store_;
   Registry registry_;
+  Clients clients_;
   uv::DiskThread disk_;
-  std::map<ServiceId, Service> services_;
-  std::vector<Quarantined> quarantined_;
-  std::deque<std::string> removals_;  // requests by which services were removed: repeats succeed
-  std::vector<Pending> shutdowns_;
-  bool shutting_down_ = false;
-  bool creating_ = false;  // a new service's id is being made durable
-  std::deque<std::function<void()>> waiting_creations_;
-  Millis started_wall_ = 0;
-  Millis started_ = 0;
-  int exit_code_ = 0;
-  std::string last_run_exit_;
-  std::unique_ptr<ControlServer> server_;
+  Services services_;
+  Operations operations_;
+  Changes changes_;
+  Requests requests_;
+  std::optional<AppRun> run_;
+  std::vector<Command> shutdowns_;  // to be answered when all services have stopped
   std::vector<std::unique_ptr<uv::Signal>> signals_;
 };
 

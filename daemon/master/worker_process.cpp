@@ -105,8 +105,8 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
   if (config.has_run_as) {
     options.run_as = RunAs{config.uid, config.gid, {config.groups.begin(), config.groups.end()}};
     // Who opens /dev/stdout by its name is asked for permission like for any file.
-    for (const UniqueFd* end : {&their_output_, &their_errors_}) {
-      if (::fchown(end->get(), config.uid, config.gid) != 0) {
+    for (const UniqueFd* pipe : {&their_output_, &their_errors_}) {
+      if (::fchown(pipe->get(), config.uid, config.gid) != 0) {
         return SystemError("give the log pipes to uid " + std::to_string(config.uid), errno);
       }
     }

@@ -1,0 +1,47 @@
+// AppRun: `slc run`. A client within slcd that starts one service and ends slcd with it.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/wire/link.h"
+#include "daemon/commands/clients.h"
+#include "daemon/core/registry.h"
+
+namespace slc {
+
+class AppRun {
+ public:
+  struct Events {
+    std::function<void(const Command& command)> send;
+    std::function<void()> end;  // all is to be stopped, and slcd to end
+  };
+
+  // `start` holds a StartService.
+  AppRun(Request start, Events events) : start_(std::move(start)), events_(std::move(events)) {}
+
+  // kConflict if the home has other services that are to run: they would be stopped with this one.
+  Status CheckIsAlone(const Registry& registry) const;
+  void Start();
+  void SoftRestart(const Registry& registry);
+
+  void OnReply(const std::string& request, const Reply& reply);
+  void OnNotice(const Progress& progress);
+  void OnFacts(const link::Facts& facts);
+  // The operator ends it: what the app ends with from now on is no failure.
+  void OnStop() { ending_ = true; }
+
+  // 0, or what the app ended with.
+  int exit_code() const { return exit_code_; }
+
+ private:
+  void EndWith(const std::string& how);
+
+  Request start_;
+  Events events_;
+  std::string last_exit_;
+  bool ending_ = false;
+  int exit_code_ = 0;
+};
+
+}  // namespace slc

@@ -1,0 +1,208 @@
+#include "daemon/commands/changes.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+#include "daemon/generation_resolver.h"
+
+namespace slc {
+
+Changes::Changes(Registry& registry, const Store& store, uv::DiskThread& disk, Services& services,
+                 Operations& operations, Clients& clients, std::string logs)
+    : registry_(registry),
+      store_(store),
+      disk_(disk),
+      services_(services),
+      operations_(operations),
+      clients_(clients),
+      logs_(std::move(logs)) {}
+
+// ---------------------------------------------------------------------------------------------
+// one after another
+
+void Changes::Change(const Command& command, const std::string& service, Propose propose) {
+  auto id = registry_.Find(service);
+  if (!id) return clients_.Refuse(command, id.error());
+  Queue& queue = queues_[*id];
+  if (queue.saving) {
+    queue.waiting.push_back(
+        [this, command, service, propose] { Change(command, service, propose); });
+    return;
+  }
+  const Wish& wish = *registry_.Get(*id);
+  if (IsRepeat(command, wish)) {
+    // It has had its effect and is waited for.
+    operations_.Add(*id, Operation{command, wish.order, {}});
+    return Settle(*id);
+  }
+  if (RefuseDuringRoll(command, *id)) return;
+  auto proposal = propose(*id);
+  if (!proposal) return clients_.Refuse(command, proposal.error());
+  if (!proposal->changed) {
+    operations_.Add(*id, Operation{command, proposal->wish.order, proposal->notes});
+    return Settle(*id);
+  }
+  queue.saving = true;
+  Carry(command, std::move(*proposal), [this, id = *id] {
+    queues_[id].saving = false;
+    NextChange(id);
+  });
+}
+
+bool Changes::IsRepeat(const Command& command, const Wish& wish) {
+  return !command.request.id.empty() && wish.last_request == command.request.id;
+}
+
+bool Changes::RefuseDuringRoll(const Command& command, ServiceId id) {
+  const auto* restart = std::get_if<RestartService>(&command.request.body);
+  const bool rolls = (restart != nullptr && restart->mode == RollMode::kRolling) ||
+                     std::holds_alternative<SetEnvironment>(command.request.body);
+  if (!rolls) return false;
+  const Wish& wish = *registry_.Get(id);
+  const auto& facts = services_.InstanceOf(id).facts();
+  const bool rolling = wish.run && wish.mode == RollMode::kRolling && facts &&
+                       (facts->order < wish.order || facts->phase == "rolling");
+  if (!rolling) return false;
+  clients_.Refuse(command, Error{ErrorCode::kConflict,
+                                 "a soft restart of '" + wish.spec.name + "' to generation " +
+                                     std::to_string(wish.generation) + " is under way (" +
+                                     std::to_string(facts->ready) +
+                                     " workers ready); wait for it, or cancel it "
+                                     "with stop or restart"});
+  return true;
+}
+
+void Changes::NextChange(ServiceId id) {
+  const auto found = queues_.find(id);
+  if (found == queues_.end() || found->second.saving || found->second.waiting.empty()) return;
+  const auto next = std::move(found->second.waiting.front());
+  found->second.waiting.pop_front();
+  next();
+  NextChange(id);
+}
+
+void Changes::AfterCreation(std::function<void()> action) {
+  if (creating_) {
+    waiting_creations_.push_back(std::move(action));
+  } else {
+    action();
+  }
+}
+
+void Changes::Create(const Command& command, Result<Proposal> proposal) {
+  if (!proposal) return clients_.Refuse(command, proposal.error());
+  creating_ = true;
+  Carry(command, std::move(*proposal), [this] { EndCreation(); });
+}
+
+void Changes::EndCreation() {
+  creating_ = false;
+  // Who waited may find that the service exists by now, and then creates nothing that would end.
+  while (!creating_ && !waiting_creations_.empty()) {
+    const auto next = std::move(waiting_creations_.front());
+    waiting_creations_.pop_front();
+    next();
+  }
+}
+
+// -----------------------------------------------------------------------------------------------
+// carrying out
+
+// Calls `done` when the change is committed or refused.
+void Changes::Carry(const Command& command, Proposal proposal, std::function<void()> done) {
+  proposal.wish.last_request = command.request.id;
+  struct Outcome {
+    Status status = Ok();
+    std::string config;
+  };
+  auto outcome = std::make_shared<Outcome>();
+  disk_.Run(
+      [&store = store_, proposal, outcome] {
+        if (proposal.new_generation) {
+          auto config = ResolveGeneration(proposal.wish);
+          if (!config) {
+            outcome->status = config.error();
+            return;
+          }
+          outcome->config = DumpJson(ToJson(*config));
+        }
+        outcome->status = store.Save(proposal.wish);
+      },
+      [this, command, proposal, outcome, done] {
+        if (outcome->status) {
+          Commit(command, proposal, outcome->config);
+        } else {
+          clients_.Refuse(command, outcome->status.error());
+        }
+        done();
+      });
+}
+
+void Changes::Commit(const Command& command, const Proposal& proposal, const std::string& config) {
+  const Wish& wish = proposal.wish;
+  registry_.Commit(wish);
+  if (proposal.new_generation) {
+    if (Status added = services_.AddConfig(wish, config); !added) {
+      return clients_.Refuse(command, added.error());
+    }
+  }
+  operations_.Overtake(wish.id, command.request.body);
+  if (command.request.wait || wish.removing) {
+    operations_.Add(wish.id, Operation{command, wish.order, proposal.notes});
+  } else {
+    clients_.Answer(command, operations_.ReplyWith(wish.id, proposal.notes));
+  }
+  services_.Order(wish);
+  Settle(wish.id);
+}
+
+void Changes::Settle(ServiceId id) {
+  const Wish* wish = registry_.Get(id);
+  if (wish == nullptr) return;
+  if (wish->removing && !services_.InstanceOf(id).has_master()) return FinishRemoval(*wish);
+  operations_.Settle(id);
+}
+
+// ------------------------------------------------------------------------------------------------
+// removals
+
+void Changes::FinishRemoval(const Wish& wish) {
+  if (!forgetting_.insert(wish.id).second) return;
+  auto status = std::make_shared<Status>(Ok());
+  disk_.Run([&store = store_, id = wish.id, request = wish.last_request,
+             status] { *status = store.Remove(id, request); },
+            [this, id = wish.id, request = wish.last_request, name = wish.spec.name, status] {
+              forgetting_.erase(id);
+              Reply reply;
+              if (*status) {
+                reply.notes = {"its logs remain in " + logs_ + "/" + name};
+              } else {
+                reply.error = status->error();
+              }
+              operations_.AnswerAll(id, reply);
+              if (!*status) return;
+              RememberRemoval(request);
+              registry_.Forget(id);
+              services_.Forget(id);
+              const auto waiting = std::move(queues_[id].waiting);
+              queues_.erase(id);
+              for (const auto& change : waiting) change();
+            });
+}
+
+bool Changes::HasRemoved(const std::string& request) const {
+  return std::find(removals_.begin(), removals_.end(), request) != removals_.end();
+}
+
+void Changes::RememberRemoval(const std::string& request) {
+  constexpr std::size_t kMost = 64;  // a client repeats within seconds
+  if (request.empty()) return;
+  removals_.push_back(request);
+  if (removals_.size() > kMost) removals_.pop_front();
+}
+
+}  // namespace slc

@@ -1,0 +1,75 @@
+// Changes: what commands make of the wishes.
+//
+// A change goes: propose (pure) -> resolve and save on the disk thread -> commit -> order to the
+// master -> answer when the master's facts say it has happened. Changes of one service are taken
+// one after another, and so are the creations of services.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "common/uv/disk_thread.h"
+#include "daemon/commands/clients.h"
+#include "daemon/commands/operations.h"
+#include "daemon/core/registry.h"
+#include "daemon/services.h"
+#include "daemon/store.h"
+
+namespace slc {
+
+class Changes {
+ public:
+  using Propose = std::function<Result<Proposal>(ServiceId id)>;
+
+  // All is owned by the caller and outlives this. `logs`: the folder, to be named.
+  Changes(Registry& registry, const Store& store, uv::DiskThread& disk, Services& services,
+          Operations& operations, Clients& clients, std::string logs);
+
+  // Changes a known service, given by name or id.
+  void Change(const Command& command, const std::string& service, Propose propose);
+  // Runs `action` now, or when the service that is being created is durable: only then is the next
+  // id safe, and known whether a name is free.
+  void AfterCreation(std::function<void()> action);
+  // Carries out the proposal of a service that is new, within AfterCreation.
+  void Create(const Command& command, Result<Proposal> proposal);
+
+  // Facts have changed: answers what has happened, forgets what was to be removed and has ended.
+  void Settle(ServiceId id);
+
+  // The client lost the answer to the request that made this wish, and asks again.
+  static bool IsRepeat(const Command& command, const Wish& wish);
+  // The same of a removal.
+  bool HasRemoved(const std::string& request) const;
+  void RememberRemoval(const std::string& request);
+
+ private:
+  struct Queue {
+    bool saving = false;                        // a change is on its way to the disk
+    std::deque<std::function<void()>> waiting;  // changes that came meanwhile
+  };
+
+  bool RefuseDuringRoll(const Command& command, ServiceId id);
+  void Carry(const Command& command, Proposal proposal, std::function<void()> done);
+  void Commit(const Command& command, const Proposal& proposal, const std::string& config);
+  void NextChange(ServiceId id);
+  void EndCreation();
+  void FinishRemoval(const Wish& wish);
+
+  Registry& registry_;
+  const Store& store_;
+  uv::DiskThread& disk_;
+  Services& services_;
+  Operations& operations_;
+  Clients& clients_;
+  std::string logs_;
+  std::map<ServiceId, Queue> queues_;
+  std::set<ServiceId> forgetting_;  // their files are being removed
+  bool creating_ = false;
+  std::deque<std::function<void()>> waiting_creations_;
+  std::deque<std::string> removals_;  // requests by which services were removed
+};
+
+}  // namespace slc

@@ -1,0 +1,28 @@
+#include "daemon/commands/clients.h"
+
+namespace slc {
+
+void Clients::Listen(UniqueFd listener, ControlServer::Events events) {
+  server_ = std::make_unique<ControlServer>(loop_, std::move(listener), std::move(events));
+}
+
+void Clients::Tell(const Command& command, const Progress& progress) {
+  if (command.client == kNoClient || command.client == kInnerClient || !server_) return;
+  server_->Send(command.client, EncodeServerMessage(ServerMessage{command.request.id, progress}));
+}
+
+void Clients::Answer(const Command& command, const Reply& reply) {
+  if (command.client == kInnerClient) {
+    if (on_inner_reply_) on_inner_reply_(command.request.id, reply);
+  } else if (command.client != kNoClient && server_) {
+    server_->Send(command.client, EncodeServerMessage(ServerMessage{command.request.id, reply}));
+  }
+}
+
+void Clients::Refuse(const Command& command, Error error) {
+  Reply reply;
+  reply.error = std::move(error);
+  Answer(command, reply);
+}
+
+}  // namespace slc

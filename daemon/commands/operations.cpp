@@ -1,0 +1,93 @@
+#include "daemon/commands/operations.h"
+
+namespace slc {
+
+void Operations::Add(ServiceId id, Operation operation) {
+  open_[id].push_back(std::move(operation));
+}
+
+std::vector<Operation> Operations::TakeAll(ServiceId id) {
+  const auto found = open_.find(id);
+  if (found == open_.end()) return {};
+  std::vector<Operation> all = std::move(found->second);
+  open_.erase(found);
+  return all;
+}
+
+void Operations::Overtake(ServiceId id, const RequestBody& by) {
+  // A change of the size does not end what is under way.
+  if (std::holds_alternative<SetSize>(by)) return;
+  for (const Operation& older : TakeAll(id)) {
+    clients_.Refuse(older.command, Error{ErrorCode::kCancelled,
+                                         std::string("overtaken by a later '") + VerbOf(by) + "'"});
+  }
+}
+
+void Operations::Tell(ServiceId id, const Progress& progress) {
+  const auto found = open_.find(id);
+  if (found == open_.end()) return;
+  for (const Operation& operation : found->second) clients_.Tell(operation.command, progress);
+}
+
+void Operations::FailAll(ServiceId id, const Error& error) {
+  for (const Operation& operation : TakeAll(id)) Fail(id, operation, error, {});
+}
+
+void Operations::AnswerAll(ServiceId id, const Reply& reply) {
+  for (const Operation& operation : TakeAll(id)) clients_.Answer(operation.command, reply);
+}
+
+void Operations::ForgetClient(ClientId client) {
+  for (auto& [id, operations] : open_) {
+    for (Operation& operation : operations) {
+      if (operation.command.client == client) operation.command.client = kNoClient;
+    }
+  }
+}
+
+void Operations::Settle(ServiceId id) {
+  // Taken out while they are judged: an answer may set off what leads back here.
+  for (Operation& operation : TakeAll(id)) {
+    if (!Conclude(id, operation)) open_[id].push_back(std::move(operation));
+  }
+}
+
+// True when the operation is done with.
+bool Operations::Conclude(ServiceId id, const Operation& operation) {
+  const Wish& wish = *registry_.Get(id);
+  const InstanceHandle& instance = services_.InstanceOf(id);
+  const auto succeed = [&] {
+    clients_.Answer(operation.command, ReplyWith(id, operation.notes));
+    return true;
+  };
+  if (wish.removing) return false;  // answered when it is forgotten
+  if (!wish.run) return instance.has_master() ? false : succeed();
+  const auto& facts = instance.facts();
+  if (!facts || facts->order < operation.order) return false;
+  if (facts->phase == "failed" || (facts->failure && facts->failure->order == wish.order)) {
+    const std::string reason = facts->failure ? facts->failure->reason : "it did not come up";
+    Fail(id, operation, Error{ErrorCode::kNotReady, reason}, facts->log_tail);
+    return true;
+  }
+  if (facts->phase == "running" || facts->phase == "finished") return succeed();
+  return false;
+}
+
+void Operations::Fail(ServiceId id, const Operation& operation, Error error,
+                      std::vector<std::string> log_tail) {
+  Reply reply = ReplyWith(id, operation.notes);
+  reply.error = std::move(error);
+  reply.log_tail = std::move(log_tail);
+  clients_.Answer(operation.command, reply);
+}
+
+Reply Operations::ReplyWith(ServiceId id, std::vector<std::string> notes) {
+  Reply reply;
+  reply.notes = std::move(notes);
+  if (const Wish* wish = registry_.Get(id)) {
+    reply.data = std::vector<ServiceView>{services_.ViewOf(*wish)};
+  }
+  return reply;
+}
+
+}  // namespace slc

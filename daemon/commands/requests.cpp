@@ -1,0 +1,145 @@
+#include "daemon/commands/requests.h"
+
+#include "common/base/log.h"
+
+namespace slc {
+
+Requests::Requests(const Registry& registry, Services& services, Operations& operations,
+                   Changes& changes, Clients& clients, DaemonInfo about, std::string home,
+                   std::function<void(const Command& command)> shut_down)
+    : registry_(registry),
+      services_(services),
+      operations_(operations),
+      changes_(changes),
+      clients_(clients),
+      about_(std::move(about)),
+      home_(std::move(home)),
+      started_(BootNow()),
+      shut_down_(std::move(shut_down)) {}
+
+void Requests::OnFrame(ClientId client, const std::string& payload) {
+  auto request = DecodeRequest(payload);
+  if (!request) return clients_.Refuse(Command{client, Request{}}, request.error());
+  log::Debug(std::string("request ") + VerbOf(request->body));
+  const Command command{client, std::move(*request)};
+  const RequestBody& body = command.request.body;
+  if (services_.stopping() && !std::holds_alternative<ListServices>(body) &&
+      !std::holds_alternative<GetStatus>(body) && !std::holds_alternative<Shutdown>(body)) {
+    return clients_.Refuse(
+        command, Error{ErrorCode::kConflict, "slcd is shutting down; try again in a moment"});
+  }
+  Handle(command);
+}
+
+void Requests::Handle(const Command& command) {
+  std::visit([&](const auto& body) { Handle(command, body); }, command.request.body);
+}
+
+// ---------------------------------------------------------------------------------------------
+// looking
+
+void Requests::Handle(const Command& command, const ListServices&) {
+  Reply reply;
+  auto& views = reply.data.emplace<std::vector<ServiceView>>();
+  for (const auto& [id, wish] : registry_.wishes()) views.push_back(services_.ViewOf(wish));
+  for (const Quarantined& bad : quarantined_) {
+    ServiceView view;
+    view.id = bad.id;
+    view.name = "?";
+    view.state = "quarantined";
+    view.reason = "services/" + std::to_string(bad.id) + ".json is unreadable (" + bad.reason +
+                  "); it was set aside as " + home_ + "/services/" + bad.file;
+    views.push_back(view);
+  }
+  clients_.Answer(command, reply);
+}
+
+void Requests::Handle(const Command& command, const GetStatus& body) {
+  if (body.service.empty()) return Handle(command, ListServices{});
+  auto id = registry_.Find(body.service);
+  if (!id) return clients_.Refuse(command, id.error());
+  clients_.Answer(command, operations_.ReplyWith(*id, {}));
+}
+
+void Requests::Handle(const Command& command, const GetInfo&) {
+  DaemonInfo info = about_;
+  info.uptime = BootNow() - started_;
+  info.services = static_cast<std::uint32_t>(registry_.wishes().size());
+  Reply reply;
+  reply.data = info;
+  clients_.Answer(command, reply);
+}
+
+// -----------------------------------------------------------------------------------------------
+// changing
+
+void Requests::Handle(const Command& command, const StartService& body) {
+  changes_.AfterCreation([this, command, body] {
+    StartWish start{body.spec, body.size, body.replace, body.given};
+    auto proposal = registry_.ProposeStart(start);
+    const bool is_new = !proposal || registry_.Get(proposal->wish.id) == nullptr;
+    if (is_new) return changes_.Create(command, std::move(proposal));
+    changes_.Change(command, std::to_string(proposal->wish.id), [this, start](ServiceId id) {
+      return OrTryAgain(id, registry_.ProposeStart(start));
+    });
+  });
+}
+
+Result<Proposal> Requests::OrTryAgain(ServiceId id, Result<Proposal> proposal) {
+  if (!proposal || proposal->changed) return proposal;
+  const auto& facts = services_.InstanceOf(id).facts();
+  const bool ails = facts ? facts->failure || facts->phase == "failed" || facts->phase == "backoff"
+                          : !services_.TroubleOf(id).empty();
+  if (!ails) return proposal;
+  const bool serves = facts && facts->ready > 0;
+  return registry_.ProposeRestart(id, serves ? RollMode::kRolling : RollMode::kRestart, 1);
+}
+
+void Requests::Handle(const Command& command, const CreateService& body) {
+  changes_.AfterCreation([this, command, body] {
+    const auto propose = [this, body] { return registry_.ProposeCreate(body.name, body.size); };
+    for (const auto& [id, wish] : registry_.wishes()) {
+      if (!Changes::IsRepeat(command, wish) || wish.spec.name != body.name) continue;
+      return changes_.Change(command, std::to_string(id),
+                             [propose](ServiceId) { return propose(); });
+    }
+    changes_.Create(command, propose());
+  });
+}
+
+void Requests::Handle(const Command& command, const RunService& body) {
+  changes_.Change(command, body.service,
+                  [this](ServiceId id) { return OrTryAgain(id, registry_.ProposeRun(id)); });
+}
+
+void Requests::Handle(const Command& command, const StopService& body) {
+  changes_.Change(command, body.service,
+                  [this, body](ServiceId id) { return registry_.ProposeStop(id, body.soft); });
+}
+
+void Requests::Handle(const Command& command, const RestartService& body) {
+  changes_.Change(command, body.service, [this, body](ServiceId id) {
+    return registry_.ProposeRestart(id, body.mode, body.parallel);
+  });
+}
+
+void Requests::Handle(const Command& command, const SetSize& body) {
+  changes_.Change(command, body.service,
+                  [this, body](ServiceId id) { return registry_.ProposeSize(id, body.size); });
+}
+
+void Requests::Handle(const Command& command, const SetEnvironment& body) {
+  changes_.Change(command, body.service, [this, body](ServiceId id) {
+    return registry_.ProposeEnvironment(id, body.set, body.unset, body.restart);
+  });
+}
+
+void Requests::Handle(const Command& command, const RemoveService& body) {
+  if (changes_.HasRemoved(command.request.id)) return clients_.Answer(command, Reply{});
+  changes_.Change(command, body.service,
+                  [this](ServiceId id) { return registry_.ProposeRemove(id); });
+}
+
+void Requests::Handle(const Command& command, const Shutdown&) { shut_down_(command); }
+
+}  // namespace slc

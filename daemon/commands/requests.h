@@ -1,0 +1,60 @@
+// Requests: what each request of a client means. Those that look are answered at once; those that
+// change something become proposals for Changes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/wire/messages.h"
+#include "daemon/commands/changes.h"
+#include "daemon/commands/clients.h"
+#include "daemon/core/registry.h"
+#include "daemon/services.h"
+#include "daemon/store.h"
+
+namespace slc {
+
+class Requests {
+ public:
+  // `about`: slcd itself, for `slc ctl info`; its uptime and number of services are filled in.
+  // `shut_down` is to answer the command itself. All references are to outlive this.
+  Requests(const Registry& registry, Services& services, Operations& operations, Changes& changes,
+           Clients& clients, DaemonInfo about, std::string home,
+           std::function<void(const Command& command)> shut_down);
+
+  void SetQuarantined(std::vector<Quarantined> quarantined) {
+    quarantined_ = std::move(quarantined);
+  }
+  void OnFrame(ClientId client, const std::string& payload);
+  void Handle(const Command& command);
+
+ private:
+  void Handle(const Command& command, const StartService& body);
+  void Handle(const Command& command, const CreateService& body);
+  void Handle(const Command& command, const ListServices& body);
+  void Handle(const Command& command, const GetStatus& body);
+  void Handle(const Command& command, const GetInfo& body);
+  void Handle(const Command& command, const RunService& body);
+  void Handle(const Command& command, const StopService& body);
+  void Handle(const Command& command, const RestartService& body);
+  void Handle(const Command& command, const SetSize& body);
+  void Handle(const Command& command, const SetEnvironment& body);
+  void Handle(const Command& command, const RemoveService& body);
+  void Handle(const Command& command, const Shutdown& body);
+  // A start that would change nothing of a service that does not do well is a new try.
+  Result<Proposal> OrTryAgain(ServiceId id, Result<Proposal> proposal);
+
+  const Registry& registry_;
+  Services& services_;
+  Operations& operations_;
+  Changes& changes_;
+  Clients& clients_;
+  DaemonInfo about_;
+  std::string home_;
+  Millis started_;
+  std::vector<Quarantined> quarantined_;
+  std::function<void(const Command& command)> shut_down_;
+};
+
+}  // namespace slc

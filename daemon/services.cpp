@@ -1,0 +1,160 @@
+#include "daemon/services.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+#include "common/wire/snapshot_format.h"
+#include "daemon/generation_resolver.h"
+#include "daemon/views.h"
+
+namespace slc {
+
+Services::Services(uv::Loop& loop, const DaemonContext& context, const Registry& registry,
+                   uv::DiskThread& disk, Events events)
+    : loop_(loop),
+      context_(context),
+      registry_(registry),
+      disk_(disk),
+      events_(std::move(events)) {}
+
+Services::Service& Services::ServiceOf(ServiceId id) {
+  Service& service = services_[id];
+  if (!service.instance) {
+    const Wish* wish = registry_.Get(id);
+    service.instance = std::make_unique<InstanceHandle>(
+        loop_, context_, id, wish != nullptr ? wish->spec.name : std::to_string(id),
+        InstanceHandle::Events{
+            [this, id](const link::Facts& facts) { events_.on_facts(id, facts); },
+            [this, id](const Progress& progress) { events_.on_notice(id, progress); },
+            [this, id](const Error& error) { events_.on_launch_failed(id, error); },
+            [this] { ReapChildren(); }, [this, id] { events_.on_gone(id); }});
+  }
+  return service;
+}
+
+void Services::TakeUp(const Wish& wish) {
+  if (wish.run) Prepare(wish);
+  // What is stopped or to be removed is settled when no master is found, or it has left.
+  ServiceOf(wish.id).instance->Search(FleetWishOf(wish));
+}
+
+// After a reboot the generation is resolved anew. That reads the app's folder, which may hang: it
+// is done by the disk thread. A living master has the config already and needs none of ours.
+void Services::Prepare(const Wish& wish) {
+  ServiceOf(wish.id).preparing = true;
+  auto outcome = std::make_shared<Result<std::string>>(std::string());
+  disk_.Run(
+      [wish, outcome] {
+        auto config = ResolveGeneration(wish);
+        if (config) {
+          *outcome = DumpJson(ToJson(*config));
+        } else {
+          *outcome = config.error();
+        }
+      },
+      [this, id = wish.id, generation = wish.generation, outcome] {
+        Prepared(id, generation, *outcome);
+      });
+}
+
+void Services::Prepared(ServiceId id, Generation generation, const Result<std::string>& config) {
+  const Wish* wish = registry_.Get(id);
+  if (wish == nullptr) return;
+  Service& service = ServiceOf(id);
+  service.preparing = false;
+  if (wish->generation != generation) return;
+  const Status added = config ? AddConfig(*wish, *config) : Status(config.error());
+  if (added) {
+    Order(*wish);
+  } else {
+    service.trouble = added.error().message;
+    log::Failure("service " + wish->spec.name + ": " + service.trouble);
+  }
+  events_.on_prepared(id);
+}
+
+Status Services::AddConfig(const Wish& wish, const std::string& config) {
+  auto memfd = MakeMemfd("slc-config", config);
+  if (!memfd) return memfd.error();
+  Service& service = ServiceOf(wish.id);
+  service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
+  service.trouble.clear();
+  return Ok();
+}
+
+FleetWish Services::FleetWishOf(const Wish& wish) const {
+  FleetWish fleet;
+  fleet.run = wish.run && !stopping_;
+  fleet.soft_stop = wish.soft_stop || stopping_;
+  fleet.size = wish.size == kSizeCpu ? UsableCpus() : wish.size;
+  fleet.generation = wish.generation;
+  fleet.mode = wish.mode;
+  fleet.parallel = wish.parallel;
+  fleet.order = wish.order;
+  return fleet;
+}
+
+void Services::Order(const Wish& wish) { ServiceOf(wish.id).instance->SetWish(FleetWishOf(wish)); }
+
+void Services::StopAll() {
+  stopping_ = true;
+  for (const auto& [id, wish] : registry_.wishes()) Order(wish);
+}
+
+bool Services::AnyMaster() const {
+  return std::any_of(services_.begin(), services_.end(),
+                     [](const auto& entry) { return entry.second.instance->has_master(); });
+}
+
+void Services::SayLeaving() {
+  for (auto& [id, service] : services_) service.instance->SayLeaving(false);
+}
+
+void Services::ReapChildren() {
+  // Our own masters are reaped through their pidfds. Others that end as our children are workers of
+  // a master that was killed: we are their subreaper.
+  while (true) {
+    siginfo_t info{};
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+    const pid_t pid = info.si_pid;
+    for (const auto& [id, service] : services_) {
+      if (service.instance->master() && service.instance->master()->pid == pid) return;
+    }
+    const auto identity = IdentifyProcess(pid);
+    int status = 0;
+    if (::waitpid(pid, &status, WNOHANG) != pid || !identity) continue;
+    for (const auto& [id, service] : services_) {
+      if (service.instance->TellExit(*identity, status)) break;
+    }
+  }
+}
+
+ServiceView Services::ViewOf(const Wish& wish) {
+  const Service& service = ServiceOf(wish.id);
+  const InstanceHandle& instance = *service.instance;
+  const std::optional<InstanceState> state = instance.ReadState();
+  ViewInput input;
+  input.wish = &wish;
+  input.state = state ? &*state : nullptr;
+  input.adopting = instance.adopting();
+  input.launching = instance.has_master() || service.preparing;
+  input.silent_for = instance.silent_for();
+  input.log_directory = context_.logs + "/" + wish.spec.name;
+  input.cpus = UsableCpus();
+  input.now = BootNow();
+  ServiceView view = MakeView(input);
+  if (!state && wish.run && !service.trouble.empty()) {
+    view.state = "failed";
+    view.reason = service.trouble;
+  }
+  return view;
+}
+
+}  // namespace slc

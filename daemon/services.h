@@ -1,0 +1,76 @@
+// Services: slcd's hands on all services: for each the handle on its master, what that is told, and
+// what clients are shown of it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/model/service.h"
+#include "common/model/view.h"
+#include "common/uv/disk_thread.h"
+#include "common/uv/loop.h"
+#include "daemon/core/registry.h"
+#include "daemon/instance_handle.h"
+
+namespace slc {
+
+class Services {
+ public:
+  struct Events {
+    std::function<void(ServiceId id, const link::Facts& facts)> on_facts;
+    std::function<void(ServiceId id, const Progress& progress)> on_notice;
+    std::function<void(ServiceId id, const Error& error)> on_launch_failed;  // it is tried again
+    std::function<void(ServiceId id)> on_gone;  // no master any more, and none is to come
+    // It is to run, and could be started or not: see trouble().
+    std::function<void(ServiceId id)> on_prepared;
+  };
+
+  // All but `events` is owned by the caller and outlives this.
+  Services(uv::Loop& loop, const DaemonContext& context, const Registry& registry,
+           uv::DiskThread& disk, Events events);
+
+  // slcd has come up: adopts the living master of a wish, or starts one if it is to run.
+  void TakeUp(const Wish& wish);
+  // Tells the master what is wanted. `wish` is committed.
+  void Order(const Wish& wish);
+  // The config of a new generation, to be given before it is ordered.
+  Status AddConfig(const Wish& wish, const std::string& config);
+  void Forget(ServiceId id) { services_.erase(id); }
+
+  // From now on nothing is to run, whatever the wishes say.
+  void StopAll();
+  bool stopping() const { return stopping_; }
+  bool AnyMaster() const;
+  void SayLeaving();
+  // Takes the status of every child that has ended, and passes it to whom it may concern.
+  void ReapChildren();
+
+  const InstanceHandle& InstanceOf(ServiceId id) { return *ServiceOf(id).instance; }
+  // Why its generation could not be resolved when slcd started; empty if all is well.
+  const std::string& TroubleOf(ServiceId id) { return ServiceOf(id).trouble; }
+  ServiceView ViewOf(const Wish& wish);
+
+ private:
+  struct Service {
+    std::unique_ptr<InstanceHandle> instance;
+    bool preparing = false;  // its config is being read at slcd's start
+    std::string trouble;
+  };
+
+  Service& ServiceOf(ServiceId id);
+  FleetWish FleetWishOf(const Wish& wish) const;
+  void Prepare(const Wish& wish);
+  void Prepared(ServiceId id, Generation generation, const Result<std::string>& config);
+
+  uv::Loop& loop_;
+  const DaemonContext& context_;
+  const Registry& registry_;
+  uv::DiskThread& disk_;
+  Events events_;
+  std::map<ServiceId, Service> services_;
+  bool stopping_ = false;
+};
+
+}  // namespace slc
