@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -84,6 +85,15 @@ NodeVersion VersionOf(const std::string& node) {
   return version;
 }
 
+// A module that Node loads before the script may teach it other languages (tsx, ts-node, swc).
+bool LoadsSomething(const std::vector<std::string>& options) {
+  return std::any_of(options.begin(), options.end(), [](const std::string& option) {
+    const std::string name = option.substr(0, option.find('='));
+    return name == "--import" || name == "--require" || name == "-r" || name == "--loader" ||
+           name == "--experimental-loader";
+  });
+}
+
 // Flags with which this Node runs TypeScript.
 Result<std::vector<std::string>> TypeScriptFlags(const std::string& node) {
   const NodeVersion version = VersionOf(node);
@@ -96,8 +106,9 @@ Result<std::vector<std::string>> TypeScriptFlags(const std::string& node) {
   return Error{ErrorCode::kInvalid,
                "Node " + std::to_string(version.major) + "." + std::to_string(version.minor) +
                    " (" + node +
-                   ") cannot run TypeScript; Node 22.6 or newer can: name it with --node, or "
-                   "compile the app to JavaScript"};
+                   ") cannot run TypeScript; Node 22.6 or newer can: name it with --node, load "
+                   "something that can (--node-args '--import tsx'), or compile the app to "
+                   "JavaScript"};
 }
 
 Result<Environment> ReadDotEnv(const std::string& directory) {
@@ -197,7 +208,7 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
     config.program = *node;
     config.arguments = {*node};
     config.arguments.insert(config.arguments.end(), options.begin(), options.end());
-    if (IsTypeScript(script)) {
+    if (IsTypeScript(script) && !LoadsSomething(options)) {
       auto flags = TypeScriptFlags(*node);
       if (!flags) return flags.error();
       config.arguments.insert(config.arguments.end(), flags->begin(), flags->end());

@@ -49,6 +49,7 @@ struct FleetWorker {
   Millis deadline = 0;        // when the state is escalated; 0: none
   bool disconnected = false;  // its channel has ended
   bool hung_up = false;       // it drained in vain, and was told to end its connections
+  std::string trouble;        // what may keep it from getting ready, e.g. "port 80 is in use"
 
   bool operator==(const FleetWorker&) const = default;
 };

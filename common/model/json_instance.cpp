@@ -109,6 +109,7 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     entry.Number("deadline", worker.deadline);
     entry.Flag("disconnected", worker.disconnected);
     entry.Flag("hung_up", worker.hung_up);
+    if (!worker.trouble.empty()) entry.Text("trouble", worker.trouble);
   }
   out += ']';
 }
@@ -167,6 +168,7 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("deadline", worker.deadline);
     entry.Read("disconnected", worker.disconnected);
     entry.Read("hung_up", worker.hung_up);
+    entry.Read("trouble", worker.trouble);
     fleet.workers[worker.id] = worker;
     return entry.status();
   });

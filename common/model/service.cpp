@@ -26,6 +26,11 @@ void NoteChange(std::vector<std::string>& notes, const std::string& what, const 
   }
 }
 
+void NoteSpan(std::vector<std::string>& notes, const std::string& what, Millis before,
+              Millis after) {
+  NoteChange(notes, what, FormatSpan(before), FormatSpan(after));
+}
+
 std::string Octal(unsigned mask) {
   std::string text = "000";
   for (std::size_t i = 3; i-- > 0; mask >>= 3) text[i] = static_cast<char>('0' + (mask & 7));
@@ -185,13 +190,13 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteChange(notes, "port", port(before), port(after));
   NoteChange(notes, "ready", std::string(Name(before.readiness)),
              std::string(Name(after.readiness)));
-  NoteChange(notes, "ready-timeout", before.ready_timeout, after.ready_timeout);
-  NoteChange(notes, "drain-timeout", before.drain_timeout, after.drain_timeout);
-  NoteChange(notes, "drain-linger", before.drain_linger, after.drain_linger);
+  NoteSpan(notes, "ready-timeout", before.ready_timeout, after.ready_timeout);
+  NoteSpan(notes, "drain-timeout", before.drain_timeout, after.drain_timeout);
+  NoteSpan(notes, "drain-linger", before.drain_linger, after.drain_linger);
   NoteChange(notes, "stop-signal", before.stop_signal, after.stop_signal);
-  NoteChange(notes, "stop-timeout", before.stop_timeout, after.stop_timeout);
+  NoteSpan(notes, "stop-timeout", before.stop_timeout, after.stop_timeout);
   NoteChange(notes, "restart", std::string(Name(before.restart)), std::string(Name(after.restart)));
-  NoteChange(notes, "min-uptime", before.min_uptime, after.min_uptime);
+  NoteSpan(notes, "min-uptime", before.min_uptime, after.min_uptime);
   NoteChange(notes, "agent", std::string(before.agent ? "on" : "off"),
              std::string(after.agent ? "on" : "off"));
   NoteChange(notes, "run-as", before.run_as, after.run_as);

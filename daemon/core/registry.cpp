@@ -45,6 +45,9 @@ void KeepVariables(const ServiceSpec& before, ServiceSpec& after) {
   Environment merged = before.environment;
   for (const auto& [name, value] : after.environment) merged[name] = value;
   after.environment = std::move(merged);
+  // A shell without NODE_ENV (cron, sudo) does not turn a production service into another one.
+  const auto mode = before.caller_environment.find("NODE_ENV");
+  if (mode != before.caller_environment.end()) after.caller_environment.insert(*mode);
 }
 
 // --port and a PORT variable would contradict each other; the newer one stays.

@@ -47,7 +47,11 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
           },
           numbers_),
       desk_(fleet_, configs_, connections_, safekeeping_, snapshot_, numbers_),
-      messages_(loop, desk_, connections_, snapshot_, numbers_, [this] { OnProgress(); }),
+      messages_(
+          loop, desk_, connections_, snapshot_, numbers_, [this] { OnProgress(); },
+          [this](const WorkerProcess& worker) {
+            Feed(WorkerHindered{worker.id(), worker.failed_listen});
+          }),
       workers_(loop, std::move(environment), logs, safekeeping_, snapshot_, numbers_,
                Workers::Events{[this](WorkerProcess& worker, std::string_view line) {
                                  messages_.Read(worker, line);

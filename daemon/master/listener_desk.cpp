@@ -17,7 +17,7 @@ void ListenerDesk::Adopt(const std::vector<ListenerFacts>& listeners, Predecesso
   }
 }
 
-void ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
+bool ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
   ListenerWish wish = InterpretQuery(query);
   if (wish.errno_value != 0) return Refuse(worker, query, wish.facts, wish.errno_value);
   const std::string key = wish.facts.key;
@@ -49,6 +49,7 @@ void ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
                            listener->fd.get());
     connections_.AddUser(*listener, worker.id());
   }
+  return true;
 }
 
 Connections::Listener* ListenerDesk::BindNew(ListenerWish& wish, WorkerId worker,
@@ -71,13 +72,14 @@ Connections::Listener* ListenerDesk::BindNew(ListenerWish& wish, WorkerId worker
   return &listener;
 }
 
-void ListenerDesk::Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
+bool ListenerDesk::Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
                           int errno_value) {
   facts.bound_port = facts.port;
   const std::string why = ExplainRefusal(query, facts, errno_value);
   log::Warn("supervisor worker " + std::to_string(worker.id()) + ": " + why);
   worker.failed_listen = why;
   worker.channel()->Send(ListenError(query.seq, facts.key, errno_value, numbers_.Next()));
+  return false;
 }
 
 std::string ListenerDesk::ExplainRefusal(const QueryServer& query, const ListenerFacts& facts,

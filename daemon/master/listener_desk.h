@@ -35,8 +35,9 @@ class ListenerDesk {
   // The sockets a predecessor had bound.
   void Adopt(const std::vector<ListenerFacts>& listeners, Predecessor& predecessor);
 
-  // Answers a worker that wants to listen. Who has which listener is in the snapshot before.
-  void Open(WorkerProcess& worker, const QueryServer& query);
+  // Answers a worker that wants to listen. Who has which listener is in the snapshot before. False
+  // if it is refused; the worker's failed_listen says why.
+  bool Open(WorkerProcess& worker, const QueryServer& query);
   void Close(WorkerProcess& worker, const std::string& key);
   // Gives a worker that was adopted or became ready the connections of what it has open.
   void Serve(const WorkerProcess& worker);
@@ -52,7 +53,8 @@ class ListenerDesk {
  private:
   // nullptr with the errno if it cannot be bound.
   Connections::Listener* BindNew(ListenerWish& wish, WorkerId worker, int& errno_value);
-  void Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
+  // Always false.
+  bool Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
               int errno_value);
   std::string ExplainRefusal(const QueryServer& query, const ListenerFacts& facts,
                              int errno_value) const;

@@ -12,7 +12,7 @@ void WorkerMessages::Read(WorkerProcess& worker, std::string_view line) {
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const QueryServer& query) {
-  desk_.Open(worker, query);
+  if (!desk_.Open(worker, query)) on_refused_(worker);
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const CloseServer& close) {

@@ -18,15 +18,18 @@ namespace slc {
 class WorkerMessages {
  public:
   // `on_progress`: a worker has come nearer to being ready, or listens on something more.
+  // `on_refused`: it may not listen where it wants to; its failed_listen says why.
   WorkerMessages(const uv::Loop& loop, ListenerDesk& desk, Connections& connections,
                  SnapshotWriter& snapshot, MessageNumbers& numbers,
-                 std::function<void()> on_progress)
+                 std::function<void()> on_progress,
+                 std::function<void(const WorkerProcess&)> on_refused)
       : loop_(loop),
         desk_(desk),
         connections_(connections),
         snapshot_(snapshot),
         numbers_(numbers),
-        on_progress_(std::move(on_progress)) {}
+        on_progress_(std::move(on_progress)),
+        on_refused_(std::move(on_refused)) {}
 
   // `line` without its '\n'.
   void Read(WorkerProcess& worker, std::string_view line);
@@ -51,6 +54,7 @@ class WorkerMessages {
   SnapshotWriter& snapshot_;
   MessageNumbers& numbers_;
   std::function<void()> on_progress_;
+  std::function<void(const WorkerProcess&)> on_refused_;
 };
 
 }  // namespace slc

@@ -133,6 +133,24 @@ TEST_SUITE("start-fails") {
     CHECK(Get(first.url()).status == 200);
   }
 
+  TEST_CASE("an app that says nothing of a port in use: the reason is the port all the same") {
+    World world;
+    const App first = world.StartApp("plain/server.js", {"--size", "1"});
+    // As Express 5 does: the error goes to the callback of listen(), which does not look.
+    const std::string folder = world.MakeFolder("mute", {{"app.js", R"(
+      const server = require('http').createServer();
+      server.on('error', () => console.log('listening'));
+      server.listen(process.env.PORT);
+      setInterval(() => {}, 1000);
+    )"}});
+    const Ran ran =
+        Fail(world, folder, {"--port", std::to_string(first.port), "--ready-timeout", "2s"});
+    CHECK_MESSAGE(Contains(FirstLine(ran.err),
+                           "not ready within 2 s: port " + std::to_string(first.port) +
+                               " is in use by pid " + std::to_string(world.MasterPid(first.name))),
+                  ran.err);
+  }
+
   TEST_CASE("a script that is not there, named or in package.json") {
     World world;
     const std::string missing = world.folder() + "/nowhere.js";

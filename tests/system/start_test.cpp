@@ -169,6 +169,19 @@ TEST_SUITE("start") {
                                    "node20", "--node", world.NodePath(20)});
     CHECK(refused.code == 1);
     CHECK(Contains(refused.err, "cannot run TypeScript"));
+    // Something that can, loaded before it; here the annotations are simply cut out.
+    const std::string folder = world.MakeFolder("loads", {{"hook.cjs", R"(
+      require.extensions['.ts'] = (module, file) => module._compile(
+        require('fs').readFileSync(file, 'utf8').replace(/: (string|number)/g, ''), file);
+    )"},
+                                                          {"app.ts", R"(
+      const port: string = process.env.PORT;
+      require('http').createServer((request, response) => response.end('hello')).listen(port);
+    )"}});
+    const App loads =
+        world.StartPath(folder + "/app.ts", {"--size", "1", "--node", world.NodePath(20),
+                                             "--node-args", "--require " + folder + "/hook.cjs"});
+    CHECK(Get(loads.url()).status == 200);
   }
 
   TEST_CASE("another program runs with --interpreter and is told its PORT") {

@@ -43,6 +43,7 @@ InstanceState FullState() {
     worker.deadline = 3000;
     worker.disconnected = i % 2 == 0;
     worker.hung_up = i % 2 == 1;
+    worker.trouble = i % 2 == 1 ? "port 80 is in use" : "";
     state.fleet.workers[worker.id] = worker;
   }
   WorkerFacts facts;

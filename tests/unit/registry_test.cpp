@@ -39,6 +39,21 @@ Registry With(const StartWish& start) {
   return registry;
 }
 
+TEST_CASE("A start from a shell without NODE_ENV leaves the service its own") {
+  StartWish start = App("api");
+  start.spec.caller_environment = {{"PATH", "/bin"}, {"NODE_ENV", "production"}, {"LC_ALL", "C"}};
+  Registry registry = With(start);
+  start.spec.caller_environment = {{"PATH", "/usr/bin"}};
+  auto proposal = registry.ProposeStart(start);
+  REQUIRE(proposal.ok());
+  CHECK(proposal->wish.spec.caller_environment ==
+        Environment{{"NODE_ENV", "production"}, {"PATH", "/usr/bin"}});
+  start.spec.caller_environment["NODE_ENV"] = "test";
+  proposal = registry.ProposeStart(start);
+  REQUIRE(proposal.ok());
+  CHECK(proposal->wish.spec.caller_environment.at("NODE_ENV") == "test");
+}
+
 // Requests at random, and what must be true of the answers whatever they are.
 class Clients {
  public:

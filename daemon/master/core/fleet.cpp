@@ -84,6 +84,12 @@ void Fleet::Record(const WorkerReady& event, Millis now) {
   slot->second.finished = false;
 }
 
+void Fleet::Record(const WorkerHindered& event, Millis) {
+  const auto found = state_.workers.find(event.worker);
+  // It may try again, or do without: only if it does not get ready has this been the reason.
+  if (found != state_.workers.end()) found->second.trouble = event.why;
+}
+
 void Fleet::Record(const WorkerDisconnected& event, Millis now) {
   const auto found = state_.workers.find(event.worker);
   if (found == state_.workers.end() || found->second.disconnected) return;
@@ -313,12 +319,7 @@ void Fleet::SettleEscalations(Millis now) {
     switch (worker.state) {
       case WorkerState::kStarting:
       case WorkerState::kReady: {
-        const std::string reason =
-            worker.disconnected
-                ? "closed its channel to the master (process.disconnect) but did not exit"
-                : "not ready within " + FormatSpan(PolicyOf(worker.generation).ready_timeout) +
-                      "; if it never listens on a port, start it with --ready alive";
-        EndedUnasked(worker, false, reason, now);
+        EndedUnasked(worker, false, WhyGivenUp(worker), now);
         Kill(worker, now);
         break;
       }
@@ -335,6 +336,16 @@ void Fleet::SettleEscalations(Millis now) {
         break;
     }
   }
+}
+
+std::string Fleet::WhyGivenUp(const FleetWorker& worker) const {
+  if (worker.disconnected) {
+    return "closed its channel to the master (process.disconnect) but did not exit";
+  }
+  const std::string late =
+      "not ready within " + FormatSpan(PolicyOf(worker.generation).ready_timeout);
+  if (!worker.trouble.empty()) return late + ": " + worker.trouble;
+  return late + "; if it never listens on a port, start it with --ready alive";
 }
 
 void Fleet::Spawn(SlotNumber slot, Generation generation, Millis now) {

@@ -37,6 +37,10 @@ struct WishChanged {
 struct WorkerReady {
   WorkerId worker = 0;
 };
+struct WorkerHindered {  // it asked for something that it needs, and was refused
+  WorkerId worker = 0;
+  std::string why;  // for people: "port 3001 is in use by pid 12 (node)"
+};
 struct WorkerDisconnected {  // its channel has ended; it may still run
   WorkerId worker = 0;
 };
@@ -49,8 +53,8 @@ struct WorkerLost {  // ended with, or because of, a master that was killed: nob
   WorkerId worker = 0;
 };
 struct TimePassed {};
-using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerDisconnected, WorkerExited,
-                                WorkerLost, TimePassed>;
+using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerHindered, WorkerDisconnected,
+                                WorkerExited, WorkerLost, TimePassed>;
 
 // Deeds.
 struct SpawnWorker {
@@ -105,6 +109,7 @@ class Fleet {
  private:
   void Record(const WishChanged& event, Millis now);
   void Record(const WorkerReady& event, Millis now);
+  void Record(const WorkerHindered& event, Millis now);
   void Record(const WorkerDisconnected& event, Millis now);
   void Record(const WorkerExited& event, Millis now);
   void Record(const WorkerLost& event, Millis) { state_.workers.erase(event.worker); }
@@ -123,6 +128,8 @@ class Fleet {
   void Terminate(FleetWorker& worker, Millis now);
   void Kill(FleetWorker& worker, Millis now);
   void EndedUnasked(const FleetWorker& worker, bool clean, const std::string& reason, Millis now);
+  // Why a worker that lives is taken for failed.
+  std::string WhyGivenUp(const FleetWorker& worker) const;
   void NoteFailure(const FleetWorker& worker, const std::string& reason);
   void CountFailure(FleetSlot& slot, Millis now);
   void Consider(Millis at);
