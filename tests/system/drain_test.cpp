@@ -412,6 +412,41 @@ TEST_SUITE("drain") {
     const Ran& ran = roll.Wait();
     CHECK_MESSAGE(ran.code == 0, ran.err);
     CHECK(!IdentifyProcess(old->pid));
+  TEST_CASE("an idle connection is closed after --drain-linger, not before") {
+    World world;
+    constexpr Millis kIdle = 1500;  // far from the default
+    const App app = world.StartApp("express4", {"--size", "1", "--drain-linger", "1500ms"});
+    RawConnection idle(app.port);
+    REQUIRE(idle.SendGet("/"));
+    REQUIRE(idle.WaitFor("200 OK"));
+    Running roll = world.Begin({"ctl", "soft-restart", app.name});
+    WaitForWorker(world, app.name, "draining");
+    const Millis drained_at = BootNow();
+    REQUIRE(idle.WaitForEnd(10'000));
+    const Millis lasted = BootNow() - drained_at;
+    CHECK(idle.end() == "FIN");
+    // Seen draining up to 100 ms late; the agent looks every 20 ms, two busy cores.
+    CHECK(lasted > kIdle - 300);
+    CHECK(lasted < kIdle + 1500);
+    CHECK(roll.Wait().code == 0);
+  }
+
+  TEST_CASE("an app that listens for it is told to shut down in both customary ways") {
+    World world;
+    const App app = world.StartApp("plain/shutdown-message.js", {"--size", "1"});
+    const std::string line = "worker:1 got ";
+    world.Must({"ctl", "soft-restart", app.name});
+    const auto heard = [&] {
+      Words words;
+      for (const std::string& each : LinesOf(ReadText(world.log_folder(app.name) + "/out.log"))) {
+        const std::size_t at = each.find(line);
+        if (at != std::string::npos) words.push_back(each.substr(at + line.size()));
+      }
+      return words;
+    };
+    WaitUntil([&] { return heard().size() >= 3; }, 5'000, "what the app heard");
+    CHECK(heard() ==
+          Words{"\"shutdown\"", R"({"cmd":"CLUSTER_CONTROL_shutdown"})", "\"disconnect\""});
   }
 
   TEST_CASE("an HTTP/2 stream in flight ends well, and its client is sent away") {
