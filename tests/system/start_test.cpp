@@ -385,6 +385,25 @@ TEST_SUITE("start-again") {
     CHECK(AskMirror(app)["argv"].back() == "c");
   }
 
+  TEST_CASE("workers have the limit of open files that slc had, not the raised one of slcd") {
+    World world;
+    // Not Node, which raises its own.
+    const std::string folder = world.MakeFolder("limits", {{"app.sh", "exec sleep 1000\n"}});
+    Running start = world.BeginProgram({"sh", "-c", "ulimit -Sn 500; exec \"$@\"", "sh",
+                                        BinaryPath("slc"), "start", folder + "/app.sh", "--name",
+                                        "limits", "--interpreter", "sh"});
+    REQUIRE(start.Wait().code == 0);
+    const auto soft_limit = [](pid_t pid) {
+      for (const std::string& line :
+           LinesOf(ReadText("/proc/" + std::to_string(pid) + "/limits"))) {
+        if (StartsWith(line, "Max open files")) return std::atoi(line.c_str() + 26);
+      }
+      return 0;
+    };
+    CHECK(soft_limit(world.MasterPid("limits")) > 500);
+    CHECK(soft_limit(world.ReadyPids("limits").at(0)) == 500);
+  }
+
   TEST_CASE("files of an app get the modes they would have without slc") {
     World world;
     world.UseNode(24);

@@ -14,6 +14,7 @@
 #include "common/wire/client.h"
 #include "tests/system/dice.h"
 #include "tests/system/harness.h"
+#include "tests/system/raw_connection.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -279,6 +280,54 @@ TEST_SUITE("takeover") {
       CHECK_MESSAGE(Contains(line, "expected end: exit code 0"), line);
     }
     CHECK(left == 8);
+  }
+
+  TEST_CASE("a worker without the agent is told to drain once, too") {
+    // A second `disconnect` would make Node give up its channel under a request.
+    World world;
+    const App app = world.StartApp("express4", {"--size", "1", "--no-agent"});
+    RawConnection slow(app.port);
+    REQUIRE(slow.SendGet("/slow?ms=2500"));
+    // The request has reached the worker: a later one on another connection was answered.
+    REQUIRE(Get(app.url()).status == 200);
+    Running roll = world.Begin({"ctl", "soft-restart", app.name});
+    WaitUntil(
+        [&] {
+          const auto processes = world.View(app.name).processes;
+          return std::any_of(processes.begin(), processes.end(),
+                             [](const ProcessView& each) { return each.state == "draining"; });
+        },
+        10'000, "a worker that drains");
+    KillMaster(world);
+    const std::string answer = slow.Answer();
+    CHECK_MESSAGE(Contains(answer, "200 OK"), answer, slow.end());
+    CHECK(roll.Wait().code == 0);
+    const std::string log = ReadText(world.log_folder(app.name) + "/out.log");
+    CHECK(Contains(log, "expected end: exit code 0"));
+  }
+
+  TEST_CASE("what workers print after a takeover is in the log, on both streams") {
+    World world;
+    const std::string folder =
+        world.MakeFolder("talks", {{"app.js",
+                                    "require('http').createServer((request, response) => {\n"
+                                    "  console.log('out ' + request.url);\n"
+                                    "  console.error('err ' + request.url);\n"
+                                    "  response.end();\n"
+                                    "}).listen(process.env.PORT);\n"}});
+    const App app = world.StartPath(folder, {"--size", "1"});
+    const auto pids = world.ReadyPids(app.name);
+    for (const std::string path : {"/first", "/second"}) {
+      KillMaster(world);
+      world.WaitForState(app.name, "running");
+      CHECK(Get(app.url(path)).status == 200);
+      for (const std::string stream : {"out", "err"}) {
+        const std::string file = world.log_folder(app.name) + "/" + stream + ".log";
+        WaitUntil([&] { return Contains(ReadText(file), stream + " " + path); }, 5'000,
+                  stream + " " + path);
+      }
+    }
+    CHECK(world.ReadyPids(app.name) == pids);
   }
 
   TEST_CASE("a master killed during a start: the start is brought to its end") {
