@@ -26,9 +26,14 @@ void NoteChange(std::vector<std::string>& notes, const std::string& what, const 
   }
 }
 
+// As it would be given on the command line.
+std::string OptionText(Millis span) {
+  return span % 1000 == 0 ? std::to_string(span / 1000) + "s" : std::to_string(span) + "ms";
+}
+
 void NoteSpan(std::vector<std::string>& notes, const std::string& what, Millis before,
               Millis after) {
-  NoteChange(notes, what, FormatSpan(before), FormatSpan(after));
+  NoteChange(notes, what, OptionText(before), OptionText(after));
 }
 
 std::string Octal(unsigned mask) {

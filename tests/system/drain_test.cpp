@@ -412,6 +412,8 @@ TEST_SUITE("drain") {
     const Ran& ran = roll.Wait();
     CHECK_MESSAGE(ran.code == 0, ran.err);
     CHECK(!IdentifyProcess(old->pid));
+  }
+
   TEST_CASE("an idle connection is closed after --drain-linger, not before") {
     World world;
     constexpr Millis kIdle = 1500;  // far from the default

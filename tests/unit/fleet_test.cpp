@@ -122,13 +122,13 @@ TEST_CASE("What a worker was refused is the reason if it does not get ready") {
   Bench bench;
   bench.Start(1);
   bench.Feed(WorkerHindered{1, "port 80 is in use by pid 7 (nginx)"});
-  bench.Wait(30'000);
+  bench.Wait(5000);
   REQUIRE(bench.state().failure);
   CHECK(bench.state().failure->reason ==
-        "not ready within 30 s: port 80 is in use by pid 7 (nginx)");
+        "not ready within 5.0 s: port 80 is in use by pid 7 (nginx)");
   Bench silent;
   silent.Start(1);
-  silent.Wait(30'000);
+  silent.Wait(5000);
   REQUIRE(silent.state().failure);
   CHECK(silent.state().failure->reason.find("--ready alive") != std::string::npos);
 }

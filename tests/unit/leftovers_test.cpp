@@ -216,8 +216,9 @@ TEST_CASE("A target that joins in the middle of a round gets a whole one of its 
   REQUIRE(Sleep(cookie + ".2", 1));
   LeftoverSweep sweep;
   sweep.Add(2, cookie + ".2", std::nullopt);
-  // Once the later one is met, the walk is past the earlier one.
-  while (!HasEnded(late.pidfd, 0)) {
+  // Once the later one is met, the walk is past the earlier one. On a busy machine it takes its
+  // time to die: each look waits for that a little, or the search would be over before.
+  while (!HasEnded(late.pidfd, 10)) {
     REQUIRE_FALSE(sweep.idle());
     sweep.Step(Slice::zero());
   }
