@@ -37,9 +37,9 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       disk_(loop),
       services_(loop, options_.context, registry_, disk_, ServiceEvents()),
       operations_(registry_, services_, clients_),
-      changes_(registry_, store_, disk_, services_, operations_, clients_, options_.context.logs),
+      changes_(registry_, store_, disk_, services_, operations_, clients_, options_.paths.home),
       requests_(registry_, services_, operations_, changes_, clients_, About(options_),
-                options_.paths.home, [this](const Command& command) {
+                [this](const Command& command) {
                   shutdowns_.push_back(command);
                   StopAll();
                 }) {
@@ -65,6 +65,7 @@ void Daemon::On(int signal, std::function<void()> action) {
 Services::Events Daemon::ServiceEvents() {
   Services::Events events;
   events.on_facts = [this](ServiceId id, const link::Facts& facts) {
+    Recognize(id);
     changes_.Settle(id);
     if (run_) run_->OnFacts(facts);
   };
@@ -76,6 +77,7 @@ Services::Events Daemon::ServiceEvents() {
     operations_.FailAll(id, error.During("start the master"));
   };
   events.on_gone = [this](ServiceId id) {
+    Recognize(id);
     changes_.Settle(id);
     EndWhenAllAreGone();
   };
@@ -83,15 +85,19 @@ Services::Events Daemon::ServiceEvents() {
   return events;
 }
 
+void Daemon::Recognize(ServiceId id) {
+  const Quarantined* bad = registry_.GetQuarantined(id);
+  if (bad != nullptr) registry_.Quarantine(services_.Recognize(*bad));
+}
+
 Status Daemon::Begin() {
   auto loaded = store_.Load();
   if (!loaded) return loaded.error();
   for (const std::string& note : loaded->notes) log::Warn(note);
   for (const Quarantined& bad : loaded->quarantined) {
-    log::Failure("services/" + std::to_string(bad.id) + ".json is unreadable (" + bad.reason +
-                 "); set aside as services/" + bad.file);
+    log::Failure(DescribeDamage(bad) + "; set aside as services/" + bad.file);
+    registry_.Quarantine(bad);
   }
-  requests_.SetQuarantined(loaded->quarantined);
   registry_.Reserve(loaded->last_id);
   changes_.RememberRemoval(loaded->last_removal);
   auto listener = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
@@ -101,6 +107,10 @@ Status Daemon::Begin() {
     if (Status alone = run_->CheckIsAlone(registry_); !alone) return alone;
   }
   for (const auto& [id, wish] : registry_.wishes()) services_.TakeUp(wish);
+  for (const Quarantined& bad : loaded->quarantined) {
+    services_.TakeUp(bad);
+    Recognize(bad.id);
+  }
   clients_.Listen(
       std::move(*listener),
       ControlServer::Events{[this](ClientId client, const std::string& payload) {

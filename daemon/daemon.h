@@ -44,6 +44,8 @@ class Daemon {
 
  private:
   Services::Events ServiceEvents();
+  // The master of a quarantined service may have told more of it.
+  void Recognize(ServiceId id);
   void On(int signal, std::function<void()> action);
   // Ends slcd alone; whoever needs a daemon next starts one.
   void Leave();

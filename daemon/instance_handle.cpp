@@ -2,12 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+
+#include <nlohmann/json.hpp>
 
 #include "common/base/environment.h"
 #include "common/base/fd_passing.h"
@@ -16,8 +17,9 @@
 #include "common/base/log.h"
 #include "common/base/spawn.h"
 #include "common/model/json.h"
-#include "common/wire/control_server.h"
+#include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
+#include "daemon/master_search.h"
 
 namespace slc {
 namespace {
@@ -25,50 +27,6 @@ namespace {
 // Descriptor numbers a master is started with.
 constexpr int kMasterLink = 3;
 constexpr int kMasterDirectory = 4;
-
-// What connecting to a master that may live already has come to.
-struct Contact {
-  bool nobody = false;
-  // A link, and who holds its other end; no socket: it cannot be told now whether there is one.
-  UniqueFd socket;
-  ProcessIdentity master;
-  UniqueFd pidfd;
-  std::string trouble;
-};
-
-Contact Trouble(const std::string& what) {
-  Contact contact;
-  contact.trouble = what;
-  return contact;
-}
-
-// Who listens at the other end is known from the kernel: a master that is stopped or hangs says
-// nothing, and must be watched and perhaps ended all the same.
-Contact Identify(UniqueFd socket) {
-  const auto peer = PeerOf(socket.get());
-  if (!peer) return Trouble(peer.error().message);
-  const auto identity = IdentifyProcess(peer->pid);
-  if (!identity) return Trouble("pid " + std::to_string(peer->pid) + " cannot be looked at");
-  UniqueFd pidfd = OpenProcess(*identity);
-  if (!pidfd) return Trouble("pid " + std::to_string(peer->pid) + " cannot be watched");
-  return Contact{false, std::move(socket), *identity, std::move(pidfd), {}};
-}
-
-Contact ConnectTo(int directory, const std::string& name) {
-  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) return Trouble(std::strerror(errno));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = PathThroughFd(directory, name);
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
-    return Identify(std::move(socket));
-  }
-  if (errno != ENOENT && errno != ECONNREFUSED) return Trouble(std::strerror(errno));
-  Contact contact;
-  contact.nobody = true;
-  return contact;
-}
 
 }  // namespace
 
@@ -138,7 +96,18 @@ void InstanceHandle::Feed(const PlanEvent& event) {
   if (!has_master() && events_.on_gone) events_.on_gone();
 }
 
+std::optional<GenerationConfig> InstanceHandle::ReadConfig(Generation generation) const {
+  const int memfd = keeper_.Find(link::ConfigName(generation));
+  if (memfd < 0) return std::nullopt;
+  auto text = ReadMemfd(memfd);
+  auto value = text ? ParseJson(*text) : Result<nlohmann::json>(text.error());
+  GenerationConfig config;
+  if (!value || !FromJson(*value, config)) return std::nullopt;
+  return config;
+}
+
 void InstanceHandle::SetWish(const FleetWish& wish) {
+  follows_ = false;
   const bool renewed = wish.order != wish_.order;
   wish_ = wish;
   Feed(PlanWish{wish.run, renewed});
@@ -157,8 +126,12 @@ void InstanceHandle::Search(const FleetWish& wish) {
 void InstanceHandle::Look() {
   constexpr Millis kAgain = 100;
   auto directory = OpenDirectory();
-  Contact contact =
-      directory ? ConnectTo(directory->get(), "master.sock") : Trouble(directory.error().message);
+  MasterContact contact;
+  if (directory) {
+    contact = ContactMaster(directory->get());
+  } else {
+    contact.trouble = directory.error().message;
+  }
   if (!contact.nobody && !contact.socket) {
     // To clear away what a living master uses would be worse than to wait.
     if (search_trouble_ != contact.trouble) {
@@ -168,10 +141,30 @@ void InstanceHandle::Look() {
     return look_again_.StartIn(kAgain);
   }
   if (!contact.nobody) {
+    const std::string name = follows_ ? ServiceNameOf(contact.master) : std::string();
+    if (!name.empty()) name_ = name;
     Watch(contact.master, std::move(contact.pidfd));
     UseLink(std::move(contact.socket));
   }
   Feed(MasterSearched{!contact.nobody, wish_.run});
+}
+
+void InstanceHandle::Follow() {
+  follows_ = true;
+  Feed(SearchBegun{});
+  Look();
+}
+
+void InstanceHandle::StopFollowed(bool soft) {
+  stop_followed_ = soft;
+  Feed(PlanWish{false, true});
+}
+
+std::optional<FleetWish> InstanceHandle::followed() const {
+  const auto state = ReadState();
+  if (!state) return std::nullopt;
+  // What was ordered a moment ago may not have been obeyed yet.
+  return wish_.order > state->fleet.wish.order ? wish_ : state->fleet.wish;
 }
 
 void InstanceHandle::SayLeaving(bool revive) {
@@ -199,6 +192,7 @@ void InstanceHandle::Do(const LaunchMaster& action) {
     keeper_.Clear();
   }
   facts_.reset();
+  if (follows_ && !adopt_) return Feed(NothingToStart{});
   auto directory = OpenDirectory();
   SocketPair pair = MakeSocketPair(SOCK_SEQPACKET);
   if (!directory || !pair.first) {
@@ -279,6 +273,16 @@ void InstanceHandle::Do(const FenceMaster&) {
 
 void InstanceHandle::Do(const SendOrder&) {
   if (!link_) return;
+  if (follows_) {
+    const auto wish = followed();
+    if (!wish) return;
+    wish_ = *wish;
+    if (stop_followed_) {
+      if (wish_.run || wish_.soft_stop != *stop_followed_) ++wish_.order;
+      wish_.run = false;
+      wish_.soft_stop = *stop_followed_;
+    }
+  }
   link::Order order;
   order.wish = wish_;
   std::vector<int> fds;

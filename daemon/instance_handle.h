@@ -63,6 +63,16 @@ class InstanceHandle {
   // What is to be true. `configs`: memfds of generations the master may not have.
   void SetWish(const FleetWish& wish);
   void AddConfig(Generation generation, UniqueFd memfd);
+  // Instead of Search, if it is not known what is wanted of the service: adopts a living master and
+  // leaves it as it is; nothing is started. SetWish ends that.
+  void Follow();
+  // Of one that is followed: stops what runs of it.
+  void StopFollowed(bool soft);
+  // What the followed master was told last; nothing if there is none, or it has not answered yet.
+  std::optional<FleetWish> followed() const;
+  // The service's name; of one that is followed, as its master says.
+  const std::string& name() const { return name_; }
+  void Rename(const std::string& name) { name_ = name; }
   // The master may hang up without being taken for dead: we leave.
   void SayLeaving(bool revive);
   // One of our adopted children has ended.
@@ -74,6 +84,8 @@ class InstanceHandle {
   const std::optional<link::Facts>& facts() const { return facts_; }
   // The newest facts of the master, from its snapshot; nothing if there is no master.
   std::optional<InstanceState> ReadState() const;
+  // Nothing if the generation has left no trace.
+  std::optional<GenerationConfig> ReadConfig(Generation generation) const;
   const std::optional<ProcessIdentity>& master() const { return master_; }
   // How long the master has not been heard though it was asked; 0 if all is well.
   Millis silent_for() const;
@@ -104,6 +116,8 @@ class InstanceHandle {
   Keeper keeper_;
   std::map<Generation, UniqueFd> new_configs_;  // not known to have arrived
   FleetWish wish_;
+  bool follows_ = false;
+  std::optional<bool> stop_followed_;  // whether softly
   std::optional<link::Facts> facts_;
   std::optional<ProcessIdentity> master_;
   UniqueFd pidfd_;

@@ -12,7 +12,6 @@
 #include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
 #include "daemon/generation_resolver.h"
-#include "daemon/views.h"
 
 namespace slc {
 
@@ -28,8 +27,11 @@ Services::Service& Services::ServiceOf(ServiceId id) {
   Service& service = services_[id];
   if (!service.instance) {
     const Wish* wish = registry_.Get(id);
+    const Quarantined* bad = registry_.GetQuarantined(id);
+    std::string name = wish != nullptr ? wish->spec.name : bad != nullptr ? bad->name : "";
+    if (name.empty()) name = std::to_string(id);
     service.instance = std::make_unique<InstanceHandle>(
-        loop_, context_, id, wish != nullptr ? wish->spec.name : std::to_string(id),
+        loop_, context_, id, std::move(name),
         InstanceHandle::Events{
             [this, id](const link::Facts& facts) { events_.on_facts(id, facts); },
             [this, id](const Progress& progress) { events_.on_notice(id, progress); },
@@ -43,6 +45,29 @@ void Services::TakeUp(const Wish& wish) {
   if (wish.run) Prepare(wish);
   // What is stopped or to be removed is settled when no master is found, or it has left.
   ServiceOf(wish.id).instance->Search(FleetWishOf(wish));
+}
+
+void Services::TakeUp(const Quarantined& bad) { ServiceOf(bad.id).instance->Follow(); }
+
+Quarantined Services::Recognize(Quarantined bad) {
+  const InstanceHandle& instance = InstanceOf(bad.id);
+  // Without one it is called by what is known of it anyway.
+  if (instance.master() && CheckServiceName(instance.name())) bad.name = instance.name();
+  bad.obeyed = instance.followed();
+  const auto config = bad.obeyed ? instance.ReadConfig(bad.obeyed->generation) : std::nullopt;
+  if (config && bad.directory.empty()) {
+    bad.directory = config->working_directory;
+    bad.command = config->arguments;
+  }
+  return bad;
+}
+
+bool Services::AnyUnrecognized() const {
+  return std::any_of(services_.begin(), services_.end(), [this](const auto& entry) {
+    const InstanceHandle& instance = *entry.second.instance;
+    return registry_.GetQuarantined(entry.first) != nullptr && instance.has_master() &&
+           !instance.in_charge();
+  });
 }
 
 // After a reboot the generation is resolved anew. That reads the app's folder, which may hang: it
@@ -84,6 +109,7 @@ Status Services::AddConfig(const Wish& wish, const std::string& config) {
   auto memfd = MakeMemfd("slc-config", config);
   if (!memfd) return memfd.error();
   Service& service = ServiceOf(wish.id);
+  service.instance->Rename(wish.spec.name);
   service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
   service.trouble.clear();
   return Ok();
@@ -106,6 +132,7 @@ void Services::Order(const Wish& wish) { ServiceOf(wish.id).instance->SetWish(Fl
 void Services::StopAll() {
   stopping_ = true;
   for (const auto& [id, wish] : registry_.wishes()) Order(wish);
+  for (const auto& [id, bad] : registry_.quarantined()) StopQuarantined(id, true);
 }
 
 bool Services::AnyMaster() const {
@@ -136,25 +163,34 @@ void Services::ReapChildren() {
   }
 }
 
-ServiceView Services::ViewOf(const Wish& wish) {
-  const Service& service = ServiceOf(wish.id);
-  const InstanceHandle& instance = *service.instance;
-  const std::optional<InstanceState> state = instance.ReadState();
+ViewInput Services::ViewInputOf(const Service& service, const std::string& name,
+                                const std::optional<InstanceState>& state) const {
   ViewInput input;
-  input.wish = &wish;
   input.state = state ? &*state : nullptr;
-  input.adopting = instance.adopting();
-  input.launching = instance.has_master() || service.preparing;
-  input.silent_for = instance.silent_for();
-  input.log_directory = context_.logs + "/" + wish.spec.name;
+  input.adopting = service.instance->adopting();
+  input.launching = service.instance->has_master() || service.preparing;
+  input.silent_for = service.instance->silent_for();
+  if (!name.empty()) input.log_directory = context_.logs + "/" + name;
   input.cpus = UsableCpus();
   input.now = BootNow();
-  ServiceView view = MakeView(input);
+  return input;
+}
+
+ServiceView Services::ViewOf(const Wish& wish) {
+  const Service& service = ServiceOf(wish.id);
+  const std::optional<InstanceState> state = service.instance->ReadState();
+  ServiceView view = MakeView(wish, ViewInputOf(service, wish.spec.name, state));
   if (!state && wish.run && !service.trouble.empty()) {
     view.state = "failed";
     view.reason = service.trouble;
   }
   return view;
+}
+
+ServiceView Services::ViewOf(const Quarantined& bad) {
+  const Service& service = ServiceOf(bad.id);
+  const std::optional<InstanceState> state = service.instance->ReadState();
+  return MakeView(bad, context_.home + "/services", ViewInputOf(service, bad.name, state));
 }
 
 }  // namespace slc

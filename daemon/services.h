@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/model/service.h"
@@ -13,6 +14,7 @@
 #include "common/uv/loop.h"
 #include "daemon/core/registry.h"
 #include "daemon/instance_handle.h"
+#include "daemon/views.h"
 
 namespace slc {
 
@@ -33,6 +35,13 @@ class Services {
 
   // slcd has come up: adopts the living master of a wish, or starts one if it is to run.
   void TakeUp(const Wish& wish);
+  // Of a quarantined one: adopts its living master, and leaves that as it is.
+  void TakeUp(const Quarantined& bad);
+  // The same, completed by what its living master tells.
+  Quarantined Recognize(Quarantined bad);
+  void StopQuarantined(ServiceId id, bool soft) { ServiceOf(id).instance->StopFollowed(soft); }
+  // There is a quarantined one that has a master, and it has not told yet who it is.
+  bool AnyUnrecognized() const;
   // Tells the master what is wanted. `wish` is committed.
   void Order(const Wish& wish);
   // The config of a new generation, to be given before it is ordered.
@@ -51,6 +60,7 @@ class Services {
   // Why its generation could not be resolved when slcd started; empty if all is well.
   const std::string& TroubleOf(ServiceId id) { return ServiceOf(id).trouble; }
   ServiceView ViewOf(const Wish& wish);
+  ServiceView ViewOf(const Quarantined& bad);
 
  private:
   struct Service {
@@ -60,6 +70,8 @@ class Services {
   };
 
   Service& ServiceOf(ServiceId id);
+  ViewInput ViewInputOf(const Service& service, const std::string& name,
+                        const std::optional<InstanceState>& state) const;
   FleetWish FleetWishOf(const Wish& wish) const;
   void Prepare(const Wish& wish);
   void Prepared(ServiceId id, Generation generation, const Result<std::string>& config);

@@ -27,6 +27,7 @@ constexpr int kSchema = 1;
 constexpr const char* kSuffix = ".json";
 constexpr const char* kPrevious = ".prev";  // behind the suffix, as ReplaceFileAt has it
 constexpr const char* kBad = ".bad";
+constexpr const char* kRemoved = ".removed";
 constexpr const char* kLastIdFile = "last-id";
 constexpr const char* kLastRemovalFile = "last-removal";
 constexpr const char* kEpochFile = "epoch";
@@ -47,6 +48,32 @@ std::uint32_t ReadNumber(int directory, const char* name) {
   auto text = ReadFileAt(directory, name, 64);
   if (!text) return 0;
   return static_cast<std::uint32_t>(ParseInteger(Trim(*text), 0, 0xffffffffLL).value_or(0));
+}
+
+// The value of `key` in a file that is no JSON any more, or not the one that was written. Empty
+// unless the key stands there once: a guess would be worse than not to know.
+std::string OnlyText(std::string_view text, const std::string& key) {
+  const std::string start = '"' + key + "\": \"";
+  const std::size_t at = text.find(start);
+  if (at == std::string_view::npos || text.find(start, at + 1) != std::string_view::npos) return {};
+  const std::string_view rest = text.substr(at + start.size());
+  const std::size_t end = rest.find_first_of("\"\\\n");
+  if (end == std::string_view::npos || rest[end] != '"') return {};
+  return std::string(rest.substr(0, end));
+}
+
+Quarantined Quarantine(ServiceId id, const std::string& file, const std::string& reason,
+                       const std::string& text) {
+  Quarantined bad;
+  bad.id = id;
+  bad.file = file;
+  bad.reason = reason;
+  const std::string name = OnlyText(text, "name");
+  if (CheckServiceName(name)) bad.name = name;
+  bad.directory = OnlyText(text, "directory");
+  const std::string script = OnlyText(text, "script");
+  if (!script.empty()) bad.command = {script};
+  return bad;
 }
 
 }  // namespace
@@ -122,7 +149,7 @@ Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
   auto previous = ReadOne(id, name + kPrevious);
   if (!previous) return previous.error();
   if (!previous->wish) {
-    loaded.quarantined.push_back(Quarantined{id, bad, reason});
+    loaded.quarantined.push_back(Quarantine(id, bad, reason, damaged->text));
     return Ok();
   }
   loaded.notes.push_back(name + " is damaged (" + reason + ") and was set aside as " + bad +
@@ -147,6 +174,7 @@ Result<Store::OneFile> Store::ReadOne(ServiceId id, const std::string& file) con
   auto wish = text ? Decode(*text) : Result<Wish>(text.error());
   if (!wish) {
     one.damage = wish.error().message;
+    if (text) one.text = *text;
   } else if (wish->id != id) {
     one.damage = "it names another service";
   } else {
@@ -164,7 +192,7 @@ Status Store::Save(const Wish& wish) const {
   return error;
 }
 
-Status Store::Remove(ServiceId id, const std::string& request) const {
+Status Store::RememberRemoval(ServiceId id, const std::string& request) const {
   if (Status kept = ReplaceFileAt(services_, kLastRemovalFile, request + "\n", false); !kept) {
     return kept.error().During("record the removal");
   }
@@ -173,11 +201,36 @@ Status Store::Remove(ServiceId id, const std::string& request) const {
     Status kept = ReplaceFileAt(services_, kLastIdFile, std::to_string(id) + "\n", false);
     if (!kept) return kept.error().During("record the last id");
   }
+  return Ok();
+}
+
+Status Store::Remove(ServiceId id, const std::string& request) const {
+  if (Status kept = RememberRemoval(id, request); !kept) return kept;
   // The file itself last: without it the others mean nothing.
   const std::string name = FileOf(id);
   for (const std::string& file : {name + kPrevious, name + kBad, name}) {
     if (::unlinkat(services_, file.c_str(), 0) != 0 && errno != ENOENT) {
       return SystemError("remove services/" + file, errno);
+    }
+  }
+  if (::fsync(services_) != 0) return SystemError("fsync services", errno);
+  return Ok();
+}
+
+std::string Store::RemovedFile(ServiceId id) { return FileOf(id) + kRemoved; }
+
+Status Store::RemoveQuarantined(ServiceId id, const std::string& request) const {
+  if (Status kept = RememberRemoval(id, request); !kept) return kept;
+  const std::string name = FileOf(id);
+  const std::string previous = name + kPrevious;
+  if (::unlinkat(services_, previous.c_str(), 0) != 0 && errno != ENOENT) {
+    return SystemError("remove services/" + previous, errno);
+  }
+  const std::string removed = RemovedFile(id);
+  // Under its own name if it could not be set aside.
+  for (const std::string& file : {name, name + kBad}) {
+    if (::renameat(services_, file.c_str(), services_, removed.c_str()) != 0 && errno != ENOENT) {
+      return SystemError("rename services/" + file, errno);
     }
   }
   if (::fsync(services_) != 0) return SystemError("fsync services", errno);

@@ -13,14 +13,9 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/model/service.h"
+#include "daemon/core/quarantine.h"
 
 namespace slc {
-
-struct Quarantined {
-  ServiceId id = 0;
-  std::string file;  // where it was set aside
-  std::string reason;
-};
 
 struct LoadedWishes {
   std::vector<Wish> wishes;
@@ -40,6 +35,9 @@ class Store {
   Status Save(const Wish& wish) const;
   // `request`: told as last_removal by a Load afterwards.
   Status Remove(ServiceId id, const std::string& request) const;
+  // The same of one that is quarantined; its damaged file stays, as RemovedFile(id).
+  Status RemoveQuarantined(ServiceId id, const std::string& request) const;
+  static std::string RemovedFile(ServiceId id);
 
   // Pure halves of Load and Save.
   static std::string Encode(const Wish& wish);
@@ -50,8 +48,10 @@ class Store {
     bool there = false;
     std::optional<Wish> wish;
     std::string damage;  // why it holds none
+    std::string text;    // then
   };
   Status LoadOne(ServiceId id, LoadedWishes& loaded) const;
+  Status RememberRemoval(ServiceId id, const std::string& request) const;
   Result<OneFile> ReadOne(ServiceId id, const std::string& file) const;
 
   int services_;

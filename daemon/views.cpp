@@ -65,6 +65,18 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
   }
 }
 
+void AddProcesses(const InstanceState& state, const ViewInput& input, ServiceView& view) {
+  view.processes.push_back(MasterView(state, input.adopting, input.now));
+  for (const auto& [id, worker] : state.fleet.workers) {
+    view.processes.push_back(WorkerView(state, worker, input.now));
+    const auto facts = state.workers.find(id);
+    if (facts != state.workers.end() && !facts->second.agent_version.empty()) {
+      view.agent_version = facts->second.agent_version;
+    }
+  }
+  AddIdleSlots(state, input.now, view);
+}
+
 bool AnyReady(const InstanceState& state) {
   return std::any_of(state.fleet.workers.begin(), state.fleet.workers.end(),
                      [](const auto& entry) { return entry.second.state == WorkerState::kReady; });
@@ -89,8 +101,7 @@ std::string BackoffReason(const ServiceView& view) {
 
 }  // namespace
 
-ServiceView MakeView(const ViewInput& input) {
-  const Wish& wish = *input.wish;
+ServiceView MakeView(const Wish& wish, const ViewInput& input) {
   ServiceView view;
   view.id = wish.id;
   view.name = wish.spec.name;
@@ -121,15 +132,7 @@ ServiceView MakeView(const ViewInput& input) {
   }
   const InstanceState& state = *input.state;
   view.state = input.adopting ? "adopting" : InstancePhase(state.fleet);
-  view.processes.push_back(MasterView(state, input.adopting, input.now));
-  for (const auto& [id, worker] : state.fleet.workers) {
-    view.processes.push_back(WorkerView(state, worker, input.now));
-    const auto facts = state.workers.find(id);
-    if (facts != state.workers.end() && !facts->second.agent_version.empty()) {
-      view.agent_version = facts->second.agent_version;
-    }
-  }
-  AddIdleSlots(state, input.now, view);
+  AddProcesses(state, input, view);
   if (state.fleet.failure && view.state != "stopped" && view.state != "stopping") {
     const FleetFailure& failure = *state.fleet.failure;
     const bool rolled_back = state.fleet.failed == failure.generation;
@@ -148,6 +151,34 @@ ServiceView MakeView(const ViewInput& input) {
     }
   }
   if (view.state == "backoff" && view.reason.empty()) view.reason = BackoffReason(view);
+  return view;
+}
+
+ServiceView MakeView(const Quarantined& bad, const std::string& services, const ViewInput& input) {
+  ServiceView view;
+  const std::string id = std::to_string(bad.id);
+  view.id = bad.id;
+  view.name = bad.name.empty() ? "?" : bad.name;
+  view.state = "quarantined";
+  view.directory = bad.directory;
+  view.log_directory = input.log_directory;
+  view.facts_age = input.silent_for;
+  std::string running = "nothing of it runs";
+  if (input.state != nullptr) {
+    const FleetState& fleet = input.state->fleet;
+    view.wanted = fleet.wish.run;
+    view.size = FormatSize(fleet.wish.size);
+    view.cluster_size = fleet.wish.run ? fleet.wish.size : 0;
+    view.generation = fleet.wish.generation;
+    AddProcesses(*input.state, input, view);
+    running = fleet.wish.run ? "what ran goes on as it was started" : "it is being stopped";
+  } else if (input.launching) {
+    running = "its master has not answered yet";
+  }
+  view.reason = DescribeDamage(bad) + "; it was set aside as " + services + "/" + bad.file + "; " +
+                running + "; to repair it run `slc start` in its folder" +
+                (input.launching ? ", to end it `slc ctl stop " + id + "`" : "") +
+                ", to forget it `slc ctl remove " + id + "`";
   return view;
 }
 

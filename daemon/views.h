@@ -7,11 +7,11 @@
 #include "common/model/instance.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
+#include "daemon/core/quarantine.h"
 
 namespace slc {
 
 struct ViewInput {
-  const Wish* wish = nullptr;
   const InstanceState* state = nullptr;  // nullptr: no master
   bool adopting = false;
   bool launching = false;  // a master is being started
@@ -21,6 +21,8 @@ struct ViewInput {
   Millis now = 0;  // BOOTTIME
 };
 
-ServiceView MakeView(const ViewInput& input);
+ServiceView MakeView(const Wish& wish, const ViewInput& input);
+// `services`: path of the folder in which the damaged file was set aside.
+ServiceView MakeView(const Quarantined& bad, const std::string& services, const ViewInput& input);
 
 }  // namespace slc

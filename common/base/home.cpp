@@ -63,7 +63,8 @@ bool HomeHasServices(const HomePaths& paths) {
   auto names = ListDirectory(services.get());
   if (!names) return false;
   for (const std::string& name : *names) {
-    if (EndsWith(name, ".json")) return true;
+    // The latter: one whose file was damaged, of which a master may live.
+    if (EndsWith(name, ".json") || EndsWith(name, ".json.bad")) return true;
   }
   return false;
 }

@@ -93,11 +93,13 @@ std::variant<std::vector<LogSource>, int> FindSources(const Control& control,
   const Answer answer = Look(control, GetStatus{service});
   std::vector<LogSource> sources;
   bool none = answer.kind == Answer::Kind::kNoServices && service.empty();
+  bool nameless = false;
   if (IsGood(answer)) {
     for (const ServiceView& view : Services(answer.reply)) {
       if (!view.log_directory.empty()) sources.push_back({view.name, view.log_directory});
     }
     none = sources.empty();
+    nameless = none && !Services(answer.reply).empty();
   } else if (control.socket.empty()) {
     sources = SourcesOfHome(service);
     if (!sources.empty() && answer.kind == Answer::Kind::kNoDaemon) {
@@ -106,7 +108,9 @@ std::variant<std::vector<LogSource>, int> FindSources(const Control& control,
   }
   if (!sources.empty()) return sources;
   if (none) {
-    Remark("slc: no services exist, so there are no logs\n");
+    // Nameless: quarantined, and nobody knows what it was called.
+    Remark(nameless ? "slc: the name of the service is not known, nor which logs are its own\n"
+                    : "slc: no services exist, so there are no logs\n");
     return sources;
   }
   return ReportFailure(answer, "read the log" + (service.empty() ? "s" : " of " + service), service,

@@ -26,7 +26,13 @@ Result<ServiceView> LookAt(const Control& control, const std::string& service,
                            const std::string& what, int& exit_code) {
   const Answer answer = Look(control, GetStatus{service});
   const ServiceView* view = IsGood(answer) ? OnlyService(answer.reply) : nullptr;
-  if (view != nullptr) return *view;
+  if (view != nullptr && view->state != "quarantined") return *view;
+  if (view != nullptr) {
+    const Error error{ErrorCode::kConflict,
+                      "cannot " + what + ": it is quarantined: " + view->reason};
+    exit_code = ReportError(error, control.json);
+    return error;
+  }
   if (IsGood(answer)) {
     const Error error{ErrorCode::kProtocol, "slcd did not answer with one service"};
     exit_code = ReportError(error, control.json);

@@ -12,14 +12,14 @@
 namespace slc {
 
 Changes::Changes(Registry& registry, const Store& store, uv::DiskThread& disk, Services& services,
-                 Operations& operations, Clients& clients, std::string logs)
+                 Operations& operations, Clients& clients, std::string home)
     : registry_(registry),
       store_(store),
       disk_(disk),
       services_(services),
       operations_(operations),
       clients_(clients),
-      logs_(std::move(logs)) {}
+      home_(std::move(home)) {}
 
 // ---------------------------------------------------------------------------------------------
 // one after another
@@ -85,28 +85,27 @@ void Changes::NextChange(ServiceId id) {
   NextChange(id);
 }
 
-void Changes::AfterCreation(std::function<void()> action) {
-  if (creating_) {
-    waiting_creations_.push_back(std::move(action));
-  } else {
-    action();
+void Changes::OnceNamesAreKnown(std::function<void()> action) {
+  waiting_creations_.push_back(std::move(action));
+  ServeCreations();
+}
+
+void Changes::ServeCreations() {
+  // Who waited may find that the service exists by now, and then creates nothing that would end.
+  while (!creating_ && !waiting_creations_.empty() && !services_.AnyUnrecognized()) {
+    const auto next = std::move(waiting_creations_.front());
+    waiting_creations_.pop_front();
+    next();
   }
 }
 
 void Changes::Create(const Command& command, Result<Proposal> proposal) {
   if (!proposal) return clients_.Refuse(command, proposal.error());
   creating_ = true;
-  Carry(command, std::move(*proposal), [this] { EndCreation(); });
-}
-
-void Changes::EndCreation() {
-  creating_ = false;
-  // Who waited may find that the service exists by now, and then creates nothing that would end.
-  while (!creating_ && !waiting_creations_.empty()) {
-    const auto next = std::move(waiting_creations_.front());
-    waiting_creations_.pop_front();
-    next();
-  }
+  Carry(command, std::move(*proposal), [this] {
+    creating_ = false;
+    ServeCreations();
+  });
 }
 
 // -----------------------------------------------------------------------------------------------
@@ -162,24 +161,64 @@ void Changes::Commit(const Command& command, const Proposal& proposal, const std
 
 void Changes::Settle(ServiceId id) {
   const Wish* wish = registry_.Get(id);
-  if (wish == nullptr) return;
-  if (wish->removing && !services_.InstanceOf(id).has_master()) return FinishRemoval(*wish);
-  operations_.Settle(id);
+  const Quarantined* bad = registry_.GetQuarantined(id);
+  const bool removing = wish != nullptr ? wish->removing : bad != nullptr && bad->removing;
+  if (!removing || services_.InstanceOf(id).has_master()) {
+    operations_.Settle(id);
+  } else if (wish != nullptr) {
+    FinishRemoval(*wish);
+  } else {
+    FinishRemoval(*bad);
+  }
+  ServeCreations();
 }
 
 // ------------------------------------------------------------------------------------------------
-// removals
+// endings
+
+void Changes::EndQuarantined(const Command& command, Quarantined bad, bool soft, bool forget) {
+  if (forget) {
+    bad.removing = true;
+    bad.removal_request = command.request.id;
+  }
+  operations_.Overtake(bad.id, command.request.body);
+  services_.StopQuarantined(bad.id, soft);
+  registry_.Quarantine(services_.Recognize(bad));
+  if (command.request.wait || forget) {
+    operations_.Add(bad.id, Operation{command, 0, {}});
+  } else {
+    clients_.Answer(command, operations_.ReplyWith(bad.id, {}));
+  }
+  Settle(bad.id);
+}
 
 void Changes::FinishRemoval(const Wish& wish) {
-  if (!forgetting_.insert(wish.id).second) return;
+  Forget(wish.id, wish.last_request, {"its logs remain in " + home_ + "/logs/" + wish.spec.name},
+         [&store = store_, id = wish.id, request = wish.last_request] {
+           return store.Remove(id, request);
+         });
+}
+
+void Changes::FinishRemoval(const Quarantined& bad) {
+  std::vector<std::string> notes{"its damaged file remains as " + home_ + "/services/" +
+                                 Store::RemovedFile(bad.id)};
+  if (!bad.name.empty()) notes.push_back("its logs remain in " + home_ + "/logs/" + bad.name);
+  Forget(bad.id, bad.removal_request, std::move(notes),
+         [&store = store_, id = bad.id, request = bad.removal_request] {
+           return store.RemoveQuarantined(id, request);
+         });
+}
+
+void Changes::Forget(ServiceId id, const std::string& request, std::vector<std::string> notes,
+                     std::function<Status()> remove) {
+  if (!forgetting_.insert(id).second) return;
   auto status = std::make_shared<Status>(Ok());
-  disk_.Run([&store = store_, id = wish.id, request = wish.last_request,
-             status] { *status = store.Remove(id, request); },
-            [this, id = wish.id, request = wish.last_request, name = wish.spec.name, status] {
+  disk_.Run([remove = std::move(remove), status] { *status = remove(); },
+            [this, id, request, notes = std::move(notes), status] {
               forgetting_.erase(id);
               Reply reply;
               if (*status) {
-                reply.notes = {"its logs remain in " + logs_ + "/" + name};
+                reply.notes = notes;
               } else {
                 reply.error = status->error();
               }
@@ -191,6 +230,7 @@ void Changes::FinishRemoval(const Wish& wish) {
               const auto waiting = std::move(queues_[id].waiting);
               queues_.erase(id);
               for (const auto& change : waiting) change();
+              ServeCreations();
             });
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/uv/disk_thread.h"
 #include "daemon/commands/clients.h"
@@ -24,17 +25,20 @@ class Changes {
  public:
   using Propose = std::function<Result<Proposal>(ServiceId id)>;
 
-  // All is owned by the caller and outlives this. `logs`: the folder, to be named.
+  // All is owned by the caller and outlives this. `home`: its path, to be named.
   Changes(Registry& registry, const Store& store, uv::DiskThread& disk, Services& services,
-          Operations& operations, Clients& clients, std::string logs);
+          Operations& operations, Clients& clients, std::string home);
 
   // Changes a known service, given by name or id.
   void Change(const Command& command, const std::string& service, Propose propose);
-  // Runs `action` now, or when the service that is being created is durable: only then is the next
-  // id safe, and known whether a name is free.
-  void AfterCreation(std::function<void()> action);
-  // Carries out the proposal of a service that is new, within AfterCreation.
+  // Runs `action` now, or when the service that is being created is durable and the masters of
+  // quarantined ones have told who they are: only then is the next id safe, and known which names
+  // are taken.
+  void OnceNamesAreKnown(std::function<void()> action);
+  // Carries out the proposal of a service that has no wish yet, within OnceNamesAreKnown.
   void Create(const Command& command, Result<Proposal> proposal);
+  // Stops what runs of a quarantined service; `forget`: and removes it then.
+  void EndQuarantined(const Command& command, Quarantined bad, bool soft, bool forget);
 
   // Facts have changed: answers what has happened, forgets what was to be removed and has ended.
   void Settle(ServiceId id);
@@ -55,8 +59,11 @@ class Changes {
   void Carry(const Command& command, Proposal proposal, std::function<void()> done);
   void Commit(const Command& command, const Proposal& proposal, const std::string& config);
   void NextChange(ServiceId id);
-  void EndCreation();
+  void ServeCreations();
   void FinishRemoval(const Wish& wish);
+  void FinishRemoval(const Quarantined& bad);
+  void Forget(ServiceId id, const std::string& request, std::vector<std::string> notes,
+              std::function<Status()> remove);
 
   Registry& registry_;
   const Store& store_;
@@ -64,7 +71,7 @@ class Changes {
   Services& services_;
   Operations& operations_;
   Clients& clients_;
-  std::string logs_;
+  std::string home_;
   std::map<ServiceId, Queue> queues_;
   std::set<ServiceId> forgetting_;  // their files are being removed
   bool creating_ = false;

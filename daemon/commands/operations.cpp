@@ -54,12 +54,15 @@ void Operations::Settle(ServiceId id) {
 
 // True when the operation is done with.
 bool Operations::Conclude(ServiceId id, const Operation& operation) {
-  const Wish& wish = *registry_.Get(id);
   const InstanceHandle& instance = services_.InstanceOf(id);
   const auto succeed = [&] {
     clients_.Answer(operation.command, ReplyWith(id, operation.notes));
     return true;
   };
+  if (const Quarantined* bad = registry_.GetQuarantined(id)) {
+    return bad->removing || instance.has_master() ? false : succeed();
+  }
+  const Wish& wish = *registry_.Get(id);
   if (wish.removing) return false;  // answered when it is forgotten
   if (!wish.run) return instance.has_master() ? false : succeed();
   const auto& facts = instance.facts();
@@ -86,6 +89,8 @@ Reply Operations::ReplyWith(ServiceId id, std::vector<std::string> notes) {
   reply.notes = std::move(notes);
   if (const Wish* wish = registry_.Get(id)) {
     reply.data = std::vector<ServiceView>{services_.ViewOf(*wish)};
+  } else if (const Quarantined* bad = registry_.GetQuarantined(id)) {
+    reply.data = std::vector<ServiceView>{services_.ViewOf(*bad)};
   }
   return reply;
 }

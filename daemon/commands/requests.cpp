@@ -1,11 +1,13 @@
 #include "daemon/commands/requests.h"
 
+#include <algorithm>
+
 #include "common/base/log.h"
 
 namespace slc {
 
 Requests::Requests(const Registry& registry, Services& services, Operations& operations,
-                   Changes& changes, Clients& clients, DaemonInfo about, std::string home,
+                   Changes& changes, Clients& clients, DaemonInfo about,
                    std::function<void(const Command& command)> shut_down)
     : registry_(registry),
       services_(services),
@@ -13,7 +15,6 @@ Requests::Requests(const Registry& registry, Services& services, Operations& ope
       changes_(changes),
       clients_(clients),
       about_(std::move(about)),
-      home_(std::move(home)),
       started_(BootNow()),
       shut_down_(std::move(shut_down)) {}
 
@@ -42,20 +43,17 @@ void Requests::Handle(const Command& command, const ListServices&) {
   Reply reply;
   auto& views = reply.data.emplace<std::vector<ServiceView>>();
   for (const auto& [id, wish] : registry_.wishes()) views.push_back(services_.ViewOf(wish));
-  for (const Quarantined& bad : quarantined_) {
-    ServiceView view;
-    view.id = bad.id;
-    view.name = "?";
-    view.state = "quarantined";
-    view.reason = "services/" + std::to_string(bad.id) + ".json is unreadable (" + bad.reason +
-                  "); it was set aside as " + home_ + "/services/" + bad.file;
-    views.push_back(view);
-  }
+  for (const auto& [id, bad] : registry_.quarantined()) views.push_back(services_.ViewOf(bad));
+  std::sort(views.begin(), views.end(),
+            [](const ServiceView& one, const ServiceView& other) { return one.id < other.id; });
   clients_.Answer(command, reply);
 }
 
 void Requests::Handle(const Command& command, const GetStatus& body) {
   if (body.service.empty()) return Handle(command, ListServices{});
+  if (const Quarantined* bad = registry_.FindQuarantined(body.service)) {
+    return clients_.Answer(command, operations_.ReplyWith(bad->id, {}));
+  }
   auto id = registry_.Find(body.service);
   if (!id) return clients_.Refuse(command, id.error());
   clients_.Answer(command, operations_.ReplyWith(*id, {}));
@@ -64,7 +62,8 @@ void Requests::Handle(const Command& command, const GetStatus& body) {
 void Requests::Handle(const Command& command, const GetInfo&) {
   DaemonInfo info = about_;
   info.uptime = BootNow() - started_;
-  info.services = static_cast<std::uint32_t>(registry_.wishes().size());
+  info.services =
+      static_cast<std::uint32_t>(registry_.wishes().size() + registry_.quarantined().size());
   Reply reply;
   reply.data = info;
   clients_.Answer(command, reply);
@@ -74,7 +73,7 @@ void Requests::Handle(const Command& command, const GetInfo&) {
 // changing
 
 void Requests::Handle(const Command& command, const StartService& body) {
-  changes_.AfterCreation([this, command, body] {
+  changes_.OnceNamesAreKnown([this, command, body] {
     StartWish start{body.spec, body.size, body.replace, body.given};
     auto proposal = registry_.ProposeStart(start);
     const bool is_new = !proposal || registry_.Get(proposal->wish.id) == nullptr;
@@ -96,7 +95,7 @@ Result<Proposal> Requests::OrTryAgain(ServiceId id, Result<Proposal> proposal) {
 }
 
 void Requests::Handle(const Command& command, const CreateService& body) {
-  changes_.AfterCreation([this, command, body] {
+  changes_.OnceNamesAreKnown([this, command, body] {
     const auto propose = [this, body] { return registry_.ProposeCreate(body.name, body.size); };
     for (const auto& [id, wish] : registry_.wishes()) {
       if (!Changes::IsRepeat(command, wish) || wish.spec.name != body.name) continue;
@@ -113,6 +112,9 @@ void Requests::Handle(const Command& command, const RunService& body) {
 }
 
 void Requests::Handle(const Command& command, const StopService& body) {
+  if (const Quarantined* bad = registry_.FindQuarantined(body.service)) {
+    return changes_.EndQuarantined(command, *bad, body.soft, false);
+  }
   changes_.Change(command, body.service,
                   [this, body](ServiceId id) { return registry_.ProposeStop(id, body.soft); });
 }
@@ -136,6 +138,9 @@ void Requests::Handle(const Command& command, const SetEnvironment& body) {
 
 void Requests::Handle(const Command& command, const RemoveService& body) {
   if (changes_.HasRemoved(command.request.id)) return clients_.Answer(command, Reply{});
+  if (const Quarantined* bad = registry_.FindQuarantined(body.service)) {
+    return changes_.EndQuarantined(command, *bad, false, true);
+  }
   changes_.Change(command, body.service,
                   [this](ServiceId id) { return registry_.ProposeRemove(id); });
 }

@@ -4,14 +4,12 @@
 
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "common/wire/messages.h"
 #include "daemon/commands/changes.h"
 #include "daemon/commands/clients.h"
 #include "daemon/core/registry.h"
 #include "daemon/services.h"
-#include "daemon/store.h"
 
 namespace slc {
 
@@ -20,12 +18,9 @@ class Requests {
   // `about`: slcd itself, for `slc ctl info`; its uptime and number of services are filled in.
   // `shut_down` is to answer the command itself. All references are to outlive this.
   Requests(const Registry& registry, Services& services, Operations& operations, Changes& changes,
-           Clients& clients, DaemonInfo about, std::string home,
+           Clients& clients, DaemonInfo about,
            std::function<void(const Command& command)> shut_down);
 
-  void SetQuarantined(std::vector<Quarantined> quarantined) {
-    quarantined_ = std::move(quarantined);
-  }
   void OnFrame(ClientId client, const std::string& payload);
   void Handle(const Command& command);
 
@@ -51,9 +46,7 @@ class Requests {
   Changes& changes_;
   Clients& clients_;
   DaemonInfo about_;
-  std::string home_;
   Millis started_;
-  std::vector<Quarantined> quarantined_;
   std::function<void(const Command& command)> shut_down_;
 };
 

@@ -57,6 +57,8 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       ++failures_;
       LaunchOrLeave(now);
     }
+  } else if (std::holds_alternative<NothingToStart>(event)) {
+    Leave();
   } else if (const auto* spoke = std::get_if<MasterSpoke>(&event)) {
     Heard(*spoke, now);
   } else if (std::holds_alternative<MasterAnswered>(event)) {

@@ -32,6 +32,7 @@ struct MasterSearched {  // the result of that
 struct MasterLaunched {
   bool started = false;  // false: it could not even be executed
 };
+struct NothingToStart {};  // the launch would be a fresh start, and nobody knows of what
 struct MasterSpoke {
   bool in_charge = false;  // by facts or descriptors it has sent; false: the hello of a fresh one
 };
@@ -42,8 +43,9 @@ struct MasterStopped {     // it said that everything has stopped and that it le
 struct LinkLost {};
 struct MasterEnded {};  // its process has ended
 struct PlanTick {};
-using PlanEvent = std::variant<PlanWish, SearchBegun, MasterSearched, MasterLaunched, MasterSpoke,
-                               MasterAnswered, MasterStopped, LinkLost, MasterEnded, PlanTick>;
+using PlanEvent =
+    std::variant<PlanWish, SearchBegun, MasterSearched, MasterLaunched, NothingToStart, MasterSpoke,
+                 MasterAnswered, MasterStopped, LinkLost, MasterEnded, PlanTick>;
 
 // Deeds.
 struct LaunchMaster {

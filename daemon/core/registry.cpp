@@ -97,18 +97,34 @@ Error NoAppYet(const Wish& wish) {
                    "' has no app yet; in the app's folder run: slc start --name " + wish.spec.name};
 }
 
+// "service 'web' (id 1)"
+std::string Called(const Quarantined& bad) {
+  const std::string id = std::to_string(bad.id);
+  return bad.name.empty() ? "service " + id : "service '" + bad.name + "' (id " + id + ")";
+}
+
 }  // namespace
 
-Result<ServiceId> Registry::Find(const std::string& service) const {
+const Wish* Registry::FindSound(const std::string& service) const {
   if (const auto number = ParseInteger(service, 1, 0xffffffffLL)) {
-    const auto id = static_cast<ServiceId>(*number);
-    if (wishes_.count(id) > 0) return id;
+    if (const Wish* wish = Get(static_cast<ServiceId>(*number))) return wish;
+  }
+  for (const auto& [id, wish] : wishes_) {
+    if (wish.spec.name == service) return &wish;
+  }
+  return nullptr;
+}
+
+Result<ServiceId> Registry::Find(const std::string& service) const {
+  if (const Wish* wish = FindSound(service)) return wish->id;
+  if (const Quarantined* bad = FindQuarantined(service)) {
+    return Error{ErrorCode::kConflict,
+                 Called(*bad) + " is quarantined: " + DescribeDamage(*bad) +
+                     "; it can only be stopped, removed, or repaired by `slc start` in its folder"};
   }
   std::vector<std::string> names;
-  for (const auto& [id, wish] : wishes_) {
-    if (wish.spec.name == service) return id;
-    names.push_back(wish.spec.name);
-  }
+  for (const auto& [id, wish] : wishes_) names.push_back(wish.spec.name);
+  for (const auto& [id, bad] : quarantined_) names.push_back(bad.name);
   std::string message = "there is no service '" + Printable(service) + "'";
   const std::string near = DidYouMean(service, names);
   if (!near.empty()) {
@@ -126,7 +142,29 @@ const Wish* Registry::Get(ServiceId id) const {
 
 void Registry::Commit(const Wish& wish) {
   wishes_[wish.id] = wish;
+  quarantined_.erase(wish.id);
   Reserve(wish.id);
+}
+
+void Registry::Quarantine(const Quarantined& bad) {
+  quarantined_[bad.id] = bad;
+  Reserve(bad.id);
+}
+
+const Quarantined* Registry::GetQuarantined(ServiceId id) const {
+  const auto found = quarantined_.find(id);
+  return found == quarantined_.end() ? nullptr : &found->second;
+}
+
+const Quarantined* Registry::FindQuarantined(const std::string& service) const {
+  if (FindSound(service) != nullptr) return nullptr;
+  if (const auto number = ParseInteger(service, 1, 0xffffffffLL)) {
+    if (const auto* bad = GetQuarantined(static_cast<ServiceId>(*number))) return bad;
+  }
+  for (const auto& [id, bad] : quarantined_) {
+    if (!bad.name.empty() && bad.name == service) return &bad;
+  }
+  return nullptr;
 }
 
 Status Registry::CheckSpec(const ServiceSpec& spec) const {
@@ -192,7 +230,42 @@ Result<Proposal> Registry::ProposeStart(const StartWish& start) const {
     renamed.spec.name = same_folder->spec.name;
     return ProposeUpdate(*same_folder, renamed);
   }
+  for (const auto& [id, bad] : quarantined_) {
+    const bool same_app = !name_given && IsAppOf(bad, start.spec);
+    if (same_app || bad.name == start.spec.name) return ProposeRepair(bad, start);
+  }
   return ProposeNew(start);
+}
+
+Result<Proposal> Registry::ProposeRepair(const Quarantined& bad, const StartWish& start) const {
+  if (bad.removing) {
+    return Error{ErrorCode::kConflict, Called(bad) + " is being removed; try again in a moment"};
+  }
+  if (!start.replace && !bad.directory.empty() && bad.directory != start.spec.directory) {
+    return Error{ErrorCode::kConflict, Called(bad) + " is quarantined (" + DescribeDamage(bad) +
+                                           ") and was started from " + bad.directory +
+                                           ", not from " + start.spec.directory +
+                                           "; choose another --name, or --replace to move it here"};
+  }
+  Wish wish;
+  wish.id = bad.id;
+  wish.spec = start.spec;
+  if (!bad.name.empty()) wish.spec.name = bad.name;
+  wish.size = RunsOnNode(start.spec) ? kSizeCpu : 1;
+  if (bad.obeyed) {
+    wish.size = bad.obeyed->size;
+    wish.generation = bad.obeyed->generation;
+    wish.order = bad.obeyed->order;
+  }
+  if (start.size) wish.size = *start.size;
+  Proposal proposal = Changed(wish);
+  SettlePort(proposal.wish.spec, start.spec.port.has_value());
+  proposal.wish.run = true;
+  const bool runs = bad.obeyed && bad.obeyed->run;
+  NextGeneration(proposal, runs ? RollMode::kRolling : RollMode::kRestart, 1);
+  proposal.notes.push_back("repaired: " + DescribeDamage(bad) +
+                           "; what options and env-set had set before is lost, give it again");
+  return proposal;
 }
 
 Result<Proposal> Registry::ProposeNew(const StartWish& start) const {
@@ -205,6 +278,12 @@ Result<Proposal> Registry::ProposeNew(const StartWish& start) const {
   SettlePort(proposal.wish.spec, start.spec.port.has_value());
   proposal.wish.run = true;
   NextGeneration(proposal, RollMode::kRestart, 1);
+  for (const auto& [id, bad] : quarantined_) {
+    if (!bad.name.empty()) continue;
+    proposal.notes.push_back("a new service; if it is the one whose services/" +
+                             std::to_string(id) + ".json is unreadable: slc ctl remove " +
+                             std::to_string(id));
+  }
   return proposal;
 }
 
@@ -251,6 +330,9 @@ Result<Proposal> Registry::ProposeCreate(const std::string& name, std::uint32_t 
       return Error{ErrorCode::kConflict,
                    "there is a service '" + name + "' already (id " + std::to_string(id) + ")"};
     }
+  }
+  if (const Quarantined* bad = FindQuarantined(name)) {
+    return Error{ErrorCode::kConflict, Called(*bad) + " is quarantined: " + DescribeDamage(*bad)};
   }
   Wish wish;
   wish.id = last_id_ + 1;

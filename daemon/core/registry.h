@@ -13,6 +13,7 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/model/service.h"
+#include "daemon/core/quarantine.h"
 
 namespace slc {
 
@@ -36,7 +37,7 @@ class Registry {
   // `root`: the daemon may start workers under other users.
   explicit Registry(bool root) : root_(root) {}
 
-  // By name or id. kNotFound with the nearest name otherwise.
+  // By name or id. kConflict if that is quarantined, kNotFound with the nearest name otherwise.
   Result<ServiceId> Find(const std::string& service) const;
   const Wish* Get(ServiceId id) const;
   const std::map<ServiceId, Wish>& wishes() const { return wishes_; }
@@ -52,8 +53,19 @@ class Registry {
   Result<Proposal> ProposeRemove(ServiceId id) const;
 
   void Commit(const Wish& wish);
-  void Forget(ServiceId id) { wishes_.erase(id); }
-  // An id that must not be used again, e.g. of a service whose file could not be read.
+  void Forget(ServiceId id) {
+    wishes_.erase(id);
+    quarantined_.erase(id);
+  }
+
+  // Adds one, or replaces what is known of it; ends with a Commit of the same id.
+  void Quarantine(const Quarantined& bad);
+  const Quarantined* GetQuarantined(ServiceId id) const;
+  // By name or id, unless a sound service is called so.
+  const Quarantined* FindQuarantined(const std::string& service) const;
+  const std::map<ServiceId, Quarantined>& quarantined() const { return quarantined_; }
+
+  // An id that must not be used again.
   void Reserve(ServiceId id) { last_id_ = std::max(last_id_, id); }
   ServiceId last_id() const { return last_id_; }
 
@@ -61,9 +73,12 @@ class Registry {
   Status CheckSpec(const ServiceSpec& spec) const;
   Result<Proposal> ProposeNew(const StartWish& start) const;
   Result<Proposal> ProposeUpdate(const Wish& current, const StartWish& start) const;
+  Result<Proposal> ProposeRepair(const Quarantined& bad, const StartWish& start) const;
+  const Wish* FindSound(const std::string& service) const;
 
   bool root_;
   std::map<ServiceId, Wish> wishes_;
+  std::map<ServiceId, Quarantined> quarantined_;
   ServiceId last_id_ = 0;
 };
 

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include <doctest/doctest.h>
@@ -18,6 +19,18 @@ namespace {
 
 std::string WishFile(World& world, int id) {
   return world.home() + "/services/" + std::to_string(id) + ".json";
+}
+
+// slcd dies, and the file of a service that runs on is damaged before the next one comes.
+void LoseWish(World& world, int id, const std::string& damage) {
+  world.ExpectInLog("services/" + std::to_string(id) + ".json is unreadable");
+  const auto daemon = world.Daemon();
+  REQUIRE(daemon);
+  // Told to leave, nobody revives it meanwhile.
+  Kill(*daemon, SIGTERM);
+  WaitUntil([&] { return !IsAlive(*daemon); }, 5'000, "slcd to leave");
+  WriteText(WishFile(world, id), damage);
+  ::unlink((WishFile(world, id) + ".prev").c_str());
 }
 
 // Two services that run, in a home that is shut down.
@@ -147,6 +160,157 @@ TEST_SUITE("wish") {
       CHECK(world.View("first").id == 3);
       CHECK(Get(two.first.url()).status == 200);
     }
+  }
+
+  TEST_CASE("a corrupt file of a service that runs: it runs on, has its name, and can be stopped") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "web"});
+    const App other = world.StartApp("plain/server.js", {"--size", "1", "--name", "other"});
+    const auto pids = world.ReadyPids("web");
+    const auto others = world.ReadyPids("other");
+    LoseWish(world, 1, "not json at all");
+    CHECK(world.Must({"ctl", "ls"}).out ==
+          "Id          Name         Scale\n"
+          " 1          web          1\n"
+          " 2          other        1\n");
+    const ServiceView view = world.WaitForState("web", "quarantined");
+    CHECK(Contains(view.reason, "services/1.json is unreadable (this is not JSON)"));
+    CHECK(Contains(view.reason, "slc ctl stop 1"));
+    WaitUntil([&] { return world.ReadyPids("web") == pids; }, 5'000, "its workers to be shown");
+    CHECK(Get(app.url()).status == 200);
+    world.WaitForState("other", "running");
+    CHECK(world.ReadyPids("other") == others);
+    // Nothing else can be done with it.
+    for (const Words& words : {Words{"start", "web"},
+                               {"restart", "web"},
+                               {"soft-restart", "1"},
+                               {"set-size", "web", "3"},
+                               {"env-set", "web", "A=1"},
+                               {"env-get", "web"},
+                               {"npmls", "web"},
+                               {"create", "web"}}) {
+      Words command{"ctl"};
+      command.insert(command.end(), words.begin(), words.end());
+      INFO(words[0]);
+      const Ran refused = world.Slc(command);
+      CHECK(refused.code == 1);
+      CHECK_MESSAGE(Contains(refused.err, "quarantined"), refused.err);
+      CHECK(LinesOf(refused.err).size() == 1);
+    }
+    CHECK(world.Slc({"logs", "web"}).code == 0);
+    CHECK(world.ReadyPids("web") == pids);
+    const Ran stopped = world.Must({"ctl", "stop", "web"});
+    CHECK(Contains(stopped.out, "Service \"web\" hard stopped"));
+    CHECK(Get(app.url()).status == 0);
+    CHECK(world.Workers().size() == 1);
+    CHECK(world.View("1").state == "quarantined");
+    world.Must({"ctl", "stop", "1"});
+    const Ran removed = world.Must({"ctl", "remove", "1"});
+    CHECK(Contains(removed.out, world.home() + "/services/1.json.removed"));
+    CHECK(ReadText(world.home() + "/services/1.json.removed") == "not json at all");
+    CHECK(Get(other.url()).status == 200);
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    CHECK(world.Views().size() == 1);
+  }
+
+  TEST_CASE(
+      "a corrupt file of a service that runs: its master is replaced, and slcd may die again") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "web"});
+    const auto pids = world.ReadyPids("web");
+    LoseWish(world, 1, "");
+    // The only service of its home.
+    CHECK(Contains(world.Must({"ctl", "ls"}).out, " 1          web"));
+    WaitUntil([&] { return world.ReadyPids("web") == pids; }, 5'000, "its workers to be shown");
+    world.KillMaster("web");
+    WaitUntil([&] { return Contains(world.DaemonLog(), "has taken over 2 workers"); }, 10'000,
+              "a new master");
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    WaitUntil([&] { return world.ReadyPids("web") == pids; }, 5'000, "its workers to be shown");
+    CHECK(Get(app.url()).status == 200);
+    const Ran removed = world.Must({"ctl", "remove", "web"});
+    CHECK(Contains(removed.out, world.home() + "/logs/web"));
+    CHECK(world.Workers().empty());
+    CHECK(world.Must({"ctl", "ls"}).out == "No services defined\n");
+  }
+
+  TEST_CASE("a corrupt file of a service that runs: starting its app again repairs it") {
+    World world;
+    const std::string folder = world.MakeFolder("web", {{"app.js", kMirror}});
+    const App app = world.StartPath(folder, {"--size", "2", "--env", "A=1"});
+    const auto pids = world.ReadyPids("web");
+    const auto master = IdentifyProcess(world.MasterPid("web"));
+    REQUIRE(master);
+    LoadClient load(world, {"connections=4,url=" + app.url()});
+    LoseWish(world, 1, "{");
+    // What the master obeys is not known yet when the start comes: it waits for that.
+    Kill(*master, SIGSTOP);
+    world.Must({"ctl", "ls"});
+    CHECK(Contains(world.View("web").reason, "has not answered yet"));
+    Running start = world.Begin({"start", folder, "--port", std::to_string(app.port)});
+    const auto asks = [&] {
+      const auto files = OpenFiles(start.pid());
+      return std::find(files.begin(), files.end(), "socket") != files.end();
+    };
+    WaitUntil(asks, 5'000, "the start to be asked for");
+    CHECK(world.View("web").state == "quarantined");
+    Kill(*master, SIGCONT);
+    const Ran& started = start.Wait(20'000);
+    CHECK_MESSAGE(started.code == 0, started.err);
+    CHECK_MESSAGE(Contains(started.out, "repaired: services/1.json"), started.out);
+    CHECK(load.Stop().failed() == 0);
+    const ServiceView view = world.View("web");
+    CHECK(view.id == 1);
+    CHECK(view.state == "running");
+    CHECK(view.generation == 2);
+    CHECK(view.size == "2");
+    CHECK(world.ReadyPids("web") != pids);
+    CHECK(Get(app.url()).json()["env"].count("A") == 0);
+    CHECK(world.Workers().size() == 2);
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    world.WaitForState("web", "running");
+    world.Must({"ctl", "env-set", "web", "A=2"});
+    CHECK(Get(app.url()).json()["env"]["A"] == "2");
+  }
+
+  TEST_CASE(
+      "a corrupt file of a service whose master is gone too: it is cleared away, not started") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    const auto master = IdentifyProcess(world.MasterPid("web"));
+    REQUIRE(master);
+    LoseWish(world, 1, "{");
+    Kill(*master);
+    WaitUntil([&] { return world.Workers().empty(); }, 10'000, "the worker to end with its master");
+    world.Must({"ctl", "ls"});
+    const ServiceView view = world.View("1");
+    CHECK(view.state == "quarantined");
+    CHECK(Contains(view.reason, "nothing of it runs"));
+    CHECK(Get(app.url()).status == 0);
+    world.Must({"start", SourcePath("tests/apps/plain/server.js"), "--name", "web", "--size", "1",
+                "--port", std::to_string(app.port)});
+    CHECK(world.View("web").id == 2);
+    CHECK(Get(app.url()).status == 200);
+  }
+
+  TEST_CASE("a file that was edited badly by hand still has its name, and a start repairs it") {
+    World world;
+    const Two two = StartTwoAndShutDown(world);
+    std::string text = ReadText(WishFile(world, 1));
+    text.erase(text.rfind(','), 1);
+    WriteText(WishFile(world, 1), text);
+    ::unlink((WishFile(world, 1) + ".prev").c_str());
+    world.ExpectInLog("services/1.json is unreadable");
+    CHECK(Contains(world.Must({"ctl", "ls"}).out, " 1          first"));
+    CHECK(world.View("first").state == "quarantined");
+    world.Must({"start", SourcePath("tests/apps/plain/server.js"), "--name", "first", "--size", "1",
+                "--port", std::to_string(two.first.port)});
+    CHECK(world.View("first").id == 1);
+    CHECK(Get(two.first.url()).status == 200);
+    world.WaitForState("second", "running");
   }
 
   TEST_CASE("a file whose content does not fit its checksum is not believed") {

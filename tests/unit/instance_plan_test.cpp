@@ -367,6 +367,17 @@ TEST_CASE("A killed master is followed by one that adopts, at once, and only aft
   CHECK(Describe(plan.On(MasterEnded{}, 20'002)) == "adopt");
 }
 
+TEST_CASE("Where nobody knows what to start, a lost master that left nothing has no successor") {
+  InstancePlan plan;
+  plan.On(SearchBegun{}, 0);
+  plan.On(MasterSearched{true, false}, 1);
+  CHECK(Describe(plan.On(LinkLost{}, 2)) == "fence");
+  CHECK(Describe(plan.On(MasterEnded{}, 3)) == "adopt");
+  CHECK(Describe(plan.On(NothingToStart{}, 4)) == "clean up");
+  CHECK(plan.state() == State::kAbsent);
+  CHECK_FALSE(plan.deadline());
+}
+
 TEST_CASE("A master that does not answer a ping within 2 s is fenced") {
   InstancePlan plan;
   plan.On(PlanWish{true, true}, 1000);

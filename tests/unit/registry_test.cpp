@@ -282,6 +282,87 @@ TEST_CASE("A folder that runs under a name of its own is meant when no name is g
   CHECK(another->wish.id == 2);
 }
 
+TEST_CASE("A quarantined service is found by name and id, and takes no orders") {
+  Registry registry = With(App("web"));
+  Quarantined bad;
+  bad.id = 5;
+  bad.name = "api";
+  bad.reason = "this is not JSON";
+  registry.Quarantine(bad);
+  CHECK(registry.last_id() == 5);
+  for (const char* called : {"api", "5"}) {
+    REQUIRE(registry.FindQuarantined(called) != nullptr);
+    const auto refused = registry.Find(called);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::kConflict);
+    CHECK(refused.error().message.find("quarantined: services/5.json is unreadable (this is not "
+                                       "JSON)") != std::string::npos);
+  }
+  CHECK(Says(registry.ProposeCreate("api", 1), "quarantined"));
+  CHECK(registry.FindQuarantined("web") == nullptr);
+  CHECK(registry.FindQuarantined("1") == nullptr);
+  CHECK(registry.Find("ap").error().message.find("did you mean 'api'?") != std::string::npos);
+  registry.Forget(5);
+  CHECK(registry.Find("api").error().code == ErrorCode::kNotFound);
+}
+
+TEST_CASE("Starting its app again repairs a quarantined service: its id, beyond what it obeyed") {
+  Registry registry(false);
+  Quarantined bad;
+  bad.id = 5;
+  bad.name = "api";
+  bad.directory = "/srv/app";
+  bad.command = {"/usr/bin/node", "/srv/app/server.js"};
+  bad.obeyed = FleetWish{true, false, 3, 7, RollMode::kRestart, 1, 40};
+  registry.Quarantine(bad);
+  StartWish by_name = App("api");
+  by_name.given = {"name"};
+  // By its name, or without one by its folder.
+  for (const StartWish& start : {by_name, App("app-of-that-package")}) {
+    auto repaired = registry.ProposeStart(start);
+    REQUIRE(repaired);
+    CHECK(repaired->wish.id == 5);
+    CHECK(repaired->wish.spec.name == "api");
+    CHECK(repaired->wish.size == 3);
+    CHECK(repaired->wish.generation == 8);
+    CHECK(repaired->wish.order == 41);
+    CHECK(repaired->wish.mode == RollMode::kRolling);
+    CHECK(repaired->wish.run);
+    CHECK(Notes(*repaired, "repaired: services/5.json"));
+  }
+  CHECK(registry.ProposeStart(App("other", "/srv/other"))->wish.id == 6);
+  // It may be another app of that name.
+  StartWish elsewhere = App("api", "/srv/two");
+  const auto refused = registry.ProposeStart(elsewhere);
+  CHECK(Says(refused, "/srv/app"));
+  CHECK(Says(refused, "/srv/two"));
+  elsewhere.replace = true;
+  CHECK(registry.ProposeStart(elsewhere)->wish.id == 5);
+  bad.removing = true;
+  registry.Quarantine(bad);
+  CHECK(Says(registry.ProposeStart(by_name), "being removed"));
+  // Of one that does not run nothing has to be rolled.
+  bad.removing = false;
+  bad.obeyed.reset();
+  registry.Quarantine(bad);
+  const Wish& wish = Commit(registry, registry.ProposeStart(by_name));
+  CHECK(wish.mode == RollMode::kRestart);
+  CHECK(wish.size == kSizeCpu);
+  CHECK(registry.quarantined().empty());
+  CHECK(*registry.Find("api") == 5);
+}
+
+TEST_CASE("A new service is not taken for one that is quarantined without a name, which is said") {
+  Registry registry(false);
+  Quarantined bad;
+  bad.id = 1;
+  registry.Quarantine(bad);
+  auto proposal = registry.ProposeStart(App("api"));
+  REQUIRE(proposal);
+  CHECK(proposal->wish.id == 2);
+  CHECK(Notes(*proposal, "slc ctl remove 1"));
+}
+
 TEST_CASE("What was recorded for a created service is there when its app comes") {
   Registry registry(false);
   Commit(registry, registry.ProposeCreate("api", 2));

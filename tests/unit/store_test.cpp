@@ -193,6 +193,57 @@ TEST_CASE("Store: a file without a readable version before is quarantined, the o
   }
 }
 
+TEST_CASE("Store: a damaged file still says which app it was, if it says so once") {
+  const auto load = [](const std::string& text) {
+    TempFolder folder;
+    folder.Write("2.json", text);
+    auto loaded = Store(folder.fd()).Load();
+    REQUIRE(loaded);
+    REQUIRE(loaded->quarantined.size() == 1);
+    return loaded->quarantined[0];
+  };
+  Wish wish = FullWish(2);
+  wish.spec.name = "api";
+  wish.spec.directory = "/srv/api";
+  wish.spec.script = "server.js";
+  const std::string whole = Store::Encode(wish);
+  // A comma that somebody forgot, and a byte that has tipped over.
+  std::string edited = whole;
+  edited.erase(edited.rfind(','), 1);
+  std::string tipped = whole;
+  tipped[tipped.find("\"soft_stop\"") + 2] = 'x';
+  for (const std::string& text : {edited, tipped}) {
+    const Quarantined bad = load(text);
+    CHECK(bad.name == "api");
+    CHECK(bad.directory == "/srv/api");
+    CHECK(bad.command == std::vector<std::string>{"server.js"});
+  }
+  CHECK(load(edited + "\"name\": \"other\"").name.empty());
+  CHECK(load("{\"name\": \"../etc\"").name.empty());
+  CHECK(load("{\"name\": \"api").name.empty());
+  // A sound file of another service is nobody's.
+  CHECK(load(Store::Encode(FullWish(4))).name.empty());
+}
+
+TEST_CASE("Store: a quarantined service is removed, its id and its damaged file are not") {
+  TempFolder folder;
+  Store store(folder.fd());
+  folder.Write("3.json", "{");
+  folder.Write("3.json.prev", "{");
+  REQUIRE(store.Load());
+  REQUIRE(store.RemoveQuarantined(3, "request-1"));
+  CHECK(folder.Read(Store::RemovedFile(3)) == "{");
+  auto loaded = store.Load();
+  REQUIRE(loaded);
+  CHECK(loaded->quarantined.empty());
+  CHECK(loaded->wishes.empty());
+  CHECK(loaded->last_id == 3);
+  CHECK(loaded->last_removal == "request-1");
+  // A repeat finds nothing to do.
+  CHECK(store.RemoveQuarantined(3, "request-1"));
+  CHECK(folder.Read(Store::RemovedFile(3)) == "{");
+}
+
 TEST_CASE("Store: a file that the system cannot read now is an error, and is left as it is") {
   TempFolder folder;
   Store store(folder.fd());
