@@ -1,6 +1,33 @@
 #include "daemon/commands/operations.h"
 
+#include <algorithm>
+
+#include "common/base/text.h"
+
 namespace slc {
+namespace {
+
+// What an operator has to know when workers with a new setting did not come up: it stays recorded.
+std::string AfterFailedSetting(const SetEnvironment& setting, const ServiceView& view) {
+  const bool serves =
+      std::any_of(view.processes.begin(), view.processes.end(), [&](const ProcessView& process) {
+        return process.worker != 0 && process.state == "ready" &&
+               process.generation < view.generation;
+      });
+  std::vector<std::string> names;
+  for (const auto& [name, value] : setting.set) names.push_back(name);
+  std::string back;
+  if (!names.empty()) back = "slc ctl env-unset " + view.name + " " + Join(names, " ");
+  for (const auto& name : setting.unset) names.push_back(name);
+  // Values are not repeated: they may be secrets.
+  if (!back.empty()) back += ", or ";
+  back += "slc ctl env-set " + view.name + " with the values of before";
+  return "the change of " + Join(names, ", ") + " was recorded all the same" +
+         (serves ? "; the workers that serve still have the old environment" : "") +
+         "; fix the app and run: slc ctl soft-restart " + view.name + "; or take it back: " + back;
+}
+
+}  // namespace
 
 void Operations::Add(ServiceId id, Operation operation) {
   open_[id].push_back(std::move(operation));
@@ -79,6 +106,11 @@ bool Operations::Conclude(ServiceId id, const Operation& operation) {
 void Operations::Fail(ServiceId id, const Operation& operation, Error error,
                       std::vector<std::string> log_tail) {
   Reply reply = ReplyWith(id, operation.notes);
+  const auto* setting = std::get_if<SetEnvironment>(&operation.command.request.body);
+  const auto* views = std::get_if<std::vector<ServiceView>>(&reply.data);
+  if (setting != nullptr && views != nullptr) {
+    reply.notes.push_back(AfterFailedSetting(*setting, views->front()));
+  }
   reply.error = std::move(error);
   reply.log_tail = std::move(log_tail);
   clients_.Answer(operation.command, reply);

@@ -328,6 +328,33 @@ TEST_SUITE("ctl-change") {
     CHECK(world.View("app").environment.empty());
   }
 
+  TEST_CASE("env-set that the app cannot live with: what is recorded, what serves, what to do") {
+    World world;
+    const std::string code = "if (process.env.LEVEL === 'bad') throw new Error('no such level');";
+    const std::string folder = world.MakeFolder("app", {{"app.js", code + kMirror}});
+    const App app = world.StartPath(folder, {"--size", "2", "--env", "LEVEL=good"});
+    const auto pids = world.ReadyPids("app");
+    const Ran failed = world.Slc({"ctl", "env-set", "app", "LEVEL=bad"});
+    INFO(failed.err);
+    CHECK(failed.code == 1);
+    CHECK(Contains(failed.err, "no such level"));
+    CHECK(Contains(failed.err, "the change of LEVEL was recorded all the same"));
+    CHECK(Contains(failed.err, "the workers that serve still have the old environment"));
+    CHECK(Contains(failed.err, "slc ctl soft-restart app"));
+    CHECK(Contains(failed.err, "slc ctl env-unset app LEVEL"));
+    CHECK_FALSE(Contains(failed.err, "LEVEL=bad"));
+    CHECK(world.ReadyPids("app") == pids);
+    CHECK(world.View("app").environment["LEVEL"] == "bad");
+    CHECK(Get(app.url()).json()["env"]["LEVEL"] == "good");
+    // For programs.
+    const json again = world.Json({"ctl", "env-set", "app", "OTHER=1"});
+    REQUIRE(again["notes"].size() == 1);
+    CHECK(Contains(again["notes"][0].get<std::string>(), "the change of OTHER was recorded"));
+    world.Must({"ctl", "env-set", "app", "LEVEL=fine"});
+    CHECK(Get(app.url()).json()["env"]["LEVEL"] == "fine");
+    CHECK(Get(app.url()).json()["env"]["OTHER"] == "1");
+  }
+
   TEST_CASE("env-set --no-restart only records; the next soft-restart brings it") {
     World world;
     const std::string folder = world.MakeFolder("app", {{"app.js", kMirror}});
