@@ -1,5 +1,7 @@
 #include "ctl/json_output.h"
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "common/model/json.h"
@@ -36,6 +38,9 @@ std::string Line(const std::string& text) {
 
 std::string Line(const json& value) { return Line(DumpJson(value)); }
 
+// More digits than that are noise in a measurement of 100 ms.
+double Tenths(double value) { return std::round(value * 10) / 10; }
+
 json Named(const ServiceView& service) { return json{{"id", service.id}, {"name", service.name}}; }
 
 json PackageToJson(const PackageTree& tree) {
@@ -51,9 +56,19 @@ json PackageToJson(const PackageTree& tree) {
 
 }  // namespace
 
-std::string ServicesJson(const std::vector<ServiceView>& services) {
+std::string ServicesJson(const std::vector<ServiceView>& services,
+                         const std::optional<UsageByPid>& usage) {
   json list = json::array();
-  for (const ServiceView& service : services) list.push_back(ToJson(service));
+  for (const ServiceView& service : services) {
+    list.push_back(ToJson(service));
+    if (!usage) continue;
+    for (json& process : list.back()["processes"]) {
+      const auto used = usage->find(process["pid"].get<int>());
+      const bool known = used != usage->end();
+      process["cpu_percent"] = known ? json(Tenths(used->second.cpu_percent)) : json();
+      process["memory_bytes"] = known ? json(used->second.resident) : json();
+    }
+  }
   return Line(list);
 }
 

@@ -2,7 +2,11 @@
 // happens. The forms are part of the interface, see the man page: fields are added, never renamed
 // or taken away.
 //
-// status, ls: [SERVICE, ...], see ToJson(ServiceView) in common/model/json.h
+// status: [SERVICE, ...], see ToJson(ServiceView) in common/model/json.h; its processes have besides
+// "cpu_percent" (of one CPU, over 100 ms) and "memory_bytes" (resident), null of a process that has
+// ended meanwhile
+//
+// ls: the same without these two
 //
 // info: {"ok":true, "running":true, "info":{...}}, see ToJson(DaemonInfo); without a daemon
 // {"ok":true, "running":false, "home":"..."}
@@ -27,6 +31,7 @@
 // "notes":["..."]}, and the exit code is not 0. Codes: see ErrorCodeName in common/base/result.h
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,10 +43,13 @@
 #include "common/wire/messages.h"
 #include "ctl/logs/line.h"
 #include "ctl/package_tree.h"
+#include "ctl/status_tables.h"
 
 namespace slc::ctl {
 
-std::string ServicesJson(const std::vector<ServiceView>& services);
+// `usage`: nothing if it was not asked for.
+std::string ServicesJson(const std::vector<ServiceView>& services,
+                         const std::optional<UsageByPid>& usage);
 std::string InfoJson(const DaemonInfo& info);
 std::string NotRunningJson(const std::string& home);
 std::string EnvironmentJson(const ServiceView& service, const Environment& environment);

@@ -27,6 +27,17 @@ ProcessView MasterView(const InstanceState& state, bool adopting, Millis now) {
   return master;
 }
 
+// See ProcessView::reason.
+std::string ReasonOf(const FleetWorker& worker, const FleetSlot& slot, Millis now) {
+  constexpr Millis kRecent = 10 * 60 * 1000;
+  const bool recent = slot.last_exit_at > 0 && now - slot.last_exit_at <= kRecent;
+  if (worker.state == WorkerState::kStarting) {
+    return recent || slot.failures > 0 ? slot.last_exit : std::string();
+  }
+  if (worker.state != WorkerState::kReady || !recent) return {};
+  return "last end: " + slot.last_exit + ", " + FormatSpan(now - slot.last_exit_at) + " ago";
+}
+
 ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker, Millis now) {
   ProcessView view;
   view.worker = worker.id;
@@ -44,7 +55,7 @@ ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker, Mi
   const auto slot = state.fleet.slots.find(worker.slot);
   if (slot != state.fleet.slots.end()) {
     view.restarts = slot->second.restarts;
-    view.reason = slot->second.last_exit;
+    view.reason = ReasonOf(worker, slot->second, now);
   }
   return view;
 }

@@ -60,7 +60,8 @@ struct FleetSlot {
   Millis retry_at = 0;         // no spawn before; 0: at once
   bool finished = false;       // ended and, by --restart, is not to be started again
   std::uint32_t restarts = 0;  // unasked ends so far
-  std::string last_exit;       // for people, e.g. "exit code 1 after 0.3 s"
+  std::string last_exit;       // of the last of these, for people: "exit code 1"
+  Millis last_exit_at = 0;     // 0: never, or not known
 
   bool operator==(const FleetSlot&) const = default;
 };

@@ -92,6 +92,7 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     entry.Flag("finished", slot.finished);
     entry.Number("restarts", slot.restarts);
     entry.Text("last_exit", slot.last_exit);
+    entry.Number("last_exit_at", slot.last_exit_at);
   }
   out += ']';
   object.Key("workers") += '[';
@@ -149,6 +150,7 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("finished", slot.finished);
     entry.Read("restarts", slot.restarts);
     entry.Read("last_exit", slot.last_exit);
+    entry.Read("last_exit_at", slot.last_exit_at);
     fleet.slots[number] = slot;
     return entry.status();
   });

@@ -23,7 +23,9 @@ struct ProcessView {
   Millis started_wall = 0;
   Millis uptime = 0;
   std::uint32_t restarts = 0;
-  std::string reason;  // e.g. the slot's last unexpected end
+  // The last unexpected end in its slot, as long as that explains what is seen: while the successor
+  // is starting, and for 10 minutes behind a worker that serves: "last end: exit code 1, 3m2s ago".
+  std::string reason;
 };
 
 // A slot without a process.

@@ -50,7 +50,7 @@ int Run(const StatusOptions& options) {
   }
   const auto& services = Services(answer.reply);
   if (options.control.json) {
-    Print(ServicesJson(services));
+    Print(ServicesJson(services, SampleUsage(services)));
   } else {
     const UsageByPid usage = options.wide ? SampleUsage(services) : UsageByPid{};
     Print(StatusText(services, options.wide, usage));
@@ -66,7 +66,7 @@ int Run(const ListOptions& options) {
     return ReportFailure(answer, "list the services", "", options.control.json);
   }
   const auto& services = Services(answer.reply);
-  Print(options.control.json ? ServicesJson(services) : ListText(services));
+  Print(options.control.json ? ServicesJson(services, std::nullopt) : ListText(services));
   RemarkNotes(answer.reply);
   return kDone;
 }

@@ -221,7 +221,7 @@ TEST_SUITE("ctl-look") {
         },
         20'000, "the successor");
     const std::string table = world.Must({"ctl", "status", "--wide"}).out;
-    CHECK(Contains(table, "exit code 7"));
+    CHECK_MESSAGE(Contains(table, "last end: exit code 7, "), table);
     CHECK(Contains(table, " MB"));
   }
 
@@ -252,6 +252,11 @@ TEST_SUITE("ctl-look") {
     CHECK(service["processes"][2]["state"] == "ready");
     CHECK(service["processes"][2]["listening"] == json{"0.0.0.0:" + std::to_string(app.port)});
     CHECK(service["idle_slots"] == json::array());
+    for (const json& process : service["processes"]) {
+      CHECK(process["cpu_percent"].is_number());
+      // Node takes 30 MB at least; the master is small.
+      CHECK(process["memory_bytes"] > (process["worker"] == 0 ? 500'000 : 10'000'000));
+    }
     CHECK(world.Json({"ctl", "ls"}).size() == 1);
   }
 

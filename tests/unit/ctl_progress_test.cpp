@@ -44,7 +44,20 @@ TEST_CASE("JSON of a change holds the service if there is one") {
   view.name = "x";
   reply.data = std::vector<ServiceView>{view};
   CHECK(DoneJson(reply, 12).find("\"service\":{") != std::string::npos);
-  CHECK(ServicesJson({}) == "[]\n");
+  CHECK(ServicesJson({}, std::nullopt) == "[]\n");
+}
+
+TEST_CASE("JSON of the status holds what each process uses, as far as it is known") {
+  ServiceView view;
+  view.processes.resize(2);
+  view.processes[0].pid = 10;
+  view.processes[1].pid = 11;
+  const std::string text = ServicesJson({view}, UsageByPid{{10, Usage{12.345, 45600000}}});
+  CHECK(text.find("\"cpu_percent\":12.3,") != std::string::npos);
+  CHECK(text.find("\"memory_bytes\":45600000,") != std::string::npos);
+  CHECK(text.find("\"cpu_percent\":null,") != std::string::npos);
+  CHECK(text.find("\"memory_bytes\":null,") != std::string::npos);
+  CHECK(ServicesJson({view}, std::nullopt).find("cpu_percent") == std::string::npos);
 }
 
 }  // namespace slc::ctl

@@ -119,6 +119,7 @@ void Fleet::EndedUnasked(const FleetWorker& worker, bool clean, const std::strin
   if (entry == state_.slots.end()) return;
   FleetSlot& slot = entry->second;
   slot.last_exit = reason;
+  slot.last_exit_at = now;
   ++slot.restarts;
   const WorkerPolicy& policy = PolicyOf(worker.generation);
   const Millis lived = worker.ready_at > 0 ? now - worker.ready_at : 0;

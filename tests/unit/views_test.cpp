@@ -1,0 +1,115 @@
+#include "daemon/views.h"
+
+#include <doctest/doctest.h>
+
+namespace slc {
+namespace {
+
+constexpr Millis kNow = 100'000'000;
+
+Wish RunningWish() {
+  Wish wish;
+  wish.id = 1;
+  wish.spec.name = "api";
+  wish.spec.directory = "/srv/api";
+  wish.spec.script = "server.js";
+  wish.size = 1;
+  wish.run = true;
+  wish.generation = 1;
+  wish.order = 1;
+  return wish;
+}
+
+// One worker that serves.
+InstanceState OneReady() {
+  InstanceState state;
+  state.master = {100, 1};
+  state.fleet.wish = FleetWish{true, false, 1, 1, RollMode::kRestart, 1, 1};
+  state.fleet.slots[1].generation = 1;
+  FleetWorker worker;
+  worker.id = 2;
+  worker.slot = 1;
+  worker.generation = 1;
+  worker.state = WorkerState::kReady;
+  worker.ready_at = kNow - 1000;
+  state.fleet.workers[2] = worker;
+  return state;
+}
+
+ServiceView Look(const InstanceState& state) {
+  ViewInput input;
+  input.state = &state;
+  input.launching = true;
+  input.now = kNow;
+  return MakeView(RunningWish(), input);
+}
+
+std::string WorkersReason(const InstanceState& state) {
+  const ServiceView view = Look(state);
+  REQUIRE(view.processes.size() == 2);
+  return view.processes[1].reason;
+}
+
+}  // namespace
+
+TEST_CASE("An unexpected end is shown behind its successor for ten minutes") {
+  InstanceState state = OneReady();
+  FleetSlot& slot = state.fleet.slots[1];
+  CHECK(WorkersReason(state).empty());
+  slot.restarts = 1;
+  slot.last_exit = "exit code 7";
+  slot.last_exit_at = kNow - 182'000;
+  CHECK(WorkersReason(state) == "last end: exit code 7, 3m2s ago");
+  slot.last_exit_at = kNow - 10 * 60 * 1000;
+  CHECK(WorkersReason(state) == "last end: exit code 7, 10m0s ago");
+  slot.last_exit_at -= 1;
+  CHECK(WorkersReason(state).empty());
+  CHECK(Look(state).processes[1].restarts == 1);
+}
+
+TEST_CASE(
+    "An unexpected end is shown while its successor starts, not with one that was asked to go") {
+  InstanceState state = OneReady();
+  FleetSlot& slot = state.fleet.slots[1];
+  slot.last_exit = "exit code 7";
+  slot.last_exit_at = kNow - 1000;
+  state.fleet.workers[2].state = WorkerState::kStarting;
+  CHECK(WorkersReason(state) == "exit code 7");
+  // A successor in a roll, days later.
+  slot.last_exit_at = kNow - 80'000'000;
+  CHECK(WorkersReason(state).empty());
+  // It has failed again and again since, whenever that was.
+  slot.failures = 3;
+  CHECK(WorkersReason(state) == "exit code 7");
+  slot.last_exit_at = kNow - 1000;
+  state.fleet.workers[2].state = WorkerState::kDraining;
+  CHECK(WorkersReason(state).empty());
+}
+
+TEST_CASE("A quarantined service is shown with what runs of it, and what can be done") {
+  Quarantined bad;
+  bad.id = 3;
+  bad.file = "3.json.bad";
+  bad.reason = "this is not JSON";
+  const ServiceView gone = MakeView(bad, "/home/services", ViewInput{});
+  CHECK(gone.name == "?");
+  CHECK(gone.state == "quarantined");
+  CHECK(gone.reason ==
+        "services/3.json is unreadable (this is not JSON); it was set aside as "
+        "/home/services/3.json.bad; nothing of it runs; to repair it run `slc start` in its "
+        "folder, to forget it `slc ctl remove 3`");
+  const InstanceState state = OneReady();
+  bad.name = "api";
+  ViewInput input;
+  input.state = &state;
+  input.launching = true;
+  input.now = kNow;
+  const ServiceView runs = MakeView(bad, "/home/services", input);
+  CHECK(runs.name == "api");
+  CHECK(runs.processes.size() == 2);
+  CHECK(runs.cluster_size == 1);
+  CHECK(runs.reason.find("what ran goes on") != std::string::npos);
+  CHECK(runs.reason.find("slc ctl stop 3") != std::string::npos);
+}
+
+}  // namespace slc
