@@ -2,9 +2,9 @@
 // happens. The forms are part of the interface, see the man page: fields are added, never renamed
 // or taken away.
 //
-// status: [SERVICE, ...], see ToJson(ServiceView) in common/model/json.h; its processes have besides
-// "cpu_percent" (of one CPU, over 100 ms) and "memory_bytes" (resident), null of a process that has
-// ended meanwhile
+// status: [SERVICE, ...], see ToJson(ServiceView) in common/model/json.h; its processes have
+// besides "cpu_percent" (of one CPU, over 100 ms) and "memory_bytes" (resident), null of a process
+// that has ended meanwhile
 //
 // ls: the same without these two
 //

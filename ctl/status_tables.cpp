@@ -144,6 +144,18 @@ std::string StateRemark(const ServiceView& service) {
   return remark;
 }
 
+std::string LogRemark(const ServiceView& service) {
+  constexpr Millis kRecent = 3600 * 1000;
+  std::string remark;
+  if (!service.log_trouble.empty()) remark = "cannot be written: " + Printable(service.log_trouble);
+  const std::uint64_t dropped = service.log_lines_dropped;
+  if (dropped == 0 || service.log_dropped_ago > kRecent) return remark;
+  if (!remark.empty()) remark += "; ";
+  return remark + std::to_string(dropped) +
+         (dropped == 1 ? " line was dropped" : " lines were dropped") +
+         " since the master started, the last " + FormatSpan(service.log_dropped_ago) + " ago";
+}
+
 std::string EnvironmentText(const Environment& environment, const std::string& empty) {
   if (environment.empty()) return "  " + empty + "\n";
   std::vector<Row> rows{{kIndent, "Name", "Value"}};
@@ -162,6 +174,8 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     text += "Service Name: " + Printable(service.name) + "\n";
     const std::string remark = StateRemark(service);
     if (!remark.empty()) text += "State: " + remark + "\n";
+    const std::string log = LogRemark(service);
+    if (!log.empty()) text += "Log: " + log + "\n";
     text += "Environment variables:\n";
     text += EnvironmentText(service.environment, "No environment variables defined");
     text += "Instances:\n" + InstanceTable(service);

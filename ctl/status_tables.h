@@ -28,6 +28,9 @@ std::string ListText(const std::vector<ServiceView>& services);
 // The environment table below a heading; `empty` stands there when there is nothing to show.
 std::string EnvironmentText(const Environment& environment, const std::string& empty);
 
+// What is wrong with the log of a service, for people; empty when all is well, or was for an hour.
+std::string LogRemark(const ServiceView& service);
+
 // How a service is, for people: "backoff, next try in 3.0 s: exit code 1". Empty when all is well.
 std::string StateRemark(const ServiceView& service);
 

@@ -76,7 +76,7 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
   }
 }
 
-void AddProcesses(const InstanceState& state, const ViewInput& input, ServiceView& view) {
+void AddFacts(const InstanceState& state, const ViewInput& input, ServiceView& view) {
   view.processes.push_back(MasterView(state, input.adopting, input.now));
   for (const auto& [id, worker] : state.fleet.workers) {
     view.processes.push_back(WorkerView(state, worker, input.now));
@@ -86,6 +86,11 @@ void AddProcesses(const InstanceState& state, const ViewInput& input, ServiceVie
     }
   }
   AddIdleSlots(state, input.now, view);
+  view.log_lines_dropped = state.log.lines_dropped;
+  if (state.log.dropped_at > 0) {
+    view.log_dropped_ago = std::max<Millis>(0, input.now - state.log.dropped_at);
+  }
+  view.log_trouble = state.log.trouble;
 }
 
 bool AnyReady(const InstanceState& state) {
@@ -143,7 +148,7 @@ ServiceView MakeView(const Wish& wish, const ViewInput& input) {
   }
   const InstanceState& state = *input.state;
   view.state = input.adopting ? "adopting" : InstancePhase(state.fleet);
-  AddProcesses(state, input, view);
+  AddFacts(state, input, view);
   if (state.fleet.failure && view.state != "stopped" && view.state != "stopping") {
     const FleetFailure& failure = *state.fleet.failure;
     const bool rolled_back = state.fleet.failed == failure.generation;
@@ -181,7 +186,7 @@ ServiceView MakeView(const Quarantined& bad, const std::string& services, const 
     view.size = FormatSize(fleet.wish.size);
     view.cluster_size = fleet.wish.run ? fleet.wish.size : 0;
     view.generation = fleet.wish.generation;
-    AddProcesses(*input.state, input, view);
+    AddFacts(*input.state, input, view);
     running = fleet.wish.run ? "what ran goes on as it was started" : "it is being stopped";
   } else if (input.launching) {
     running = "its master has not answered yet";

@@ -121,6 +121,15 @@ struct ListenerFacts {
   bool operator==(const ListenerFacts&) const = default;
 };
 
+// How the log of the instance fares.
+struct LogHealth {
+  std::uint64_t lines_dropped = 0;  // since the master was started
+  Millis dropped_at = 0;            // when that was last seen to grow; 0: never
+  std::string trouble;              // why nothing can be written now; empty if all is well
+
+  bool operator==(const LogHealth&) const = default;
+};
+
 struct InstanceState {
   ServiceId service = 0;
   Epoch epoch = 0;
@@ -132,7 +141,7 @@ struct InstanceState {
   FleetState fleet;
   std::map<WorkerId, WorkerFacts> workers;
   std::vector<ListenerFacts> listeners;
-  std::uint64_t log_lines_dropped = 0;
+  LogHealth log;
 
   bool operator==(const InstanceState&) const = default;
 };

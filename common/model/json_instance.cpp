@@ -216,7 +216,9 @@ std::string EncodeInstanceState(const InstanceState& state) {
     }
     object.Number("written_at", state.written_at);
     object.Number("message_seq", state.message_seq);
-    object.Number("log_lines_dropped", state.log_lines_dropped);
+    object.Number("log_lines_dropped", state.log.lines_dropped);
+    object.Number("log_dropped_at", state.log.dropped_at);
+    object.Text("log_trouble", state.log.trouble);
     WriteFleet(object.Key("fleet"), state.fleet);
     object.Key("workers") += '[';
     bool first = true;
@@ -269,7 +271,9 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
   });
   fields.Read("written_at", state.written_at);
   fields.Read("message_seq", state.message_seq);
-  fields.Read("log_lines_dropped", state.log_lines_dropped);
+  fields.Read("log_lines_dropped", state.log.lines_dropped);
+  fields.Read("log_dropped_at", state.log.dropped_at);
+  fields.Read("log_trouble", state.log.trouble);
   fields.ReadObject("fleet", [&](const json& value) { return ReadFleet(value, state.fleet); });
   fields.ReadArray("workers", [&](const json& value) {
     WorkerFacts worker;

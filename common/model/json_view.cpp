@@ -79,6 +79,9 @@ json ToJson(const ServiceView& view) {
       {"agent_version", view.agent_version},
       {"log_directory", view.log_directory},
       {"run_as", view.run_as},
+      {"log_lines_dropped", view.log_lines_dropped},
+      {"log_dropped_ago_ms", view.log_dropped_ago},
+      {"log_trouble", view.log_trouble},
       {"facts_age_ms", view.facts_age},
       {"processes", std::move(processes)},
       {"idle_slots", std::move(idle)},
@@ -102,6 +105,9 @@ Status FromJson(const json& value, ServiceView& view) {
   fields.Read("agent_version", view.agent_version);
   fields.Read("log_directory", view.log_directory);
   fields.Read("run_as", view.run_as);
+  fields.Read("log_lines_dropped", view.log_lines_dropped);
+  fields.Read("log_dropped_ago_ms", view.log_dropped_ago);
+  fields.Read("log_trouble", view.log_trouble);
   fields.Read("facts_age_ms", view.facts_age);
   fields.ReadArray("processes", [&](const json& element) {
     view.processes.emplace_back();

@@ -54,8 +54,11 @@ struct ServiceView {
   std::string agent_version;
   std::string log_directory;
   std::string run_as;
-  Millis facts_age = 0;                // how old the facts are; > 0 only when the master is silent
-  std::vector<ProcessView> processes;  // the master first, then workers by id
+  std::uint64_t log_lines_dropped = 0;  // since the master was started
+  Millis log_dropped_ago = 0;           // since the last of these, to 10 s
+  std::string log_trouble;              // why the log cannot be written now; empty: it can
+  Millis facts_age = 0;                 // how old the facts are; > 0 only when the master is silent
+  std::vector<ProcessView> processes;   // the master first, then workers by id
   std::vector<SlotView> idle_slots;
 };
 

@@ -74,9 +74,7 @@ void ControlLink::Send(const link::Packet& packet, const std::vector<int>& fds) 
 void ControlLink::OnPacket(LinkId id, link::Packet packet, std::vector<UniqueFd> fds) {
   if (const auto* hello = std::get_if<link::Hello>(&packet)) return OnHello(id, *hello);
   if (id != ruler_) return;  // a replaced daemon has nothing to say
-  if (const auto* ping = std::get_if<link::Ping>(&packet)) {
-    return Send(link::Pong{ping->number});
-  }
+  if (const auto* ping = std::get_if<link::Ping>(&packet)) Send(link::Pong{ping->number});
   if (const auto* leaving = std::get_if<link::Leaving>(&packet)) {
     revive_allowed_ = leaving->revive;
     return;

@@ -298,6 +298,20 @@ void Instance::RepeatDeeds() {
 // ------------------------------------------------------------------------------------------------
 // telling
 
+LogHealth Instance::HealthOfLogs() const {
+  LogHealth health{logs_.dropped(), log_health_.dropped_at, logs_.trouble()};
+  if (health.lines_dropped > log_health_.lines_dropped) health.dropped_at = loop_.now();
+  return health;
+}
+
+void Instance::LookAtLogs() {
+  LogHealth health = HealthOfLogs();
+  if (health == log_health_) return;
+  log_health_ = std::move(health);
+  snapshot_.NoteChange();
+  snapshot_.Save();
+}
+
 InstanceState Instance::GatherState() const {
   InstanceState state;
   state.service = service_;
@@ -308,7 +322,7 @@ InstanceState Instance::GatherState() const {
   state.written_at = loop_.now();
   state.message_seq = numbers_.last();
   state.fleet = fleet_.state();
-  state.log_lines_dropped = logs_.dropped();
+  state.log = HealthOfLogs();
   for (const auto& [id, worker] : workers_.all()) state.workers[id] = worker->facts();
   state.listeners = desk_.listeners();
   return state;

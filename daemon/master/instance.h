@@ -52,6 +52,9 @@ class Instance {
   void TakeOver();
   // A process that slcd has reaped.
   void NoteStatus(const ProcessIdentity& process, int status);
+  // Writes to the snapshot how the log does, if that has changed. To be called when slcd pings:
+  // often enough for what the log alone can say, and no wake-up of our own.
+  void LookAtLogs();
   // A new daemon: it gets every descriptor and the facts.
   void TellEverything();
 
@@ -76,6 +79,7 @@ class Instance {
   void RepeatDeeds();
   ReadinessJudge JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const;
 
+  LogHealth HealthOfLogs() const;
   InstanceState GatherState() const;
   void TellFacts();
   void ArmTimer();
@@ -106,6 +110,7 @@ class Instance {
   WorkerMessages messages_;
   Workers workers_;
   Reporter reporter_;
+  LogHealth log_health_;
 
   uv::Timer timer_;
   uv::Timer finish_timer_;

@@ -47,6 +47,7 @@ void Master::OnPacket(const link::Packet& packet, std::vector<UniqueFd> fds) {
     return instance_->CollectAdopted(adopt->names, std::move(fds));
   }
   if (std::holds_alternative<link::AdoptEnd>(packet)) return instance_->TakeOver();
+  if (std::holds_alternative<link::Ping>(packet)) return instance_->LookAtLogs();
   if (const auto* exit = std::get_if<link::ExitStatus>(&packet)) {
     return instance_->NoteStatus(exit->process, exit->status);
   }

@@ -1,4 +1,5 @@
 // What apps print: log files, slc logs, slc ctl log-dump.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -313,6 +314,33 @@ TEST_SUITE("logs") {
     Say(app, "hello");
     world.Must({"ctl", "stop", "web"});
     CHECK(Contains(world.Must({"logs", "web"}).out, "hello 1\n"));
+  }
+
+  TEST_CASE("a log that cannot be written, and lines that were dropped, are told by status") {
+    World world;
+    const App app = world.StartApp(
+        "plain/noisy.js", {"--size", "1", "--name", "web", "--env", "APP_LINES_PER_S=20000"});
+    CHECK_FALSE(Contains(world.Must({"ctl", "status", "web"}).out, "\nLog: "));
+    // As hopeless as a full disk, and to be had without one.
+    const std::string file = world.log_folder("web") + "/out.log";
+    REQUIRE(::rename(file.c_str(), (file + "-moved").c_str()) == 0);
+    REQUIRE(::mkdir(file.c_str(), 0700) == 0);
+    // slcd asks the master every ten seconds.
+    const auto told = [&] {
+      const ServiceView view = world.View("web");
+      return !view.log_trouble.empty() && view.log_lines_dropped > 0;
+    };
+    WaitUntil(told, 30'000, "the trouble to be told");
+    const std::string text = world.Must({"ctl", "status", "web"}).out;
+    CHECK_MESSAGE(Contains(text, "\nLog: cannot be written: "), text);
+    CHECK_MESSAGE(Contains(text, " lines were dropped since the master started"), text);
+    const json list = world.Json({"ctl", "status", "web"});
+    CHECK(list[0]["log_lines_dropped"] > 0);
+    CHECK(Contains(list[0]["log_trouble"].get<std::string>(), "out.log"));
+    CHECK(Get(app.url()).status == 200);
+    REQUIRE(::rmdir(file.c_str()) == 0);
+    WaitUntil([&] { return world.View("web").log_trouble.empty(); }, 30'000, "the trouble to end");
+    CHECK(world.View("web").log_lines_dropped > 0);
   }
 
   TEST_CASE("a flood of output does not stop the app") {

@@ -160,6 +160,26 @@ TEST_CASE("Facts of a silent master are marked with their age") {
   CHECK(StateRemark(view) == "adopting; the master is silent, as of 12 s ago");
 }
 
+TEST_CASE("A log that cannot be written or has lost lines is told, and forgotten after an hour") {
+  ServiceView view = MyApp(57692, 1);
+  CHECK(LogRemark(view).empty());
+  view.log_trouble = "/srv/x/out.log: No space left on device";
+  CHECK(StatusText({view}, false, {})
+            .find("my-app\nLog: cannot be written: /srv/x/out.log: No space left on device\n") !=
+        std::string::npos);
+  view.log_lines_dropped = 12;
+  view.log_dropped_ago = 3000;
+  CHECK(LogRemark(view) ==
+        "cannot be written: /srv/x/out.log: No space left on device; 12 lines were dropped since "
+        "the master started, the last 3.0 s ago");
+  view.log_trouble.clear();
+  view.log_lines_dropped = 1;
+  view.log_dropped_ago = 3600 * 1000;
+  CHECK(LogRemark(view) == "1 line was dropped since the master started, the last 1h0m ago");
+  view.log_dropped_ago += 1;
+  CHECK(LogRemark(view).empty());
+}
+
 TEST_CASE("The wide table adds usage, and a row for each slot without a process") {
   ServiceView view = MyApp(57692, 1);
   view.processes[1].uptime = 65000;
