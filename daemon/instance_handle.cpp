@@ -311,6 +311,13 @@ void InstanceHandle::Do(const PingMaster&) {
 
 void InstanceHandle::Do(const CleanUp&) {
   KillByCookie(Cookie() + ".");
+  // An order that renews none (set-size after a SIGTERM to the master) needs it once more.
+  const std::string current = link::ConfigName(wish_.generation);
+  if (const int kept = keeper_.Find(current);
+      kept >= 0 && new_configs_.count(wish_.generation) == 0) {
+    UniqueFd copy(::fcntl(kept, F_DUPFD_CLOEXEC, 0));
+    if (copy) new_configs_[wish_.generation] = std::move(copy);
+  }
   keeper_.Clear();
   facts_.reset();
   master_.reset();

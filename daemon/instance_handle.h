@@ -81,6 +81,8 @@ class InstanceHandle {
   bool has_master() const { return plan_.state() != InstancePlan::State::kAbsent || launching_; }
   bool in_charge() const { return plan_.state() == InstancePlan::State::kInCharge; }
   bool adopting() const;
+  // Ended by a SIGTERM to its master, though it is to run: see InstancePlan.
+  bool left() const { return plan_.left() && !has_master(); }
   const std::optional<link::Facts>& facts() const { return facts_; }
   // The newest facts of the master, from its snapshot; nothing if there is no master.
   std::optional<InstanceState> ReadState() const;

@@ -86,9 +86,12 @@ void Requests::Handle(const Command& command, const StartService& body) {
 
 Result<Proposal> Requests::OrTryAgain(ServiceId id, Result<Proposal> proposal) {
   if (!proposal || proposal->changed) return proposal;
-  const auto& facts = services_.InstanceOf(id).facts();
-  const bool ails = facts ? facts->failure || facts->phase == "failed" || facts->phase == "backoff"
+  const InstanceHandle& instance = services_.InstanceOf(id);
+  const auto& facts = instance.facts();
+  const bool failed = facts
+                          ? facts->failure || facts->phase == "failed" || facts->phase == "backoff"
                           : !services_.TroubleOf(id).empty();
+  const bool ails = failed || instance.left();
   if (!ails) return proposal;
   const bool serves = facts && facts->ready > 0;
   return registry_.ProposeRestart(id, serves ? RollMode::kRolling : RollMode::kRestart, 1);

@@ -65,6 +65,8 @@ class InstancePlan {
   std::vector<PlanAction> On(const PlanEvent& event, Millis now);
   std::optional<Millis> deadline() const { return deadline_; }
   State state() const { return state_; }
+  // The master was sent SIGTERM and has ended its instance; it stays so until the next command.
+  bool left() const { return left_; }
 
  private:
   bool Needed() const { return run_ || workers_; }

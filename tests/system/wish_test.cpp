@@ -50,6 +50,24 @@ Two StartTwoAndShutDown(World& world) {
 }  // namespace
 
 TEST_SUITE("wish") {
+  TEST_CASE("a service whose master was sent SIGTERM stays down, and comes back by any command") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1"});
+    for (const Words& command :
+         {Words{"ctl", "start", app.name}, Words{"start", app.folder, "--name", app.name},
+          Words{"ctl", "set-size", app.name, "2"}, Words{"ctl", "soft-restart", app.name}}) {
+      INFO("slc ", command[0], " ", command[1]);
+      Kill(*IdentifyProcess(world.MasterPid(app.name)), SIGTERM);
+      const ServiceView view = world.WaitForState(app.name, "stopped");
+      CHECK_MESSAGE(Contains(view.reason, "start it with"), view.reason);
+      CHECK(world.Workers().empty());
+      world.Must(command);
+      CHECK(world.View(app.name).state == "running");
+      CHECK(Get(app.url()).status == 200);
+    }
+    CHECK(world.ReadyPids(app.name).size() == 2);
+  }
+
   TEST_CASE("shutdown stops everything, and slc ctl ls brings back what ran") {
     World world;
     const App runs = world.StartApp("plain/server.js", {"--size", "2", "--name", "runs"});
