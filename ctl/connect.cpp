@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,11 +77,22 @@ Status CheckOwner(const HomePaths& paths, bool to_start) {
                                            SudoCommand(name, named ? paths.home : "", Arguments())};
 }
 
+// Why slcd could not even say why, if it is that.
+std::string NoRoom(int logs) {
+  struct statvfs system {};
+  if (::fstatvfs(logs, &system) != 0) return {};
+  if (system.f_bavail == 0) return "; the file system of the home is full: free some space";
+  if (system.f_files > 0 && system.f_favail == 0) {
+    return "; the file system of the home has no inode left: remove some files";
+  }
+  return {};
+}
+
 // The last lines that were written to slcd.out from `offset` on.
 std::string LastWords(int logs, off_t offset) {
   const UniqueFd file(::openat(logs, kOutputFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat info {};
-  if (!file || ::fstat(file.get(), &info) != 0 || info.st_size <= offset) return {};
+  if (!file || ::fstat(file.get(), &info) != 0 || info.st_size <= offset) return NoRoom(logs);
   constexpr off_t kMost = 4096;
   const off_t from = std::max(offset, info.st_size - kMost);
   std::string text(static_cast<std::size_t>(info.st_size - from), '\0');

@@ -27,6 +27,12 @@ std::string AfterFailedSetting(const SetEnvironment& setting, const ServiceView&
          "; fix the app and run: slc ctl soft-restart " + view.name + "; or take it back: " + back;
 }
 
+// The same of `slc start` that changed a service; `notes` say what.
+std::string AfterFailedUpdate(const ServiceView& view) {
+  return "the changes are recorded all the same: the next restart or boot of " + view.name +
+         " uses them; fix the app, or take them back with slc start and the options of before";
+}
+
 }  // namespace
 
 void Operations::Add(ServiceId id, Operation operation) {
@@ -111,6 +117,9 @@ void Operations::Fail(ServiceId id, const Operation& operation, Error error,
   if (setting != nullptr && views != nullptr) {
     reply.notes.push_back(AfterFailedSetting(*setting, views->front()));
   }
+  const bool update = std::holds_alternative<StartService>(operation.command.request.body) &&
+                      !operation.notes.empty() && views != nullptr && views->front().generation > 1;
+  if (update) reply.notes.push_back(AfterFailedUpdate(views->front()));
   reply.error = std::move(error);
   reply.log_tail = std::move(log_tail);
   clients_.Answer(operation.command, reply);

@@ -1,4 +1,6 @@
 // slc start of apps that do not come up: exit code 1, the reason, the last lines the app printed.
+#include <unistd.h>
+
 #include <csignal>
 
 #include <doctest/doctest.h>
@@ -149,6 +151,28 @@ TEST_SUITE("start-fails") {
                            "not ready within 2 s: port " + std::to_string(first.port) +
                                " is in use by pid " + std::to_string(world.MasterPid(first.name))),
                   ran.err);
+  }
+
+  TEST_CASE("slcd cannot start on a full disk: that is the reason") {
+    if (::geteuid() != 0) {
+      MESSAGE("skipped: only root can mount");
+      return;
+    }
+    World world;
+    const std::string script = world.folder() + "/full.sh";
+    WriteText(script,
+              "set -e\n"
+              "mkdir -p \"$1\"\n"
+              "mount -t tmpfs -o size=64k,mode=700 none \"$1\"\n"
+              "mkdir -m 700 \"$1/logs\" \"$1/run\" \"$1/services\"\n"
+              "cat /dev/zero >\"$1/fill\" 2>/dev/null || true\n"
+              "SLC_HOME=$1 exec \"$2\" start \"$3\"\n");
+    Running start =
+        world.BeginProgram({"unshare", "--mount", "/bin/sh", script, world.folder() + "/tiny",
+                            BinaryPath("slc"), SourcePath("tests/apps/plain/server.js")});
+    const Ran& ran = start.Wait();
+    CHECK(ran.code == 3);
+    CHECK_MESSAGE(Contains(ran.err, "the file system of the home is full"), ran.err);
   }
 
   TEST_CASE("a script that is not there, named or in package.json") {

@@ -365,6 +365,7 @@ TEST_SUITE("start-again") {
     CHECK(broken.code == 1);
     CHECK_MESSAGE(Contains(broken.err, "cannot start other: "), broken.err);
     CHECK_MESSAGE(Contains(broken.err, "The workers of before go on serving."), broken.err);
+    CHECK_MESSAGE(Contains(broken.err, "the changes are recorded all the same"), broken.err);
     CHECK_MESSAGE(Contains(broken.err, "Try again: slc ctl soft-restart other"), broken.err);
     CHECK_FALSE(Contains(broken.err, "slc ctl stop"));
   }
