@@ -1,10 +1,8 @@
 #include "daemon/app_run.h"
 
-#include <cstdlib>
-
 #include "common/base/ids.h"
 #include "common/base/log.h"
-#include "common/base/text.h"
+#include "common/base/process.h"
 
 namespace slc {
 
@@ -29,34 +27,31 @@ void AppRun::SoftRestart(const Registry& registry) {
 }
 
 void AppRun::OnReply(const std::string& request, const Reply& reply) {
+  const bool of_start = request == start_.id;
+  answered_ = answered_ || of_start;
   // A start that was overtaken by a command from beside has not failed.
-  if (!reply.error || reply.error->code == ErrorCode::kCancelled) return;
+  if (!reply.error || reply.error->code == ErrorCode::kCancelled) return EndIfAppHas();
   log::Failure(reply.error->message);
   // A soft restart that fails leaves what runs as it is.
-  if (request == start_.id) EndWith(reply.error->message);
-}
-
-void AppRun::OnNotice(const Progress& progress) {
-  if (progress.kind == "worker_exited") last_exit_ = progress.text;
+  if (!of_start) return;
+  const bool crashed =
+      reply.error->code == ErrorCode::kNotReady && facts_.failure && facts_.failure->status;
+  EndWith(crashed ? ShellExitCode(*facts_.failure->status) : 1);
 }
 
 void AppRun::OnFacts(const link::Facts& facts) {
-  if (facts.phase == "finished") EndWith(last_exit_);
+  facts_ = facts;
+  EndIfAppHas();
 }
 
-void AppRun::EndWith(const std::string& how) {
+void AppRun::EndIfAppHas() {
+  if (answered_ && facts_.exit_code) EndWith(*facts_.exit_code);
+}
+
+void AppRun::EndWith(int code) {
   if (ending_) return;
   ending_ = true;
-  // "exit code 3" or "killed by SIGSEGV (signal 11)": the container ends with what its app ended
-  // with.
-  const std::size_t bracket = how.find("(signal ");
-  if (StartsWith(how, "exit code ")) {
-    exit_code_ = std::atoi(how.c_str() + 10);
-  } else if (bracket == std::string::npos) {
-    exit_code_ = 1;
-  } else {
-    exit_code_ = 128 + std::atoi(how.c_str() + bracket + 8);
-  }
+  exit_code_ = code;
   events_.end();
 }
 

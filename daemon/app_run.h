@@ -1,4 +1,5 @@
-// AppRun: `slc run`. A client within slcd that starts one service and ends slcd with it.
+// AppRun: `slc run`. A client within slcd that starts one service and ends slcd with it: when it
+// cannot be started, or has ended for good by its restart policy.
 #pragma once
 
 #include <functional>
@@ -26,7 +27,7 @@ class AppRun {
   void SoftRestart(const Registry& registry);
 
   void OnReply(const std::string& request, const Reply& reply);
-  void OnNotice(const Progress& progress);
+  // To be called before the facts lead to a reply.
   void OnFacts(const link::Facts& facts);
   // The operator ends it: what the app ends with from now on is no failure.
   void OnStop() { ending_ = true; }
@@ -35,11 +36,13 @@ class AppRun {
   int exit_code() const { return exit_code_; }
 
  private:
-  void EndWith(const std::string& how);
+  void EndWith(int code);
+  void EndIfAppHas();
 
   Request start_;
   Events events_;
-  std::string last_exit_;
+  link::Facts facts_;
+  bool answered_ = false;  // the start; before, what the app ended with may be of an older one
   bool ending_ = false;
   int exit_code_ = 0;
 };

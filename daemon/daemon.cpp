@@ -66,11 +66,10 @@ Services::Events Daemon::ServiceEvents() {
   Services::Events events;
   events.on_facts = [this](ServiceId id, const link::Facts& facts) {
     Recognize(id);
-    changes_.Settle(id);
     if (run_) run_->OnFacts(facts);
+    changes_.Settle(id);
   };
   events.on_notice = [this](ServiceId id, const Progress& progress) {
-    if (run_) run_->OnNotice(progress);
     operations_.Tell(id, progress);
   };
   events.on_launch_failed = [this](ServiceId id, const Error& error) {

@@ -134,6 +134,10 @@ std::string BootId() {
   return id ? std::string(Trim(*id)) : std::string();
 }
 
+int ShellExitCode(int wait_status) {
+  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
 UniqueFd OpenProcess(const ProcessIdentity& identity) {
   if (identity.pid <= 0) return {};
   UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, identity.pid, 0)));

@@ -73,6 +73,9 @@ class ProcessWalk {
 // (see leftovers.h).
 inline constexpr const char* kCookieVariable = "SLC_COOKIE";
 
+// A wait status as a shell tells it: the exit code, or 128 + the signal that killed the process.
+int ShellExitCode(int wait_status);
+
 struct ProcessUsage {
   std::uint64_t cpu_ticks = 0;  // user + system, clock ticks (sysconf(_SC_CLK_TCK))
   std::uint64_t resident = 0;   // bytes

@@ -95,6 +95,18 @@ const char* InstancePhase(const FleetState& state) {
   return all_serve && !given_up ? phase : "failed";
 }
 
+std::optional<int> FinalExitCode(const FleetState& state) {
+  if (!state.wish.run || state.wish.size == 0 || !state.workers.empty()) return std::nullopt;
+  int code = 0;
+  for (SlotNumber number = 1; number <= state.wish.size; ++number) {
+    const auto slot = state.slots.find(number);
+    if (slot == state.slots.end() || !slot->second.finished) return std::nullopt;
+    const auto& status = slot->second.last_status;
+    if (code == 0) code = status ? ShellExitCode(*status) : 1;
+  }
+  return code;
+}
+
 std::string DescribeListener(const ListenerFacts& listener) {
   if (listener.kind == ListenerKind::kUnix) return listener.address;
   const std::string port = ":" + std::to_string(listener.bound_port);

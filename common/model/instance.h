@@ -55,13 +55,14 @@ struct FleetWorker {
 };
 
 struct FleetSlot {
-  Generation generation = 0;   // of the config its next worker is spawned with
-  std::uint32_t failures = 0;  // in a row, see RestartDelay
-  Millis retry_at = 0;         // no spawn before; 0: at once
-  bool finished = false;       // ended and, by --restart, is not to be started again
-  std::uint32_t restarts = 0;  // unasked ends so far
-  std::string last_exit;       // of the last of these, for people: "exit code 1"
-  Millis last_exit_at = 0;     // 0: never, or not known
+  Generation generation = 0;       // of the config its next worker is spawned with
+  std::uint32_t failures = 0;      // in a row, see RestartDelay
+  Millis retry_at = 0;             // no spawn before; 0: at once
+  bool finished = false;           // ended and, by --restart, is not to be started again
+  std::uint32_t restarts = 0;      // unasked ends so far
+  std::string last_exit;           // of the last of these, for people: "exit code 1"
+  Millis last_exit_at = 0;         // 0: never, or not known
+  std::optional<int> last_status;  // its wait status; nothing: not known
 
   bool operator==(const FleetSlot&) const = default;
 };
@@ -73,6 +74,7 @@ struct FleetFailure {
   WorkerId worker = 0;
   SlotNumber slot = 0;
   std::string reason;
+  std::optional<int> status;  // wait status, if the worker's end was the failure
 
   bool operator==(const FleetFailure&) const = default;
 };
@@ -156,6 +158,11 @@ bool IsRolling(const FleetState& state);
 //   backoff   crashed workers wait to be restarted   stopping, stopped
 //   finished  every worker ended and, by --restart, is not started again
 const char* InstancePhase(const FleetState& state);
+
+// What the app ended with, once every worker has ended and, by --restart, none is started again:
+// the exit code, or 128 + signal, of the first slot whose worker did not end well; 1 if that is not
+// known; else 0. Nothing before.
+std::optional<int> FinalExitCode(const FleetState& state);
 
 // "0.0.0.0:3001", "[::1]:80", "/path"
 std::string DescribeListener(const ListenerFacts& listener);

@@ -78,6 +78,7 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     failure.Number("worker", fleet.failure->worker);
     failure.Number("slot", fleet.failure->slot);
     failure.Text("reason", fleet.failure->reason);
+    if (fleet.failure->status) failure.Number("status", *fleet.failure->status);
   }
   object.Key("slots") += '[';
   bool first = true;
@@ -93,6 +94,7 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     entry.Number("restarts", slot.restarts);
     entry.Text("last_exit", slot.last_exit);
     entry.Number("last_exit_at", slot.last_exit_at);
+    if (slot.last_status) entry.Number("last_status", *slot.last_status);
   }
   out += ']';
   object.Key("workers") += '[';
@@ -136,6 +138,7 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("worker", failure.worker);
     entry.Read("slot", failure.slot);
     entry.Read("reason", failure.reason);
+    entry.Read("status", failure.status);
     fleet.failure = failure;
     return entry.status();
   });
@@ -151,6 +154,7 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("restarts", slot.restarts);
     entry.Read("last_exit", slot.last_exit);
     entry.Read("last_exit_at", slot.last_exit_at);
+    entry.Read("last_status", slot.last_status);
     fleet.slots[number] = slot;
     return entry.status();
   });

@@ -44,12 +44,14 @@ json Body(const Facts& p) {
              {"ready", p.ready},
              {"workers", p.workers},
              {"log_tail", p.log_tail}};
+  if (p.exit_code) value["exit_code"] = *p.exit_code;
   if (p.failure) {
     value["failure"] = json{{"order", p.failure->order},
                             {"generation", p.failure->generation},
                             {"worker", p.failure->worker},
                             {"slot", p.failure->slot},
                             {"reason", p.failure->reason}};
+    if (p.failure->status) value["failure"]["status"] = *p.failure->status;
   }
   return value;
 }
@@ -121,6 +123,7 @@ void Fill(JsonFields& f, Facts& p) {
   f.Read("ready", p.ready);
   f.Read("workers", p.workers);
   f.Read("log_tail", p.log_tail);
+  f.Read("exit_code", p.exit_code);
   f.ReadObject("failure", [&](const json& value) {
     FleetFailure failure;
     JsonFields parts(value, "failure");
@@ -129,6 +132,7 @@ void Fill(JsonFields& f, Facts& p) {
     parts.Read("worker", failure.worker);
     parts.Read("slot", failure.slot);
     parts.Read("reason", failure.reason);
+    parts.Read("status", failure.status);
     p.failure = failure;
     return parts.status();
   });

@@ -90,6 +90,7 @@ struct Facts {
   std::uint32_t workers = 0;  // workers alive
   std::optional<FleetFailure> failure;
   std::vector<std::string> log_tail;  // of the failed worker
+  std::optional<int> exit_code;       // see FinalExitCode
 };
 struct Notice {
   Progress progress;

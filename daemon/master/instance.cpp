@@ -230,7 +230,7 @@ void Instance::Bury(const WorkerProcess& worker) {
   const WorkerEnd end = *worker.end;
   reporter_.Notify("worker_exited", id, end.how);
   workers_.Remove(id);
-  Feed(WorkerExited{id, end.clean, end.how});
+  Feed(WorkerExited{id, end.clean, end.how, end.status});
   logs_.ForgetTail(id);
 }
 

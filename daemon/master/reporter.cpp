@@ -5,7 +5,7 @@ namespace {
 
 bool SaysTheSame(const link::Facts& a, const link::Facts& b) {
   return a.order == b.order && a.phase == b.phase && a.workers == b.workers && a.ready == b.ready &&
-         a.failure == b.failure;
+         a.failure == b.failure && a.exit_code == b.exit_code;
 }
 
 }  // namespace
@@ -27,6 +27,7 @@ void Reporter::TellFacts() {
     if (worker.state == WorkerState::kReady) ++facts.ready;
   }
   facts.failure = state.failure;
+  facts.exit_code = FinalExitCode(state);
   if (facts.failure) facts.log_tail = failure_tail_;
   if (!told_ || !SaysTheSame(facts, *told_)) link_.Send(facts);
   told_ = std::move(facts);

@@ -31,8 +31,9 @@ struct SpawnEnvironment {
 };
 
 struct WorkerEnd {
-  bool clean = false;  // exit code 0
-  std::string how;     // for people
+  bool clean = false;         // exit code 0
+  std::string how;            // for people
+  std::optional<int> status;  // wait status; nothing: not known
 };
 
 class WorkerProcess {

@@ -228,7 +228,8 @@ void Workers::Conclude(WorkerId id, std::optional<int> status) {
   worker->CloseChannel();
   logs_.Remove(id);
   worker->end =
-      WorkerEnd{IsCleanExit(status), ExplainExit(status, worker->failed_listen, logs_.Tail(id))};
+      WorkerEnd{IsCleanExit(status), ExplainExit(status, worker->failed_listen, logs_.Tail(id)),
+                status};
   events_.on_ended(*worker);
 }
 

@@ -85,6 +85,78 @@ TEST_SUITE("run") {
     }
   }
 
+  TEST_CASE("an app that ends for good later, by its restart policy, ends it with its code") {
+    struct Row {
+      const char* policy;
+      const char* code;
+      int expected;
+    };
+    for (const Row& row : {Row{"never", "process.exit(7)", 7}, Row{"never", "process.exit(0)", 0},
+                           Row{"never", "process.kill(process.pid, 'SIGKILL')", 137},
+                           Row{"on-failure", "process.exit(0)", 0}}) {
+      CAPTURE(row.policy);
+      CAPTURE(row.code);
+      World world;
+      const int port = FreePort();
+      const std::string folder = world.MakeFolder("brief", {{"app.js", std::string(R"(
+require('http').createServer((request, response) => {
+  response.end('ok');
+  if (request.url === '/end') setTimeout(() => )") + row.code + R"(, 50);
+}).listen(process.env.PORT);)"}});
+      Running run = world.Begin({"run", folder, "--size", "1", "--name", "brief", "--restart",
+                                 row.policy, "--port", std::to_string(port)});
+      world.WaitForState("brief", "running");
+      Get("http://127.0.0.1:" + std::to_string(port) + "/end");
+      const Ran& ran = run.Wait(20'000);
+      CHECK_MESSAGE(ran.code == row.expected, ran.out, ran.err);
+      CHECK(world.Supervisors().empty());
+    }
+  }
+
+  TEST_CASE("a job that is done before it was ready has ended well where that is no failure") {
+    World world;
+    const std::string folder =
+        world.MakeFolder("job", {{"app.js", "process.stdout.write('done\\n'); process.exit(0)"}});
+    Running run = world.Begin({"run", folder, "--size", "1", "--restart", "on-failure", "--port",
+                               std::to_string(FreePort())});
+    const Ran& ran = run.Wait(20'000);
+    CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+    CHECK(Contains(ran.out, "done"));
+  }
+
+  TEST_CASE("an app that ends for good after a soft-restart that failed ends it all the same") {
+    World world;
+    const int port = FreePort();
+    const std::string good = R"(
+require('http').createServer((request, response) => {
+  response.end('ok');
+  if (request.url === '/end') setTimeout(() => process.exit(5), 50);
+}).listen(process.env.PORT);)";
+    const std::string folder = world.MakeFolder("app", {{"app.js", good}});
+    Running run = world.Begin({"run", folder, "--size", "1", "--name", "app", "--restart", "never",
+                               "--port", std::to_string(port)});
+    world.WaitForState("app", "running");
+    WriteText(folder + "/app.js", "process.exit(9)");
+    run.Signal(SIGHUP);
+    world.WaitForState("app", "failed");
+    CHECK_FALSE(run.HasEnded());
+    Get("http://127.0.0.1:" + std::to_string(port) + "/end");
+    const Ran& ran = run.Wait(20'000);
+    CHECK_MESSAGE(ran.code == 5, ran.out, ran.err);
+  }
+
+  TEST_CASE("SIGTERM before the app is ready: exit code 0") {
+    World world;
+    const std::string folder =
+        world.MakeFolder("slow", {{"app.js", "setInterval(() => {}, 1000);"}});
+    Running run = world.Begin(
+        {"run", folder, "--size", "1", "--name", "slow", "--port", std::to_string(FreePort())});
+    WaitUntil([&] { return !world.Workers().empty(); }, 20'000, "a worker");
+    run.Signal(SIGTERM);
+    const Ran& ran = run.Wait(20'000);
+    CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+  }
+
   TEST_CASE("an app that cannot be started says why") {
     World world;
     const Ran gone = world.Slc({"run", world.folder() + "/nothing-here"});

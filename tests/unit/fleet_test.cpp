@@ -249,6 +249,52 @@ TEST_CASE("Workers that ended by --restart stay ended, and a soft restart runs t
   CHECK_FALSE(bench.state().failure);
 }
 
+TEST_CASE("What an app ended with is known once all its workers have ended for good") {
+  constexpr int kExitCode7 = 7 << 8;
+  constexpr int kSegmentationFault = 11;
+  Bench bench;
+  bench.Policy(1, RestartPolicy::kNever);
+  bench.Up(3);
+  CHECK_FALSE(FinalExitCode(bench.state()));
+  bench.Feed(WorkerExited{1, true, "exit code 0", 0});
+  bench.Feed(WorkerExited{3, false, "killed by SIGSEGV", kSegmentationFault});
+  CHECK_FALSE(FinalExitCode(bench.state()));
+  SUBCASE("the first slot that did not end well") {
+    bench.Feed(WorkerExited{2, false, "exit code 7", kExitCode7});
+    CHECK(FinalExitCode(bench.state()) == 7);
+  }
+  SUBCASE("a signal") {
+    bench.Feed(WorkerExited{2, true, "exit code 0", 0});
+    CHECK(FinalExitCode(bench.state()) == 139);
+  }
+  SUBCASE("nobody knows") {
+    bench.Feed(WorkerExited{2, false, "ended, exit status unknown", {}});
+    CHECK(FinalExitCode(bench.state()) == 1);
+  }
+  SUBCASE("it is to be stopped") {
+    bench.Stop(false);
+    bench.Exit(2, true);
+    CHECK_FALSE(FinalExitCode(bench.state()));
+  }
+}
+
+TEST_CASE("A start that failed tells its worker's status, if that has ended by itself") {
+  constexpr int kExitCode7 = 7 << 8;
+  Bench bench;
+  bench.Start(1);
+  SUBCASE("it crashed") {
+    bench.Feed(WorkerExited{1, false, "exit code 7", kExitCode7});
+    REQUIRE(bench.state().failure);
+    CHECK(bench.state().failure->status == kExitCode7);
+  }
+  SUBCASE("it was not ready in time and is killed for it") {
+    bench.Wait(5000);
+    REQUIRE(bench.state().failure);
+    bench.Feed(WorkerExited{1, false, "killed by SIGKILL", 9});
+    CHECK_FALSE(bench.state().failure->status);
+  }
+}
+
 TEST_CASE("A slot whose old worker has finished serves again once the successor is ready") {
   Bench bench;
   bench.Policy(1, RestartPolicy::kOnFailure);

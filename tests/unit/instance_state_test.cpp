@@ -29,8 +29,9 @@ InstanceState FullState() {
   state.fleet.good = 6;
   state.fleet.failed = 5;
   state.fleet.reached = 18;
-  state.fleet.failure = FleetFailure{19, 7, 12, 1, "exit code 1: \"quoted\"\n"};
-  state.fleet.slots[1] = FleetSlot{7, 3, 1'000'100, true, 9, "killed by SIGSEGV (signal 11)", 987};
+  state.fleet.failure = FleetFailure{19, 7, 12, 1, "exit code 1: \"quoted\"\n", 256};
+  state.fleet.slots[1] =
+      FleetSlot{7, 3, 1'000'100, true, 9, "killed by SIGSEGV (signal 11)", 987, 11};
   state.fleet.slots[4] = FleetSlot{};
   for (int i = 0; i < 5; ++i) {
     FleetWorker worker;

@@ -110,16 +110,16 @@ void Fleet::Record(const WorkerExited& event, Millis now) {
   const FleetWorker worker = found->second;
   state_.workers.erase(found);
   // One that was killed for not getting ready in time was judged when its time ran out.
-  if (IsStaying(worker)) EndedUnasked(worker, event.clean, event.reason, now);
+  if (IsStaying(worker)) EndedUnasked(worker, event, now);
 }
 
-void Fleet::EndedUnasked(const FleetWorker& worker, bool clean, const std::string& reason,
-                         Millis now) {
+void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now) {
   const auto entry = state_.slots.find(worker.slot);
   if (entry == state_.slots.end()) return;
   FleetSlot& slot = entry->second;
-  slot.last_exit = reason;
+  slot.last_exit = end.reason;
   slot.last_exit_at = now;
+  slot.last_status = end.status;
   ++slot.restarts;
   const WorkerPolicy& policy = PolicyOf(worker.generation);
   const Millis lived = worker.ready_at > 0 ? now - worker.ready_at : 0;
@@ -128,11 +128,11 @@ void Fleet::EndedUnasked(const FleetWorker& worker, bool clean, const std::strin
   // not.
   const bool successor = worker.generation != slot.generation && IsTaken(worker.slot, worker.id);
   const bool by_policy = !successor && (policy.restart == RestartPolicy::kNever ||
-                                        (policy.restart == RestartPolicy::kOnFailure && clean));
-  if (!proved && !(by_policy && clean)) NoteFailure(worker, reason);
+                                        (policy.restart == RestartPolicy::kOnFailure && end.clean));
+  if (!proved && !(by_policy && end.clean)) NoteFailure(worker, end.reason, end.status);
   if (by_policy) {
     slot.finished = true;
-    if (clean) slot.generation = worker.generation;
+    if (end.clean) slot.generation = worker.generation;
     return;
   }
   // Not of the slot's own generation: one that was tried in a roll. The slot has, or gets back, the
@@ -159,7 +159,8 @@ void Fleet::CountFailure(FleetSlot& slot, Millis now) {
   }
 }
 
-void Fleet::NoteFailure(const FleetWorker& worker, const std::string& reason) {
+void Fleet::NoteFailure(const FleetWorker& worker, const std::string& reason,
+                        std::optional<int> status) {
   const FleetWish& wish = state_.wish;
   // An order that was carried out has not failed; what crashes later is the restart policy's
   // business.
@@ -167,7 +168,8 @@ void Fleet::NoteFailure(const FleetWorker& worker, const std::string& reason) {
   if (state_.failure && state_.failure->order == wish.order) return;
   // In a roll only the new generation is on trial.
   if (RollActive() && worker.generation != wish.generation) return;
-  state_.failure = FleetFailure{wish.order, worker.generation, worker.id, worker.slot, reason};
+  state_.failure =
+      FleetFailure{wish.order, worker.generation, worker.id, worker.slot, reason, status};
   // A generation that is everywhere already cannot be given up (a new slot of a larger size may
   // fail).
   if (wish.mode == RollMode::kRolling && worker.generation == wish.generation &&
@@ -320,7 +322,7 @@ void Fleet::SettleEscalations(Millis now) {
     switch (worker.state) {
       case WorkerState::kStarting:
       case WorkerState::kReady: {
-        EndedUnasked(worker, false, WhyGivenUp(worker), now);
+        EndedUnasked(worker, WorkerExited{id, false, WhyGivenUp(worker), {}}, now);
         Kill(worker, now);
         break;
       }

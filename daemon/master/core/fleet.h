@@ -48,6 +48,7 @@ struct WorkerExited {
   WorkerId worker = 0;
   bool clean = false;  // exit code 0
   std::string reason;  // for people: "exit code 1", "killed by SIGSEGV ...", "could not start: ..."
+  std::optional<int> status = {};  // wait status; nothing: not known
 };
 struct WorkerLost {  // ended with, or because of, a master that was killed: nobody's failure
   WorkerId worker = 0;
@@ -127,10 +128,10 @@ class Fleet {
   void HangUp(FleetWorker& worker, Millis now);
   void Terminate(FleetWorker& worker, Millis now);
   void Kill(FleetWorker& worker, Millis now);
-  void EndedUnasked(const FleetWorker& worker, bool clean, const std::string& reason, Millis now);
+  void EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now);
   // Why a worker that lives is taken for failed.
   std::string WhyGivenUp(const FleetWorker& worker) const;
-  void NoteFailure(const FleetWorker& worker, const std::string& reason);
+  void NoteFailure(const FleetWorker& worker, const std::string& reason, std::optional<int> status);
   void CountFailure(FleetSlot& slot, Millis now);
   void Consider(Millis at);
 
