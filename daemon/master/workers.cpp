@@ -227,9 +227,8 @@ void Workers::Conclude(WorkerId id, std::optional<int> status) {
   if (worker->channel() != nullptr) worker->channel()->ReadDry();
   worker->CloseChannel();
   logs_.Remove(id);
-  worker->end =
-      WorkerEnd{IsCleanExit(status), ExplainExit(status, worker->failed_listen, logs_.Tail(id)),
-                status};
+  worker->end = WorkerEnd{IsCleanExit(status),
+                          ExplainExit(status, worker->failed_listen, logs_.Tail(id)), status};
   events_.on_ended(*worker);
 }
 
