@@ -530,6 +530,8 @@ TEST_SUITE("ctl-change") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "1"});
     CHECK(world.Must({"ctl", "shutdown"}).out == "slcd was shut down\n");
+    // It answers before it is gone.
+    WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
     const std::string before = world.DaemonLog();
     CHECK(world.Must({"ctl", "shutdown"}).out == "slcd was not running\n");
     CHECK(world.DaemonLog() == before);

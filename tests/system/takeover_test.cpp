@@ -367,6 +367,8 @@ TEST_SUITE("takeover") {
   TEST_CASE("slcd killed while slc waits: slc gets its answer") {
     Dice dice;
     World world;
+    // A master that was launched and not told anything yet is of no use to the next slcd.
+    world.ExpectInLog("is gone or does not answer; replacing it");
     // A first service, so that there is a slcd to kill.
     const App first = world.StartApp("express4", {"--size", "2", "--name", "first"});
     for (int i = 0; i < 6; ++i) {
