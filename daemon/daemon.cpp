@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "common/base/log.h"
@@ -136,7 +137,16 @@ void Daemon::StopAll() {
 
 void Daemon::EndWhenAllAreGone() {
   if (!services_.stopping() || services_.AnyMaster()) return;
-  for (const Command& command : shutdowns_) clients_.Answer(command, Reply{});
+  const auto& wishes = registry_.wishes();
+  const auto wanted = std::count_if(wishes.begin(), wishes.end(),
+                                    [](const auto& entry) { return entry.second.run; });
+  Reply reply;
+  if (wanted > 0) {
+    reply.notes.push_back(
+        (wanted == 1 ? std::string("the service") : "the " + std::to_string(wanted) + " services") +
+        " that ran will be started by the next slc command; `slc ctl stop` keeps one down");
+  }
+  for (const Command& command : shutdowns_) clients_.Answer(command, reply);
   shutdowns_.clear();
   log::Info("all services have stopped; leaving");
   loop_.Stop();

@@ -529,7 +529,9 @@ TEST_SUITE("ctl-change") {
   TEST_CASE("shutdown of a slcd that does not run starts nothing") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "1"});
-    CHECK(world.Must({"ctl", "shutdown"}).out == "slcd was shut down\n");
+    CHECK(world.Must({"ctl", "shutdown"}).out ==
+          "slcd was shut down\n  the service that ran will be started by the next slc command; "
+          "`slc ctl stop` keeps one down\n");
     // It answers before it is gone.
     WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
     const std::string before = world.DaemonLog();
@@ -539,7 +541,9 @@ TEST_SUITE("ctl-change") {
     world.Must({"ctl", "ls"});
     world.WaitForState(app.name, "running");
     world.KillDaemon();
-    CHECK(world.Must({"ctl", "shutdown"}).out == "slcd was shut down\n");
+    CHECK(world.Must({"ctl", "shutdown"}).out ==
+          "slcd was shut down\n  the service that ran will be started by the next slc command; "
+          "`slc ctl stop` keeps one down\n");
     CHECK(world.Workers().empty());
   }
 
