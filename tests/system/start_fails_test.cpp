@@ -148,7 +148,7 @@ TEST_SUITE("start-fails") {
     const Ran ran =
         Fail(world, folder, {"--port", std::to_string(first.port), "--ready-timeout", "2s"});
     CHECK_MESSAGE(Contains(FirstLine(ran.err),
-                           "not ready within 2 s: port " + std::to_string(first.port) +
+                           "not ready within 2.0 s: port " + std::to_string(first.port) +
                                " is in use by pid " + std::to_string(world.MasterPid(first.name))),
                   ran.err);
   }
