@@ -266,8 +266,8 @@ TEST_SUITE("drain") {
     MESSAGE("no agent, ", kRolls, " rolls, ", report.ok(), " requests, ", report.failed(),
             " failed", Figures(report));
     CheckNoneFailed(report);
-    // Every worker has served, but perhaps one of the last generation: a roll is over as soon as its
-    // last predecessor is gone, which without an agent is at once, and then the load ends.
+    // Every worker has served, but perhaps one of the last generation: a roll is over as soon as
+    // its last predecessor is gone, which without an agent is at once, and then the load ends.
     CHECK(report.lane("c-close").requests_by_worker.size() >= 4 * kRolls);
   }
 

@@ -954,12 +954,85 @@ void World::End() {
   ended_ = true;
   const bool used = Exists(home_);
   if (used) {
+    CheckDescriptors();
     const Ran ran = Slc({"ctl", "shutdown"});
     CHECK_MESSAGE(ran.code == 0, "slc ctl shutdown at the end: ", ran.out, ran.err);
     CheckNothingIsLeft();
     CheckLogs();
   }
   CheckSanitizers();
+}
+
+namespace {
+
+// How many descriptors of each kind a process of ours may have.
+using Kinds = std::map<std::string, std::size_t>;
+
+// Kinds of which there are more than `most` says, for people; empty if all is well.
+std::string Excess(pid_t pid, const Kinds& most) {
+  Kinds open;
+  for (std::string file : OpenFiles(pid)) {
+    if (StartsWith(file, "/memfd")) file = "memfd";
+    if (most.count(file) > 0) ++open[file];
+  }
+  std::string text;
+  for (const auto& [kind, count] : open) {
+    if (count <= most.at(kind)) continue;
+    text +=
+        " " + std::to_string(count) + " x " + kind + " instead of " + std::to_string(most.at(kind));
+  }
+  return text;
+}
+
+}  // namespace
+
+// A process that has settled has what its workers need and no more. Seen with `ls -l /proc/PID/fd`:
+// two pipes are libuv's (signals, other threads); without workers a master has three descriptors of
+// epoll and pidfds, slcd two.
+std::string World::DescriptorsTooMany() {
+  const auto daemon = Daemon();
+  if (!daemon) return {};
+  std::size_t workers = 0;
+  std::size_t masters = 0;
+  std::size_t listeners = 0;
+  for (const ServiceView& view : Views()) {
+    const bool settled = view.state == "running" || view.state == "stopped";
+    if (!settled) return {};
+    if (view.processes.empty()) continue;
+    std::set<std::string> addresses;
+    for (const ProcessView& process : view.processes) {
+      if (process.state != "ready") return {};
+      addresses.insert(process.listening.begin(), process.listening.end());
+    }
+    const std::size_t own = view.processes.size() - 1;
+    // Of a state and its successor while it grows, and of a roll's two generations.
+    const std::string excess =
+        Excess(view.processes[0].pid, {{"pipe", 4 + 2 * own},
+                                       {"anon_inode", 3 + own},
+                                       {"socket", 2 + own + addresses.size()},
+                                       {"memfd", 4}});
+    if (!excess.empty()) return "the master of " + view.name + " has" + excess;
+    ++masters;
+    workers += own;
+    listeners += addresses.size();
+  }
+  const std::string excess = Excess(daemon->pid, {{"pipe", 4 + 2 * workers},
+                                                  {"anon_inode", 2 + masters},
+                                                  {"socket", 1 + masters + workers + listeners},
+                                                  {"memfd", 4 * masters}});
+  return excess.empty() ? std::string() : "slcd has" + excess;
+}
+
+void World::CheckDescriptors() {
+  // Of what has just ended, and of clients that have just left.
+  constexpr Millis kPatience = 5'000;
+  const Millis deadline = BootNow() + kPatience;
+  std::string excess = DescriptorsTooMany();
+  while (!excess.empty() && BootNow() < deadline) {
+    ::poll(nullptr, 0, 20);
+    excess = DescriptorsTooMany();
+  }
+  CHECK_MESSAGE(excess.empty(), "descriptors are leaked: ", excess);
 }
 
 void World::CheckNothingIsLeft() {

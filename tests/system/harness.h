@@ -246,6 +246,10 @@ class World {
 
  private:
   Running Spawn(const Words& command, const Options& options);
+  // What slcd or a master has open beyond what its workers need; empty if all is well, or if
+  // something is still on its way.
+  std::string DescriptorsTooMany();
+  void CheckDescriptors();
   void CheckNothingIsLeft();
   void CheckLogs();
   void CheckSanitizers();
