@@ -1,7 +1,8 @@
 // What the fault tests share: how often, who is struck, who is served meanwhile, what must hold.
 //
-// A fault test breaks something for real while services are used, and counts. `tests/faults/run
-// --long` strikes as often as promised in README, "What survives what"; --ci a tenth of that.
+// A fault test breaks something for real while services are used, and counts: what README promises
+// in "What survives what". `tests/faults/run --long` strikes as often as each test says in Blows(),
+// --ci a tenth of that.
 #pragma once
 
 #include <map>
