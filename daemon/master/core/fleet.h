@@ -8,11 +8,9 @@
 // Promises, checked over random histories in tests/unit/fleet_test.cpp:
 //   - an old worker is drained in a roll only once its successor is ready;
 //   - outside a roll a slot never has two workers that are meant to serve;
-//   - an empty slot within the size is refilled, waits for its retry time, waits for the probe, or
-//   is
-//     finished by --restart;
-//   - nothing is spawned while the wish says stop; every worker then ends, by SIGKILL at the
-//   latest;
+//   - an empty slot within the size is refilled, waits for its retry time or for the probe, or
+//     has finished, as --restart tells;
+//   - nothing is spawned while the wish says stop; every worker then ends, if need be by SIGKILL;
 //   - HangUp, Terminate and Kill follow Drain within the policy's times.
 #pragma once
 
