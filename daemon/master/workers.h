@@ -1,9 +1,9 @@
 // Workers: the worker processes of an instance, each from before its birth until nothing of it is
-// left.
-// Which there are to be is decided by the Fleet; here it is done.
+// left. Which there are to be is decided by the Fleet; here it is done.
 //
-// Every deed writes the snapshot before it acts. Whoever takes over must know that it may have
-// happened: a worker that is not in the snapshot would be nobody's.
+// Start, Drain, Terminate and Kill write the snapshot before they act. Whoever takes over must know
+// that it may have happened: a worker that is not in the snapshot would be nobody's. HangUp writes
+// nothing: it does no harm twice, and a successor repeats it.
 #pragma once
 
 #include <functional>
