@@ -123,6 +123,11 @@ Result<LogCursor::New> LogCursor::Read() {
   while (first > 0 && size + read.lines[first - 1].text.size() + 1 <= kMostDumped) {
     size += read.lines[--first].text.size() + 1;
   }
+  for (std::size_t i = first; i > 0 && !(read.cut[0] && read.cut[1]); --i) {
+    const LogLine& line = read.lines[i - 1];
+    std::optional<LogPosition>& cut = read.cut[Index(line.stream)];
+    if (!cut) cut = readers[Index(line.stream)].After(line);
+  }
   read.lines.erase(read.lines.begin(), read.lines.begin() + static_cast<std::ptrdiff_t>(first));
   for (const LogLine& line : read.lines) {
     read.positions.push_back(readers[Index(line.stream)].After(line));
@@ -132,6 +137,12 @@ Result<LogCursor::New> LogCursor::Read() {
 
 Status LogCursor::MoveBehind(const New& read, std::size_t count) {
   if (count == 0) return Ok();
+  // First, as the lines are younger. A stream of which no line had room must move too: what was cut
+  // of it would come with the next dump, behind younger lines.
+  for (const LogStream stream : {LogStream::kOut, LogStream::kErr}) {
+    const std::optional<LogPosition>& cut = read.cut[Index(stream)];
+    if (cut) positions_[Index(stream)] = *cut;
+  }
   for (std::size_t i = 0; i < count; ++i)
     positions_[Index(read.lines[i].stream)] = read.positions[i];
   Status stored = ReplaceFileAt(directory_.get(), kCursorFile, FormatCursor(positions_), false);

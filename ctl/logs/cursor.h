@@ -28,15 +28,19 @@ class LogCursor {
   static Result<LogCursor> Open(const std::string& directory, Millis patience);
 
   // What came since the cursor, merged by time: whole lines, at most the last kMostDumped bytes
-  // (with their "\n"). `lost` is set if there was a cursor that could not be read: then all is new.
+  // (with their "\n"); older ones are cut and never dumped. All is new, with a warning, if there
+  // was a cursor that could not be read.
   struct New {
     std::vector<LogLine> lines;
     std::vector<LogPosition> positions;  // behind each line, in its stream
+    // Behind the last line that was cut; nothing if none was. Out, err.
+    std::array<std::optional<LogPosition>, 2> cut;
     std::vector<std::string> warnings;
   };
   Result<New> Read();
 
-  // Moves on behind the first `count` lines of what Read() gave and makes that durable.
+  // Moves on behind the first `count` lines of what Read() gave, and behind what was cut before
+  // them, and makes that durable. Stays where it is if `count` is 0.
   Status MoveBehind(const New& read, std::size_t count);
 
  private:

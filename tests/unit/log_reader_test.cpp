@@ -709,6 +709,49 @@ TEST_CASE("a dump is at most the last MiB, in whole lines") {
   CHECK(Dump(home.path()).out.empty());
 }
 
+TEST_CASE("lines that a dump had no room for do not come later, behind younger ones") {
+  TempDir home;
+  std::string few;
+  for (int i = 0; i < 60; ++i) few += Stamped(i, "few " + std::to_string(i));
+  std::string many;
+  for (int i = 0; i < 30000; ++i) many += Stamped(100 + i, "many " + std::to_string(i));
+  REQUIRE(many.size() > kMostDumped);
+  for (const auto& [cut, filling] :
+       {std::pair(LogStream::kErr, LogStream::kOut), std::pair(LogStream::kOut, LogStream::kErr)}) {
+    // All of one stream is cut, and then none of it: the cursor moves behind what is printed too.
+    AppendText(home / CurrentLogName(cut), few);
+    AppendText(home / CurrentLogName(filling), many);
+    CHECK(EndsWith(many, Dump(home.path()).out));
+    CHECK(Dump(home.path()).out.empty());
+    AppendText(home / CurrentLogName(cut), Stamped(50000, "new"));
+    CHECK(Texts(Dump(home.path()).out) == Lines{"new"});
+  }
+}
+
+TEST_CASE("a cursor moves behind what was cut only with what was printed") {
+  TempDir home;
+  AppendText(home / "err.log", Stamped(0, "cut"));
+  std::string many;
+  for (int i = 0; i < 30000; ++i) many += Stamped(100 + i, "many " + std::to_string(i));
+  AppendText(home / "out.log", many);
+  AppendText(home / "err.log", Stamped(50000, "last"));
+  const auto read_and_move = [&](std::size_t count) {
+    auto cursor = LogCursor::Open(home.path(), 0);
+    REQUIRE(cursor);
+    const auto read = cursor->Read();
+    REQUIRE(read);
+    CHECK(cursor->MoveBehind(*read, count).ok());
+    return read->lines;
+  };
+  const std::size_t all = read_and_move(0).size();
+  // Nothing was printed: all of it comes again.
+  CHECK(read_and_move(all - 2).size() == all);
+  const std::vector<LogLine> rest = read_and_move(0);
+  REQUIRE(rest.size() == 2);
+  CHECK(EndsWith(rest[0].text, "many 29999"));
+  CHECK(EndsWith(rest[1].text, "last"));
+}
+
 TEST_CASE("what could not be written is dumped again") {
   TempDir home;
   std::string text;
