@@ -16,14 +16,13 @@ std::vector<std::string> Addresses(const InstanceState& state, const WorkerFacts
   return shown;
 }
 
-ProcessView MasterView(const InstanceState& state, bool adopting, Millis now) {
+ProcessView MasterView(const InstanceState& state, bool adopting) {
   ProcessView master;
   master.pid = state.master.pid;
   master.state = adopting ? "adopting" : "ready";
   master.generation = state.fleet.wish.generation;
   master.started_wall = state.master_started_wall;
   master.uptime = std::max<Millis>(0, WallNow() - state.master_started_wall);
-  (void)now;
   return master;
 }
 
@@ -77,7 +76,7 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
 }
 
 void AddFacts(const InstanceState& state, const ViewInput& input, ServiceView& view) {
-  view.processes.push_back(MasterView(state, input.adopting, input.now));
+  view.processes.push_back(MasterView(state, input.adopting));
   for (const auto& [id, worker] : state.fleet.workers) {
     view.processes.push_back(WorkerView(state, worker, input.now));
     const auto facts = state.workers.find(id);

@@ -25,7 +25,6 @@ DiskThread::~DiskThread() {
 }
 
 void DiskThread::Run(std::function<void()> job, std::function<void()> then) {
-  ++pending_;
   {
     const std::lock_guard<std::mutex> hold(mutex_);
     waiting_.push_back(Task{std::move(job), std::move(then)});
@@ -55,7 +54,6 @@ void DiskThread::Collect() {
     done.swap(finished_);
   }
   for (Task& task : done) {
-    --pending_;
     if (task.then) task.then();
   }
 }

@@ -24,8 +24,6 @@ class DiskThread {
   DiskThread& operator=(const DiskThread&) = delete;
 
   void Run(std::function<void()> job, std::function<void()> then);
-  // Jobs handed in whose `then` has not run.
-  std::size_t pending() const { return pending_; }
 
  private:
   struct Task {
@@ -40,7 +38,6 @@ class DiskThread {
   std::deque<Task> waiting_;
   std::deque<Task> finished_;
   bool ending_ = false;
-  std::size_t pending_ = 0;
   Async wake_;
   std::thread thread_;
 };

@@ -15,10 +15,9 @@
 namespace slc {
 
 struct ControlServer::Session {
-  Session(uv::Loop& loop, UniqueFd fd, Peer who, uv::Poll::Callback callback)
-      : socket(std::move(fd)), peer(who), poll(loop, socket.get(), std::move(callback)) {}
+  Session(uv::Loop& loop, UniqueFd fd, uv::Poll::Callback callback)
+      : socket(std::move(fd)), poll(loop, socket.get(), std::move(callback)) {}
   UniqueFd socket;
-  Peer peer;
   FrameReader reader;
   std::string output;
   uv::Poll poll;
@@ -65,11 +64,6 @@ ControlServer::ControlServer(uv::Loop& loop, UniqueFd listener, Events events)
 
 ControlServer::~ControlServer() = default;
 
-void ControlServer::StopAccepting() {
-  accept_again_.Stop();
-  poll_.Watch(false, false);
-}
-
 void ControlServer::Accept() {
   constexpr std::size_t kMostClients = 256;
   constexpr Millis kRetryWhenExhausted = 50;
@@ -98,7 +92,7 @@ void ControlServer::Accept() {
     }
     const ClientId client = ++last_;
     auto session = std::make_unique<Session>(
-        loop_, std::move(socket), *peer,
+        loop_, std::move(socket),
         [this, client](uv::Poll::Ready ready) { OnReady(client, ready); });
     if (!session->poll.ok()) continue;
     session->poll.Watch(true, false);
@@ -159,11 +153,6 @@ bool ControlServer::Flush(Session& session) {
   }
   session.poll.Watch(true, !session.output.empty());
   return true;
-}
-
-Peer ControlServer::peer(ClientId client) const {
-  const auto found = sessions_.find(client);
-  return found == sessions_.end() ? Peer{} : found->second->peer;
 }
 
 void ControlServer::Drop(ClientId client) {

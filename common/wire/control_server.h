@@ -45,10 +45,6 @@ class ControlServer {
   // Queues one frame. Unknown clients (they have left) are passed over. A client that does not read
   // is dropped when more than kMostFrameBytes wait for it.
   void Send(ClientId client, const std::string& payload);
-  Peer peer(ClientId client) const;
-  std::size_t clients() const { return sessions_.size(); }
-  // No new clients; those there stay.
-  void StopAccepting();
 
  private:
   struct Session;
