@@ -19,7 +19,9 @@ namespace slc {
 // All processes (except the caller) whose environment at exec held SLC_COOKIE=`cookie`; a cookie
 // that ends in '.' stands for all that begin with it (INSTANCE.WORKER: one worker's processes,
 // INSTANCE. all of the instance). Blocks: some 2 ms per hundred processes of the machine, and up to
-// 50 more when one is in the middle of an exec, where it shows no environment.
+// 50 more when one is in the middle of an exec, where it shows no environment. For the tests, which
+// look at what is left without killing it: what one look finds may have forked meanwhile, so
+// whoever wants to be rid of it needs KillByCookie() or a LeftoverSweep.
 std::vector<ProcessIdentity> FindByCookie(const std::string& cookie);
 
 // Kills what carries `cookie`, and with `leader` also what is in the session it leads or led:

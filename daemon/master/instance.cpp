@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <set>
 
 #include "common/base/leftovers.h"
@@ -348,9 +347,7 @@ void Instance::TellFacts() {
 
 void Instance::Finish() {
   if (finish_timer_.active()) return;
-  for (const ProcessIdentity& left : FindByCookie(cookie_ + ".")) {
-    SignalProcess(OpenProcess(left), SIGKILL);
-  }
+  KillByCookie(cookie_ + ".");
   log::Info("supervisor stopped");
   logs_.FlushAndStop(2000);
   // In a turn of its own: whoever fed us is still at work.
