@@ -48,8 +48,10 @@ std::vector<Operation> Operations::TakeAll(ServiceId id) {
 }
 
 void Operations::Overtake(ServiceId id, const RequestBody& by) {
-  // A change of the size does not end what is under way.
+  // A change of the size does not end what is under way, nor does a setting for later.
   if (std::holds_alternative<SetSize>(by)) return;
+  const auto* setting = std::get_if<SetEnvironment>(&by);
+  if (setting != nullptr && !setting->restart) return;
   for (const Operation& older : TakeAll(id)) {
     clients_.Refuse(older.command, Error{ErrorCode::kCancelled,
                                          std::string("overtaken by a later '") + VerbOf(by) + "'"});

@@ -275,6 +275,18 @@ TEST_SUITE("ctl-change") {
     CHECK(world.View("web").state == "stopped");
   }
 
+  TEST_CASE("env-set --no-restart leaves a restart that is under way to its end") {
+    World world;
+    world.StartApp("express4", {"--size", "1", "--name", "web"});
+    world.Must({"ctl", "env-set", "web", "APP_BOOT_MS=3000", "--no-restart"});
+    Running roll = world.Begin({"ctl", "soft-restart", "web"});
+    world.WaitForState("web", "rolling");
+    world.Must({"ctl", "env-set", "web", "A=1", "--no-restart"});
+    const Ran& rolled = roll.Wait();
+    CHECK_MESSAGE(rolled.code == 0, rolled.out, rolled.err);
+    CHECK(world.View("web").environment.count("A") == 1);
+  }
+
   TEST_CASE("set-size goes up and down and to nothing, and is kept") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "1"});
