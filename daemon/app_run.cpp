@@ -20,10 +20,22 @@ Status AppRun::CheckIsAlone(const Registry& registry) const {
 void AppRun::Start() { events_.send(Command{kInnerClient, start_}); }
 
 void AppRun::SoftRestart(const Registry& registry) {
-  if (registry.wishes().empty()) return;
-  const std::string& name = registry.wishes().begin()->second.spec.name;
+  const Wish* own = OwnOf(registry);
+  if (own == nullptr) return;
   events_.send(Command{
-      kInnerClient, Request{NewRequestId(), false, RestartService{name, RollMode::kRolling, 1}}});
+      kInnerClient,
+      Request{NewRequestId(), false, RestartService{own->spec.name, RollMode::kRolling, 1}}});
+}
+
+const Wish* AppRun::OwnOf(const Registry& registry) const {
+  const ServiceSpec& started = std::get<StartService>(start_.body).spec;
+  const Wish* own = nullptr;
+  for (const auto& [id, wish] : registry.wishes()) {
+    if (wish.spec.directory != started.directory || wish.spec.script != started.script) continue;
+    if (wish.spec.name == started.name) return &wish;
+    own = &wish;
+  }
+  return own;
 }
 
 void AppRun::OnReply(const std::string& request, const Reply& reply) {
@@ -39,7 +51,9 @@ void AppRun::OnReply(const std::string& request, const Reply& reply) {
   EndWith(crashed ? ShellExitCode(*facts_.failure->status) : 1);
 }
 
-void AppRun::OnFacts(const link::Facts& facts) {
+void AppRun::OnFacts(const Registry& registry, ServiceId id, const link::Facts& facts) {
+  const Wish* own = OwnOf(registry);
+  if (own == nullptr || own->id != id) return;
   facts_ = facts;
   EndIfAppHas();
 }

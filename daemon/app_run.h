@@ -24,11 +24,12 @@ class AppRun {
   // kConflict if the home has other services that are to run: they would be stopped with this one.
   Status CheckIsAlone(const Registry& registry) const;
   void Start();
+  // Of the service that was started, once it is known.
   void SoftRestart(const Registry& registry);
 
   void OnReply(const std::string& request, const Reply& reply);
-  // To be called before the facts lead to a reply.
-  void OnFacts(const link::Facts& facts);
+  // Facts of any service; to be called before they lead to a reply.
+  void OnFacts(const Registry& registry, ServiceId id, const link::Facts& facts);
   // The operator ends it: what the app ends with from now on is no failure.
   void OnStop() { ending_ = true; }
 
@@ -36,6 +37,9 @@ class AppRun {
   int exit_code() const { return exit_code_; }
 
  private:
+  // The wish of the service that was started, or nullptr. Its name need not be the one that was
+  // asked for: without --name the app's folder says which service is meant.
+  const Wish* OwnOf(const Registry& registry) const;
   void EndWith(int code);
   void EndIfAppHas();
 

@@ -67,7 +67,7 @@ Services::Events Daemon::ServiceEvents() {
   Services::Events events;
   events.on_facts = [this](ServiceId id, const link::Facts& facts) {
     Recognize(id);
-    if (run_) run_->OnFacts(facts);
+    if (run_) run_->OnFacts(registry_, id, facts);
     changes_.Settle(id);
   };
   events.on_notice = [this](ServiceId id, const Progress& progress) {

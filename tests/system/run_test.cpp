@@ -66,6 +66,21 @@ TEST_SUITE("run") {
     CHECK(run.Wait(20'000).code == 0);
   }
 
+  TEST_CASE("SIGHUP means the service that was started, not a stopped one of the same home") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "older"});
+    world.Must({"ctl", "stop", "older"});
+    world.Must({"ctl", "shutdown"});
+    Running run = RunApp(world, "express4", FreePort(), {"--size", "1", "--name", "web"});
+    world.WaitForState("web", "running");
+    run.Signal(SIGHUP);
+    WaitUntil([&] { return world.View("web").generation == 2; }, 20'000, "a soft restart");
+    world.WaitForState("web", "running");
+    CHECK(world.View("older").state == "stopped");
+    run.Signal(SIGTERM);
+    CHECK(run.Wait(20'000).code == 0);
+  }
+
   TEST_CASE("an app that ends ends it, with the app's code or 128 + signal") {
     struct Row {
       const char* code;
