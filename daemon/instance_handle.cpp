@@ -37,7 +37,7 @@ InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, Ser
       id_(id),
       name_(std::move(name)),
       events_(std::move(events)),
-      timer_(loop, [this] { Feed(PlanTick{}); }),
+      timer_(loop, [this] { Tick(); }),
       look_again_(loop, [this] { Look(); }),
       sweep_(loop, [this] { old_link_.reset(); }) {}
 
@@ -94,6 +94,12 @@ void InstanceHandle::Feed(const PlanEvent& event) {
     timer_.Stop();
   }
   if (!has_master() && events_.on_gone) events_.on_gone();
+}
+
+void InstanceHandle::Tick() {
+  // If it was us who did not run, the answers wait in the link and must count before the time does.
+  if (link_) link_->ReadToEnd();
+  Feed(PlanTick{});
 }
 
 std::optional<GenerationConfig> InstanceHandle::ReadConfig(Generation generation) const {

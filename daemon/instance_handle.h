@@ -94,6 +94,7 @@ class InstanceHandle {
 
  private:
   void Feed(const PlanEvent& event);
+  void Tick();
   void Do(const LaunchMaster& action);
   void Do(const FenceMaster& action);
   void Do(const SendOrder& action);

@@ -675,4 +675,26 @@ TEST_SUITE("takeover") {
     world.Must({"ctl", "restart", app.name});
     CheckWhole(world, app.name, 2, 2);
   }
+
+  TEST_CASE("a slcd that did not run while the pong came does not take the master for dead") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    const ProcessIdentity master = *MasterOf(world);
+    const ProcessIdentity daemon = *world.Daemon();
+    // slcd asks at every tenth second of the clock, and waits two.
+    const Millis ping = (BootNow() / 10'000 + 1) * 10'000;
+    const auto until = [](Millis at) {
+      WaitUntil([&] { return BootNow() >= at; }, 15'000, "the time");
+    };
+    until(ping - 300);
+    Kill(master, SIGSTOP);
+    until(ping + 500);
+    Kill(daemon, SIGSTOP);
+    Kill(master, SIGCONT);
+    until(ping + 3'000);
+    Kill(daemon, SIGCONT);
+    world.Must({"ctl", "ls"});
+    CHECK(MasterOf(world) == master);
+    CheckWhole(world, "web", 1, 1);
+  }
 }
