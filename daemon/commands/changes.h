@@ -43,7 +43,8 @@ class Changes {
   // Facts have changed: answers what has happened, forgets what was to be removed and has ended.
   void Settle(ServiceId id);
 
-  // The client lost the answer to the request that made this wish, and asks again.
+  // The client lost the answer to the request that made this wish, and asks again. Known of the
+  // last change of a service only: an older request that is repeated is taken for a new one.
   static bool IsRepeat(const Command& command, const Wish& wish);
   // The same of a removal.
   bool HasRemoved(const std::string& request) const;
