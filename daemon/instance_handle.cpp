@@ -123,6 +123,10 @@ void InstanceHandle::AddConfig(Generation generation, UniqueFd memfd) {
   new_configs_[generation] = std::move(memfd);
 }
 
+bool InstanceHandle::has_config(Generation generation) const {
+  return new_configs_.count(generation) > 0 || keeper_.Find(link::ConfigName(generation)) >= 0;
+}
+
 void InstanceHandle::Search(const FleetWish& wish) {
   wish_ = wish;
   Feed(SearchBegun{});

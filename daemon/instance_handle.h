@@ -63,6 +63,8 @@ class InstanceHandle {
   // What is to be true. `configs`: memfds of generations the master may not have.
   void SetWish(const FleetWish& wish);
   void AddConfig(Generation generation, UniqueFd memfd);
+  // It can be given to a master, or has come from one.
+  bool has_config(Generation generation) const;
   // Instead of Search, if it is not known what is wanted of the service: adopts a living master and
   // leaves it as it is; nothing is started. SetWish ends that.
   void Follow();

@@ -107,8 +107,11 @@ void Services::Prepared(ServiceId id, Generation generation, const Result<std::s
 
 Status Services::AddConfig(const Wish& wish, const std::string& config) {
   auto memfd = MakeMemfd("slc-config", config);
-  if (!memfd) return memfd.error();
   Service& service = ServiceOf(wish.id);
+  if (!memfd) {
+    service.trouble = memfd.error().message;
+    return memfd.error();
+  }
   service.instance->Rename(wish.spec.name);
   service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
   service.trouble.clear();
@@ -127,7 +130,22 @@ FleetWish Services::FleetWishOf(const Wish& wish) const {
   return fleet;
 }
 
-void Services::Order(const Wish& wish) { ServiceOf(wish.id).instance->SetWish(FleetWishOf(wish)); }
+void Services::Order(const Wish& wish) {
+  const FleetWish fleet = FleetWishOf(wish);
+  InstanceHandle& instance = *ServiceOf(wish.id).instance;
+  // A living master that is being adopted has not told yet which configs it has.
+  if (fleet.run && !instance.has_config(wish.generation) && !instance.adopting()) return;
+  instance.SetWish(fleet);
+}
+
+std::string Services::WhyNotRun(const Wish& wish) {
+  const Service& service = ServiceOf(wish.id);
+  const InstanceHandle& instance = *service.instance;
+  if (instance.has_config(wish.generation) || instance.adopting() || service.preparing) return "";
+  if (!service.trouble.empty()) return service.trouble;
+  return "the config of its generation " + std::to_string(wish.generation) +
+         " is missing; slc ctl restart " + wish.spec.name + " makes a new one";
+}
 
 void Services::StopAll() {
   stopping_ = true;

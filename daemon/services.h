@@ -42,7 +42,8 @@ class Services {
   void StopQuarantined(ServiceId id, bool soft) { ServiceOf(id).instance->StopFollowed(soft); }
   // There is a quarantined one that has a master, and it has not told yet who it is.
   bool AnyUnrecognized() const;
-  // Tells the master what is wanted. `wish` is committed.
+  // Tells the master what is wanted. `wish` is committed. Nothing is told of a run that cannot be,
+  // see WhyNotRun: what runs goes on, and the wish stays recorded.
   void Order(const Wish& wish);
   // The config of a new generation, to be given before it is ordered.
   Status AddConfig(const Wish& wish, const std::string& config);
@@ -59,6 +60,9 @@ class Services {
   const InstanceHandle& InstanceOf(ServiceId id) { return *ServiceOf(id).instance; }
   // Why its generation could not be resolved when slcd started; empty if all is well.
   const std::string& TroubleOf(ServiceId id) { return ServiceOf(id).trouble; }
+  // Why there is nothing to run the wish with: the config of its generation is missing. Empty if it
+  // is there, or may still come.
+  std::string WhyNotRun(const Wish& wish);
   ServiceView ViewOf(const Wish& wish);
   ServiceView ViewOf(const Quarantined& bad);
 

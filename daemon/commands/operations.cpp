@@ -101,7 +101,7 @@ bool Operations::Conclude(ServiceId id, const Operation& operation) {
   if (wish.removing) return false;  // answered when it is forgotten
   if (!wish.run) return instance.has_master() ? false : succeed();
   const auto& facts = instance.facts();
-  if (!facts || facts->order < operation.order) return false;
+  if (!facts || facts->order < operation.order) return ConcludeOfDown(id, wish, operation);
   if (facts->phase == "failed" || (facts->failure && facts->failure->order == wish.order)) {
     const std::string reason = facts->failure ? facts->failure->reason : "it did not come up";
     Fail(id, operation, Error{ErrorCode::kNotReady, reason}, facts->log_tail);
@@ -109,6 +109,25 @@ bool Operations::Conclude(ServiceId id, const Operation& operation) {
   }
   if (facts->phase == "running" || facts->phase == "finished") return succeed();
   return false;
+}
+
+// The wish says run, and no master has obeyed it: true if none will, so that nothing is to be
+// waited for.
+bool Operations::ConcludeOfDown(ServiceId id, const Wish& wish, const Operation& operation) {
+  std::string reason = services_.WhyNotRun(wish);
+  if (reason.empty() && services_.InstanceOf(id).left()) {
+    reason = "its master was sent SIGTERM; to start it: slc ctl start " + wish.spec.name;
+  }
+  if (reason.empty()) return false;
+  const RequestBody& body = operation.command.request.body;
+  if (std::holds_alternative<SetSize>(body) || std::holds_alternative<SetEnvironment>(body)) {
+    std::vector<std::string> notes = operation.notes;
+    notes.push_back("'" + wish.spec.name + "' is down: " + reason);
+    clients_.Answer(operation.command, ReplyWith(id, std::move(notes)));
+  } else {
+    Fail(id, operation, Error{ErrorCode::kNotReady, reason}, {});
+  }
+  return true;
 }
 
 void Operations::Fail(ServiceId id, const Operation& operation, Error error,

@@ -42,6 +42,7 @@ class Operations {
  private:
   std::vector<Operation> TakeAll(ServiceId id);
   bool Conclude(ServiceId id, const Operation& operation);
+  bool ConcludeOfDown(ServiceId id, const Wish& wish, const Operation& operation);
   void Fail(ServiceId id, const Operation& operation, Error error,
             std::vector<std::string> log_tail);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -674,6 +675,46 @@ TEST_SUITE("takeover") {
     CHECK(!MasterOf(world));
     world.Must({"ctl", "restart", app.name});
     CheckWhole(world, app.name, 2, 2);
+  }
+
+  TEST_CASE("a service whose master was sent SIGTERM: what changes nothing is answered at once") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    const ProcessIdentity master = *MasterOf(world);
+    Kill(master, SIGTERM);
+    WaitUntil([&] { return !IsAlive(master) && !MasterOf(world); }, 10'000, "the master to leave");
+    Options brief;
+    brief.deadline = 10'000;
+    for (const Words& words :
+         {Words{"ctl", "set-size", "web", "1"}, {"ctl", "env-unset", "web", "NOPE"}}) {
+      const Ran ran = world.Must(words, brief);
+      CHECK_MESSAGE(Contains(ran.out + ran.err, "'web' is down: its master was sent SIGTERM"),
+                    ran.out, ran.err);
+    }
+    CHECK(!MasterOf(world));
+    world.Must({"ctl", "set-size", "web", "2"});
+    CheckWhole(world, "web", 2, 1);
+  }
+
+  TEST_CASE("a service whose app is gone at slcd's start: its changes are answered and kept") {
+    World world;
+    const std::string folder = world.CopyApp("plain", "app");
+    world.StartPath(folder + "/server.js", {"--size", "1", "--name", "web"});
+    world.Must({"ctl", "shutdown"});
+    std::filesystem::rename(folder, folder + ".away");
+    world.ExpectInLog("service web: ");
+    world.Must({"ctl", "ls"});
+    world.WaitForState("web", "failed");
+    Options brief;
+    brief.deadline = 10'000;
+    for (const char* size : {"1", "2"}) {
+      const Ran ran = world.Must({"ctl", "set-size", "web", size}, brief);
+      CHECK_MESSAGE(Contains(ran.out + ran.err, "'web' is down: "), ran.out, ran.err);
+      CHECK(!MasterOf(world));
+    }
+    std::filesystem::rename(folder + ".away", folder);
+    world.Must({"ctl", "restart", "web"});
+    CHECK(world.ReadyPids("web").size() == 2);
   }
 
   TEST_CASE("a slcd that did not run while the pong came does not take the master for dead") {
