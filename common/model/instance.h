@@ -118,6 +118,9 @@ struct ListenerFacts {
   int family = 4;       // 4 or 6, as bound
   int flags = 0;        // UV_TCP_IPV6ONLY, UV_UDP_* as the worker asked
   int backlog = 511;
+  // Which file a unix socket was bound to; 0: none.
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
   std::string data;  // JSON the first worker gave (TLS ticket keys), handed to all others
 
   bool operator==(const ListenerFacts&) const = default;

@@ -199,6 +199,8 @@ Status ReadListener(const json& value, ListenerFacts& listener) {
   fields.Read("family", listener.family);
   fields.Read("flags", listener.flags);
   fields.Read("backlog", listener.backlog);
+  fields.Read("device", listener.device);
+  fields.Read("inode", listener.inode);
   fields.Read("data", listener.data);
   return fields.status();
 }
@@ -253,6 +255,8 @@ std::string EncodeInstanceState(const InstanceState& state) {
       entry.Number("family", listener.family);
       entry.Number("flags", listener.flags);
       entry.Number("backlog", listener.backlog);
+      entry.Number("device", listener.device);
+      entry.Number("inode", listener.inode);
       entry.Text("data", listener.data);
     }
     out += ']';

@@ -1,11 +1,11 @@
 #include "daemon/master/connections.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 
 #include "daemon/master/cluster_messages.h"
+#include "daemon/master/socket_file.h"
 
 namespace slc {
 
@@ -63,7 +63,7 @@ void Connections::Close(const std::string& key) {
   if (found == listeners_.end()) return;
   const ListenerFacts& facts = found->second->facts;
   if (facts.kind == ListenerKind::kUnix && !facts.address.empty() && facts.address[0] != '\0') {
-    ::unlink(facts.address.c_str());
+    RemoveSocketFile(facts);
   }
   // slcd has a copy of the socket until it hears that it is not needed: this frees the port now.
   if (facts.kind == ListenerKind::kTcp) ::shutdown(found->second->fd.get(), SHUT_RDWR);

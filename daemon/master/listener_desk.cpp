@@ -56,10 +56,14 @@ Connections::Listener* ListenerDesk::BindNew(ListenerWish& wish, WorkerId worker
                                              int& errno_value) {
   const GenerationConfig& config = configs_.Of(fleet_.state(), worker);
   const mode_t mode = wish.mode | (0777U & ~config.file_mask);
-  BoundListener bound = Bind(wish.facts, mode);
+  std::optional<RunAs> owner;
+  if (config.has_run_as) {
+    owner = RunAs{config.uid, config.gid, {config.groups.begin(), config.groups.end()}};
+  }
+  BoundListener bound = Bind(wish.facts, mode, owner);
   // A port that no worker has open any more is ours to give up, be it for another address of it.
   const bool taken = bound.errno_value == EADDRINUSE && wish.facts.kind == ListenerKind::kTcp;
-  if (taken && GiveUpPort(wish.facts.port)) bound = Bind(wish.facts, mode);
+  if (taken && GiveUpPort(wish.facts.port)) bound = Bind(wish.facts, mode, owner);
   if (!bound.fd) {
     errno_value = bound.errno_value;
     return nullptr;

@@ -4,7 +4,6 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <cstring>
 
 #include "common/base/text.h"
+#include "daemon/master/socket_file.h"
 
 namespace slc {
 namespace {
@@ -92,37 +92,21 @@ BoundListener BindInternet(ListenerFacts& facts, int family, int type) {
   return {std::move(fd), 0};
 }
 
-// True if the file is a socket on which nobody listens.
-bool IsStaleSocket(const std::string& path, const sockaddr_un& address) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
-  UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe) return false;
-  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
-             0 &&
-         errno == ECONNREFUSED;
-}
-
-BoundListener BindUnix(ListenerFacts& facts, mode_t mode) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (facts.address.size() >= sizeof(address.sun_path)) return {UniqueFd(), ENAMETOOLONG};
-  std::memcpy(address.sun_path, facts.address.c_str(), facts.address.size() + 1);
-  const bool abstract = !facts.address.empty() && facts.address[0] == '\0';
+BoundListener BindUnix(ListenerFacts& facts, mode_t mode, const std::optional<RunAs>& owner) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return {UniqueFd(), errno};
-  const auto bind_now = [&] {
-    return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  };
-  if (bind_now() != 0) {
-    if (errno != EADDRINUSE || abstract || !IsStaleSocket(facts.address, address)) {
+  if (facts.address.empty() || facts.address[0] != '\0') {
+    const int reason = BindSocketFile(fd.get(), facts, mode, owner);
+    if (reason != 0) return {UniqueFd(), reason};
+  } else {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (facts.address.size() >= sizeof(address.sun_path)) return {UniqueFd(), ENAMETOOLONG};
+    std::memcpy(address.sun_path, facts.address.data(), facts.address.size());
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
       return {UniqueFd(), errno};
     }
-    ::unlink(facts.address.c_str());
-    if (bind_now() != 0) return {UniqueFd(), errno};
   }
-  // Before anybody can connect. Our own umask lets nobody in.
-  if (!abstract && ::chmod(facts.address.c_str(), mode) != 0) return {UniqueFd(), errno};
   if (::listen(fd.get(), facts.backlog) != 0) return {UniqueFd(), errno};
   facts.bound_port = -1;
   return {std::move(fd), 0};
@@ -160,10 +144,10 @@ ListenerWish InterpretQuery(const QueryServer& query) {
   return wish;
 }
 
-BoundListener Bind(ListenerFacts& facts, mode_t mode) {
+BoundListener Bind(ListenerFacts& facts, mode_t mode, const std::optional<RunAs>& owner) {
   switch (facts.kind) {
     case ListenerKind::kUnix:
-      return BindUnix(facts, mode);
+      return BindUnix(facts, mode, owner);
     case ListenerKind::kUdp:
       return BindInternet(facts, facts.family, SOCK_DGRAM);
     case ListenerKind::kTcp: {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/spawn.h"
 #include "common/base/unique_fd.h"
 #include "common/model/instance.h"
 #include "daemon/master/cluster_messages.h"
@@ -26,12 +27,11 @@ struct ListenerWish {
 ListenerWish InterpretQuery(const QueryServer& query);
 
 // Binds, and listens if it is a stream. Fills in what was bound. On failure the fd is empty and
-// errno_value tells why. A unix socket file that nobody serves any more is replaced; its mode is
-// `mode`.
+// errno_value tells why. `mode` and `owner` are those of a unix socket's file, see socket_file.h.
 struct BoundListener {
   UniqueFd fd;
   int errno_value = 0;
 };
-BoundListener Bind(ListenerFacts& facts, mode_t mode);
+BoundListener Bind(ListenerFacts& facts, mode_t mode, const std::optional<RunAs>& owner);
 
 }  // namespace slc

@@ -67,6 +67,8 @@ InstanceState FullState() {
     listener.family = 6;
     listener.flags = 3;
     listener.backlog = 128;
+    listener.device = 65;
+    listener.inode = 1ULL << 40;
     listener.data = R"({"a":[1,"b"]})";
     state.listeners.push_back(listener);
   }
