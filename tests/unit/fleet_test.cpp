@@ -118,6 +118,25 @@ TEST_CASE("A started service fills its slots and runs once all are ready") {
   CHECK_FALSE(bench.wait());
 }
 
+TEST_CASE("A fresh start rolls nothing: one that crashed at first and came up runs") {
+  Fleet fleet(1);
+  FleetWish wish;
+  wish.run = true;
+  wish.size = 1;
+  wish.generation = 2;
+  wish.order = 7;
+  wish.mode = RollMode::kRolling;  // as the last order before the stop was
+  fleet.On(WishChanged{wish}, 1000);
+  fleet.On(WishChanged{wish}, 1000);  // told twice
+  fleet.On(WorkerExited{1, false, "exit code 1"}, 1100);
+  CHECK(fleet.state().failed == 0);
+  fleet.On(TimePassed{}, 2000);
+  REQUIRE(fleet.state().workers.count(2) == 1);
+  fleet.On(WorkerReady{2}, 2100);
+  CHECK(InstancePhase(fleet.state()) == std::string("running"));
+  CHECK_FALSE(fleet.state().failure);
+}
+
 TEST_CASE("What a worker was refused is the reason if it does not get ready") {
   Bench bench;
   bench.Start(1);

@@ -65,6 +65,13 @@ void Fleet::Record(const WishChanged& event, Millis) {
       slot.finished = false;
     }
   }
+  // Beside a fresh start nothing older serves: there is nothing to roll, or to go back to. The
+  // order said again, or with another size, is still that start.
+  const bool fresh = started && state_.workers.empty();
+  const bool goes_on = before.run && !renewed && before.mode == RollMode::kRestart;
+  if (fresh || goes_on) {
+    state_.wish.mode = RollMode::kRestart;
+  }
   if (started) {
     for (auto& [number, slot] : state_.slots) slot.generation = event.wish.generation;
   }
