@@ -62,7 +62,7 @@ void GenerationConfigs::DropOld(const std::vector<Generation>& live, Generation 
       ++entry;
       continue;
     }
-    safekeeping_.Drop(link::ConfigName(entry->first));
+    safekeeping_.Drop({link::ConfigName(entry->first)});
     entry = entries_.erase(entry);
   }
 }

@@ -123,7 +123,7 @@ void Instance::TakeOver() {
   if (!state) {
     // Nothing is known of what runs: it is cleared away, and the order that follows starts afresh.
     KillByCookie(cookie_ + ".");
-    predecessor_.Forget();
+    safekeeping_.Drop(predecessor_.Forget());
     return;
   }
   fleet_ = Fleet(state->fleet, RandomSeed());
@@ -131,7 +131,9 @@ void Instance::TakeOver() {
   numbers_.ContinueAfter(state->message_seq);
   desk_.Adopt(state->listeners, predecessor_);
   const std::vector<WorkerId> lost = workers_.Adopt(*state, predecessor_);
-  predecessor_.Forget();
+  // What the state does not name, e.g. a socket that was stored just before the end: slcd would
+  // hold its port for ever.
+  safekeeping_.Drop(predecessor_.Forget());
   const std::size_t kept = workers_.all().size();
   for (const auto& [id, worker] : workers_.all()) desk_.Serve(*worker);
   in_charge_ = true;

@@ -159,8 +159,9 @@ bool ListenerDesk::CloseThoseUnused(const std::function<bool(const ListenerFacts
     if (listener->users.empty() && which(listener->facts)) unused.push_back(key);
   }
   for (const std::string& key : unused) {
+    // First: a successor must not be given a socket that has been shut down.
+    safekeeping_.Drop({link::ListenerName(key)});
     connections_.Close(key);
-    safekeeping_.Drop(link::ListenerName(key));
     snapshot_.NoteChange();
   }
   return !unused.empty();

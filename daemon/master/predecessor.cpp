@@ -27,6 +27,14 @@ std::optional<InstanceState> Predecessor::ReadState() const {
   return std::move(*state);
 }
 
+std::vector<std::string> Predecessor::Forget() {
+  std::vector<std::string> names;
+  names.reserve(fds_.size());
+  for (const auto& [name, fd] : fds_) names.push_back(name);
+  fds_.clear();
+  return names;
+}
+
 UniqueFd Predecessor::Take(const std::string& name) {
   const auto found = fds_.find(name);
   if (found == fds_.end()) return {};

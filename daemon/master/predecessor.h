@@ -16,7 +16,8 @@ namespace slc {
 class Predecessor {
  public:
   void Collect(const std::vector<std::string>& names, std::vector<UniqueFd> fds);
-  void Forget() { fds_.clear(); }
+  // Closes what nobody has taken and returns its names: slcd should let go of it too.
+  std::vector<std::string> Forget();
 
   // Nothing if there is none or it is unreadable (logged).
   std::optional<InstanceState> ReadState() const;

@@ -22,6 +22,8 @@ void Safekeeping::Store(const std::vector<KeptFd>& kept) {
   flush();
 }
 
-void Safekeeping::Drop(const std::string& name) { link_.Send(link::Drop{{name}}); }
+void Safekeeping::Drop(const std::vector<std::string>& names) {
+  if (!names.empty()) link_.Send(link::Drop{names});
+}
 
 }  // namespace slc

@@ -27,7 +27,7 @@ class Safekeeping {
   void Store(const KeptFd& kept) { Store(std::vector<KeptFd>{kept}); }
   // In one packet each kMaxFdsPerMessage.
   void Store(const std::vector<KeptFd>& kept);
-  void Drop(const std::string& name);
+  void Drop(const std::vector<std::string>& names);
 
  private:
   ControlLink& link_;

@@ -43,7 +43,7 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
   }
   safekeeping_.Store(kept);
   if (Status started = worker.Start(config, environment_); !started) {
-    for (const KeptFd& each : kept) safekeeping_.Drop(each.name);
+    for (const KeptFd& each : kept) safekeeping_.Drop({each.name});
     workers_.erase(id);
     return started;
   }
@@ -128,7 +128,7 @@ void Workers::Sweep() {
 void Workers::Remove(WorkerId id) {
   const auto found = workers_.find(id);
   if (found == workers_.end()) return;
-  for (const KeptFd& kept : found->second->KeptFds()) safekeeping_.Drop(kept.name);
+  for (const KeptFd& kept : found->second->KeptFds()) safekeeping_.Drop({kept.name});
   workers_.erase(found);
   snapshot_.NoteChange();
 }
@@ -148,7 +148,7 @@ std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& pr
     sweep.Add(id, CookieOf(id), known ? std::optional(facts->second.process) : std::nullopt);
     for (const char* part : {"channel", "stdout", "stderr"}) {
       predecessor.Take(link::WorkerFdName(id, part));
-      safekeeping_.Drop(link::WorkerFdName(id, part));
+      safekeeping_.Drop({link::WorkerFdName(id, part)});
     }
     lost.push_back(id);
   }
