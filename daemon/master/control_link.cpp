@@ -27,6 +27,7 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
     : loop_(loop),
       directory_(directory),
       events_(std::move(events)),
+      accept_again_(loop, [this] { poll_->Watch(true, false); }),
       revive_timer_(loop, [this] { Revive(); }),
       sweep_(loop, [this] {
         for (const LinkId id : doomed_) links_.erase(id);
@@ -50,7 +51,14 @@ Status ControlLink::Listen() {
 
 void ControlLink::Accept() {
   UniqueFd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!socket) return;
+  if (!socket) {
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
+    // Out of descriptors or memory: the socket stays readable, so looking again at once would spin.
+    constexpr Millis kRetryWhenExhausted = 50;
+    poll_->Watch(false, false);
+    accept_again_.StartIn(kRetryWhenExhausted);
+    return;
+  }
   auto peer = PeerOf(socket.get());
   if (!peer || (peer->uid != ::geteuid() && peer->uid != 0)) return;
   AddCandidate(std::move(socket));

@@ -83,6 +83,7 @@ class ControlLink {
   };
   std::map<pid_t, Revived> revived_;
   UniqueFd listener_;
+  uv::Timer accept_again_;
   uv::Timer revive_timer_;
   uv::Timer sweep_;  // closes what was replaced or has ended, outside its own callback
   std::vector<LinkId> doomed_;
