@@ -290,6 +290,30 @@ TEST_CASE("Fleet: a roll to a broken generation fails, and the old workers go on
   });
 }
 
+TEST_CASE("Fleet: a fresh start whose order says rolling runs once its crashes are over") {
+  RunHistories(kHistories / 4, [](Random& random) {
+    FleetWorld world(random);
+    Behaviour crashes;
+    crashes.crashes_booting = 100;
+    world.AddGeneration(3, QuickPolicy(random), crashes);
+    FleetWish wish;
+    wish.run = true;
+    wish.size = static_cast<std::uint32_t>(random.Between(1, 4));
+    wish.generation = 3;
+    wish.order = 9;
+    wish.mode = RollMode::kRolling;
+    world.Wish(wish);
+    world.Run(random.Between(100, 500));
+    if (random.Chance(30)) world.TakeOver();
+    if (random.Chance(50)) world.Wish(wish);
+    world.SetBehaviour(3, Behaviour{});
+    const bool runs = world.RunUntil(90'000, [&] { return world.phase() == "running"; });
+    if (!runs) world.Wrong("all is well, but it is called " + world.phase());
+    if (world.state().failed != 0) world.Wrong("a generation was given up");
+    return world.wrong();
+  });
+}
+
 TEST_CASE("Fleet: slots that are down when a roll fails go back to what worked") {
   RunHistories(kHistories / 4, [](Random& random) {
     FleetWorld world(random);
