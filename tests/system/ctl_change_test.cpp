@@ -279,11 +279,11 @@ TEST_SUITE("ctl-change") {
     World world;
     world.StartApp("express4", {"--size", "1", "--name", "web"});
     world.Must({"ctl", "env-set", "web", "APP_BOOT_MS=3000", "--no-restart"});
-    Running roll = world.Begin({"ctl", "soft-restart", "web"});
-    world.WaitForState("web", "rolling");
+    Running restart = world.Begin({"ctl", "restart", "web"});
+    WaitUntil([&] { return world.View("web").generation == 2; }, 10'000, "the new generation");
     world.Must({"ctl", "env-set", "web", "A=1", "--no-restart"});
-    const Ran& rolled = roll.Wait();
-    CHECK_MESSAGE(rolled.code == 0, rolled.out, rolled.err);
+    const Ran& restarted = restart.Wait();
+    CHECK_MESSAGE(restarted.code == 0, restarted.out, restarted.err);
     CHECK(world.View("web").environment.count("A") == 1);
   }
 

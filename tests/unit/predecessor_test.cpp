@@ -1,5 +1,5 @@
-// What a killed master has left: each part is taken once, and the rest is named so that slcd lets go
-// of it.
+// What a killed master has left: each part is taken once, and the rest is named so that slcd lets
+// go of it.
 #include "daemon/master/predecessor.h"
 
 #include <fcntl.h>
