@@ -39,7 +39,7 @@ InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, Ser
       events_(std::move(events)),
       timer_(loop, [this] { Tick(); }),
       look_again_(loop, [this] { Look(); }),
-      sweep_(loop, [this] { old_link_.reset(); }) {}
+      sweep_(loop, [this] { Sweep(); }) {}
 
 InstanceHandle::~InstanceHandle() = default;
 
@@ -319,6 +319,14 @@ void InstanceHandle::Do(const PingMaster&) {
   if (link_) link_->Send(link::Ping{++pings_});
 }
 
+// In a turn of its own: what is let go of here may be what called us.
+void InstanceHandle::Sweep() {
+  old_link_.reset();
+  if (has_master()) return;
+  end_poll_.reset();
+  pidfd_.reset();
+}
+
 void InstanceHandle::Do(const CleanUp&) {
   KillByCookie(Cookie() + ".");
   // An order that renews none (set-size after a SIGTERM to the master) needs it once more.
@@ -328,13 +336,12 @@ void InstanceHandle::Do(const CleanUp&) {
     UniqueFd copy(::fcntl(kept, F_DUPFD_CLOEXEC, 0));
     if (copy) new_configs_[wish_.generation] = std::move(copy);
   }
+  if (!wish_.run) new_configs_.clear();
   keeper_.Clear();
   facts_.reset();
   master_.reset();
-  if (link_) {
-    old_link_ = std::move(link_);
-    sweep_.StartIn(0);
-  }
+  if (link_) old_link_ = std::move(link_);
+  sweep_.StartIn(0);
   if (Status removed = RemoveTreeAt(context_.instances, std::to_string(id_)); !removed) {
     log::Warn("service " + name_ + ": " + removed.error().message);
   }

@@ -109,6 +109,7 @@ class InstanceHandle {
   void HandOver();
   void OnPacket(link::Packet packet, std::vector<UniqueFd> fds);
   void OnLinkClosed();
+  void Sweep();
   std::string Cookie() const;
   Result<UniqueFd> OpenDirectory();
 

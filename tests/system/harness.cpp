@@ -988,7 +988,8 @@ std::string Excess(pid_t pid, const Kinds& most) {
 
 // A process that has settled has what its workers need and no more. Seen with `ls -l /proc/PID/fd`:
 // two pipes are libuv's (signals, other threads); without workers a master has three descriptors of
-// epoll and pidfds, slcd two.
+// epoll and pidfds, and one of a slcd that it has started, slcd two. One socket of slcd's is ours,
+// who ask.
 std::string World::DescriptorsTooMany() {
   const auto daemon = Daemon();
   if (!daemon) return {};
@@ -1008,7 +1009,7 @@ std::string World::DescriptorsTooMany() {
     // Of a state and its successor while it grows, and of a roll's two generations.
     const std::string excess =
         Excess(view.processes[0].pid, {{"pipe", 4 + 2 * own},
-                                       {"anon_inode", 3 + own},
+                                       {"anon_inode", 4 + own},
                                        {"socket", 2 + own + addresses.size()},
                                        {"memfd", 4}});
     if (!excess.empty()) return "the master of " + view.name + " has" + excess;
@@ -1018,7 +1019,7 @@ std::string World::DescriptorsTooMany() {
   }
   const std::string excess = Excess(daemon->pid, {{"pipe", 4 + 2 * workers},
                                                   {"anon_inode", 2 + masters},
-                                                  {"socket", 1 + masters + workers + listeners},
+                                                  {"socket", 2 + masters + workers + listeners},
                                                   {"memfd", 4 * masters}});
   return excess.empty() ? std::string() : "slcd has" + excess;
 }

@@ -25,12 +25,15 @@ bool IsRoot() {
 // Answers what it is and what it may do, and says a line on both of its outputs.
 constexpr const char* kApp = R"(
 const fs = require('fs'), http = require('http'), net = require('net');
+let other;
 console.log(`out of ${process.pid}`);
 console.error(`err of ${process.pid}`);
 const attempts = {
   read: (path, done) => fs.readFile(path, done),
   write: (path, done) => fs.writeFile(path, 'x', done),
   connect: (path, done) => { const s = net.connect(path, () => done()).on('error', done); },
+  listen: (path, done) => { other = net.createServer().on('error', done).listen(path, () => done()); },
+  close: (path, done) => other.close(done),
   kill: (pid, done) => { try { process.kill(+pid, 0); done(); } catch (error) { done(error); } },
 };
 http.createServer((request, response) => {
@@ -130,6 +133,38 @@ App StartAs(World& world, const std::string& folder, const std::string& user) {
 }  // namespace
 
 TEST_SUITE("run-as") {
+  TEST_CASE(
+      "the master makes and removes a worker's unix socket with no more rights than its own") {
+    if (!IsRoot()) return;
+    World world;
+    const std::string folder = PublicFolder(world);
+    const App app = world.StartPath(folder, {"--size", "1", "--run-as", "nobody"});
+    const auto uid = static_cast<uid_t>(std::stoul(IdOf(world, "-u")));
+    const std::string own = folder + "/own";
+    const std::string roots = folder + "/roots";
+    REQUIRE(::mkdir(own.c_str(), 0755) == 0);
+    REQUIRE(::chown(own.c_str(), uid, static_cast<gid_t>(-1)) == 0);
+    REQUIRE(::mkdir(roots.c_str(), 0755) == 0);
+    CHECK(Attempt(app, "listen", roots + "/new") == "EACCES");
+    CHECK_FALSE(Exists(roots + "/new"));
+    // What it listens on is its own, and taken away when it closes.
+    REQUIRE(Attempt(app, "listen", own + "/first") == "done");
+    struct stat info {};
+    REQUIRE(::lstat((own + "/first").c_str(), &info) == 0);
+    CHECK(info.st_uid == uid);
+    CHECK(Attempt(app, "close", "") == "done");
+    WaitUntil([&] { return !Exists(own + "/first"); }, 5'000, "the end of the socket file");
+    // The path leads elsewhere by the time it closes: a socket of root's has that name there.
+    REQUIRE(Attempt(app, "listen", own + "/victim") == "done");
+    REQUIRE(::mknod((roots + "/victim").c_str(), S_IFSOCK | 0600, 0) == 0);
+    REQUIRE(::rename(own.c_str(), (folder + "/away").c_str()) == 0);
+    REQUIRE(::symlink(roots.c_str(), own.c_str()) == 0);
+    CHECK(Attempt(app, "close", "") == "done");
+    // Asked after it on the same channel, so answered when the socket has been closed.
+    CHECK(Attempt(app, "listen", folder + "/away/last") == "done");
+    CHECK(Exists(roots + "/victim"));
+  }
+
   TEST_CASE("the workers are nobody and nothing more, all their lives long") {
     if (!IsRoot()) return;
     World world;

@@ -58,8 +58,10 @@ TEST_SUITE("wish") {
           Words{"ctl", "set-size", app.name, "2"}, Words{"ctl", "soft-restart", app.name}}) {
       INFO("slc ", command[0], " ", command[1]);
       Kill(*IdentifyProcess(world.MasterPid(app.name)), SIGTERM);
-      const ServiceView view = world.WaitForState(app.name, "stopped");
-      CHECK_MESSAGE(Contains(view.reason, "start it with"), view.reason);
+      world.WaitForState(app.name, "stopped");
+      // Its master may still be on its way out.
+      WaitUntil([&] { return Contains(world.View(app.name).reason, "start it with"); }, 5'000,
+                "what to do about it");
       CHECK(world.Workers().empty());
       world.Must(command);
       CHECK(world.View(app.name).state == "running");
