@@ -1,20 +1,13 @@
 #include "tests/faults/faults.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
 
 namespace slc::test {
-
-bool Long() {
-  const char* set = std::getenv("SLC_LONG");
-  return set != nullptr && std::string(set) == "1";
-}
 
 int Blows(int full) { return Long() ? full : std::max(1, full / 10); }
 
@@ -73,30 +66,17 @@ void FourServices::CheckWhole() const {
   }
 }
 
-std::string Figures(const LoadReport& report) {
-  std::string text;
-  const auto parsed = nlohmann::json::parse(report.text);
-  for (const auto& lane : parsed.at("lanes")) {
-    const auto& latency = lane.at("latency_ms");
-    const auto whole = [&](const char* key) {
-      return latency.at(key).is_number() ? std::to_string(latency.at(key).get<int>()) : "?";
-    };
-    text += "\n    " + lane.at("name").get<std::string>() + ": " +
-            std::to_string(lane.at("ok").get<std::int64_t>()) + " ok, " +
-            std::to_string(lane.at("failures").at("total").get<std::int64_t>()) + " failed; p50 " +
-            whole("p50") + ", p99 " + whole("p99") + ", max " + whole("max") + " ms";
-  }
-  return text;
-}
-
-void CheckNoneFailed(const LoadReport& report) {
-  INFO(report.text);
-  for (const LaneReport& lane : report.lanes) {
-    INFO("lane ", lane.name);
-    CHECK(lane.failed == 0);
-    CHECK(lane.ok > 0);
-    CHECK(lane.ok == lane.attempted);
-  }
+Millis AwaitSuccessor(World& world, const std::string& service, const ProcessIdentity& old) {
+  const Millis start = BootNow();
+  WaitUntil(
+      [&] {
+        const ServiceView view = world.View(service);
+        const bool other = !view.processes.empty() && view.processes[0].pid != old.pid;
+        if (other) CHECK(!IsAlive(old));
+        return other && view.state == "running";
+      },
+      30'000, "a successor of the master of " + service);
+  return BootNow() - start;
 }
 
 std::vector<ProcessIdentity> Masters(World& world) {

@@ -11,11 +11,10 @@
 
 #include "tests/system/dice.h"
 #include "tests/system/harness.h"
+#include "tests/system/load_checks.h"
 
 namespace slc::test {
 
-// SLC_LONG=1.
-bool Long();
 // `full` blows in the long form, a tenth of them (at least one) otherwise.
 int Blows(int full);
 
@@ -39,11 +38,10 @@ class FourServices {
   std::vector<App> apps_;
 };
 
-// One line per lane: answers, failures by kind, latencies.
-std::string Figures(const LoadReport& report);
-
-// No request failed, in any lane, and each got answers.
-void CheckNoneFailed(const LoadReport& report);
+// Waits until another master than `old`, which has died or must not act any more, is in charge of
+// the service; returns how long that took. Never two in charge: the old one is gone before another
+// one is shown.
+Millis AwaitSuccessor(World& world, const std::string& service, const ProcessIdentity& old);
 
 // All masters of this home that live.
 std::vector<ProcessIdentity> Masters(World& world);

@@ -17,18 +17,6 @@ namespace {
 // strace -T on an idle master, and generous: 2-core VM, kernel 6.18.
 constexpr double kWindowSeconds = 50e-6;
 
-// Waits until the service has another master in charge; returns how long that took.
-Millis Successor(World& world, const std::string& service, pid_t old) {
-  const Millis start = BootNow();
-  WaitUntil(
-      [&] {
-        const ServiceView view = world.View(service);
-        return view.state == "running" && !view.processes.empty() && view.processes[0].pid != old;
-      },
-      20'000, "a successor of the master of " + service);
-  return BootNow() - start;
-}
-
 }  // namespace
 
 TEST_SUITE("kill-master") {
@@ -44,9 +32,10 @@ TEST_SUITE("kill-master") {
       const App& app = services.apps()[dice.Below(services.apps().size())];
       INFO("kill ", i, ", master of ", app.name);
       LetPass(dice.Between(0, 150));
-      const pid_t old = world.MasterPid(app.name);
+      const auto old = IdentifyProcess(world.MasterPid(app.name));
+      REQUIRE(old);
       world.KillMaster(app.name);
-      successions.push_back(Successor(world, app.name, old));
+      successions.push_back(AwaitSuccessor(world, app.name, *old));
       // Each is in charge, not just there.
       if (i % 10 == 0) world.Must({"ctl", "log-dump", app.name});
     }

@@ -84,6 +84,25 @@ std::vector<std::string> RowOf(const std::string& table, int pid) {
 }  // namespace
 
 TEST_SUITE("ctl-look") {
+  TEST_CASE("--wide says how old the data of a silent master is") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1"});
+    world.ExpectInLog("has taken over");
+    world.ExpectInLog("is gone or does not answer; replacing it");
+    Kill(*IdentifyProcess(world.MasterPid(app.name)), SIGSTOP);
+    // It is asked within 10 s, shown as silent from the first second on, and replaced after two.
+    WaitUntil(
+        [&] {
+          const std::string table = world.Must({"ctl", "status", app.name, "--wide"}).out;
+          return Contains(table, "State: the master is silent, as of 1.") &&
+                 Contains(table, " s ago\n");
+        },
+        15'000, "the age of what a silent master last said");
+    // A request made now waits for the successor.
+    CHECK(Get(app.url()).status == 200);
+    world.WaitForState(app.name, "running");
+  }
+
   TEST_CASE(
       "status and ls are those of the mission page, byte for byte but for pids and versions") {
     // This test's own idea of the page first.

@@ -14,6 +14,7 @@
 
 #include "common/base/text.h"
 #include "tests/system/harness.h"
+#include "tests/system/load_checks.h"
 #include "tests/system/raw_connection.h"
 
 using namespace slc;
@@ -24,43 +25,6 @@ namespace {
 // Twice the longest think time of load (b): a client that thinks that long still finds its
 // connection.
 const Words kLinger{"--drain-linger", "600ms"};
-
-bool Long() {
-  const char* set = std::getenv("SLC_LONG");
-  return set != nullptr && std::string(set) == "1";
-}
-
-// "a 1234 ok (p99 3 ms, max 12 ms, 5 connections)   b ..."
-std::string Figures(const LoadReport& report) {
-  std::string text;
-  const auto parsed = nlohmann::json::parse(report.text);
-  for (const auto& lane : parsed.at("lanes")) {
-    const auto& latency = lane.at("latency_ms");
-    const auto whole = [&](const char* key) {
-      return latency.at(key).is_number() ? std::to_string(latency.at(key).get<int>()) : "?";
-    };
-    text += "\n    " + lane.at("name").get<std::string>() + ": " +
-            std::to_string(lane.at("ok").get<std::int64_t>()) + " ok, " +
-            std::to_string(lane.at("failures").at("total").get<std::int64_t>()) + " failed; " +
-            std::to_string(lane.at("connections_opened").get<std::int64_t>()) +
-            " connections; p50 " + whole("p50") + ", p99 " + whole("p99") + ", max " +
-            whole("max") + " ms";
-  }
-  return text;
-}
-
-// No failure of any kind, in any lane; every lane got answers.
-void CheckNoneFailed(const LoadReport& report) {
-  INFO(report.text);
-  for (const LaneReport& lane : report.lanes) {
-    INFO("lane ", lane.name);
-    CHECK(lane.failed == 0);
-    CHECK(lane.failures.at("fin_crossed") == 0);
-    CHECK(lane.ok > 0);
-    CHECK(lane.ok == lane.attempted);
-  }
-  CHECK(report.passed);
-}
 
 Words With(Words words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());

@@ -75,7 +75,9 @@ TEST_SUITE("wish") {
     const App runs = world.StartApp("plain/server.js", {"--size", "2", "--name", "runs"});
     const App stopped = world.StartApp("plain/server.js", {"--size", "1", "--name", "stopped"});
     world.Must({"ctl", "stop", "stopped"});
-    CHECK(StartsWith(world.Must({"ctl", "shutdown"}).out, "slcd was shut down\n"));
+    CHECK(world.Must({"ctl", "shutdown"}).out ==
+          "slcd was shut down\n  the service that ran will be started by the next slc command; "
+          "`slc ctl stop` keeps one down\n");
     WaitUntil([&] { return world.Supervisors().empty(); }, 5'000, "slcd and its masters to leave");
     CHECK(world.Workers().empty());
     CHECK(Get(runs.url()).status == 0);
