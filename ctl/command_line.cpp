@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/base/version.h"
 #include "ctl/command_table.h"
 #include "ctl/commands/commands.h"
 #include "ctl/shell_words.h"
@@ -136,7 +137,7 @@ std::variant<Command, Printout> ParseControl(const Words& words) {
   for (; at < words.size() && words[at].size() > 1 && words[at][0] == '-' && words[at] != "--";
        ++at) {
     const std::string& word = words[at];
-    if (IsVersion(word)) return Printout{"slc " SLC_VERSION "\n"};
+    if (IsVersion(word)) return Printout{std::string("slc ") + OwnVersion().text + "\n"};
     if (IsHelp(word)) {
       input.help = true;
     } else if (word == "--json") {
@@ -185,7 +186,7 @@ std::variant<Command, Printout> ParseControl(const Words& words) {
 std::variant<Command, Printout> ParseCommandLine(const std::vector<std::string>& arguments) {
   Words words = arguments;
   if (words.empty()) return Printout{OverviewText()};
-  if (IsVersion(words[0])) return Printout{"slc " SLC_VERSION "\n"};
+  if (IsVersion(words[0])) return Printout{std::string("slc ") + OwnVersion().text + "\n"};
   if (words[0] == "help" || IsHelp(words[0])) {
     // `slc help VERB` is `slc VERB --help`.
     words.erase(words.begin());

@@ -6,6 +6,7 @@
 
 #include "common/base/text.h"
 #include "common/base/time.h"
+#include "common/base/version.h"
 #include "ctl/table.h"
 
 namespace slc::ctl {
@@ -89,7 +90,7 @@ std::string InstanceTable(const ServiceView& service) {
   std::vector<Row> rows{{kIndent, "Version", "Agent version", "Cluster size"}};
   // A service that was created and never started has no instance.
   if (service.state != "new") {
-    rows.push_back({"", SLC_VERSION,
+    rows.push_back({"", OwnVersion().text,
                     service.agent_version.empty() ? "N/A" : Printable(service.agent_version),
                     std::to_string(service.cluster_size)});
   }

@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/version.h"
 #include "common/wire/control_server.h"
 
 namespace slc {
@@ -15,9 +16,9 @@ namespace {
 
 DaemonInfo About(const DaemonOptions& options) {
   DaemonInfo info;
-  info.version = SLC_VERSION;
+  info.version = OwnVersion().text;
   info.pid = ::getpid();
-  info.protocol = kProtocolVersion;
+  info.protocol = OwnVersion().control.newest;
   info.epoch = options.context.epoch;
   info.home = options.paths.home;
   info.socket = options.paths.run + "/" + kDaemonSocket;

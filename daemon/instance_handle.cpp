@@ -61,6 +61,11 @@ Millis InstanceHandle::silent_for() const {
   return loop_.now() - asked_at_;
 }
 
+std::optional<MasterInfo> InstanceHandle::about_master() const {
+  if (!has_master() || !master_) return std::nullopt;
+  return MasterInfo{name_, master_->pid, hello_.version, hello_.protocol.newest};
+}
+
 std::optional<InstanceState> InstanceHandle::ReadState() const {
   if (!has_master()) return std::nullopt;
   const int memfd = keeper_.Find(link::kStateName);
@@ -353,6 +358,8 @@ void InstanceHandle::Do(const CleanUp&) {
 void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
   end_poll_.reset();
   master_ = identity;
+  hello_.version.clear();
+  hello_.protocol = {};
   pidfd_ = std::move(pidfd);
   end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
     end_poll_->Watch(false, false);
@@ -404,6 +411,7 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
     return;
   }
   if (const auto* hello = std::get_if<link::MasterHello>(&packet)) {
+    hello_ = *hello;
     if (!hello->in_charge) Feed(MasterSpoke{false});
     return;
   }

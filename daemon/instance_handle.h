@@ -17,6 +17,7 @@
 #include "common/model/generation.h"
 #include "common/model/instance.h"
 #include "common/model/service.h"
+#include "common/model/view.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
@@ -91,6 +92,8 @@ class InstanceHandle {
   // Nothing if the generation has left no trace.
   std::optional<GenerationConfig> ReadConfig(Generation generation) const;
   const std::optional<ProcessIdentity>& master() const { return master_; }
+  // What the living master has said of itself; nothing if there is none.
+  std::optional<MasterInfo> about_master() const;
   // How long the master has not been heard though it was asked; 0 if all is well.
   Millis silent_for() const;
 
@@ -126,6 +129,7 @@ class InstanceHandle {
   std::optional<bool> stop_followed_;  // whether softly
   std::optional<link::Facts> facts_;
   std::optional<ProcessIdentity> master_;
+  link::MasterHello hello_;  // of that one; its version is empty until it has come
   UniqueFd pidfd_;
   bool adopt_ = false;  // the launched master is to take over
   bool launching_ = false;

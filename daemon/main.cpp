@@ -2,6 +2,7 @@
 //
 //   slcd                    serves the home of SLC_HOME; exits 100 if another one does already
 //   slcd --run --run-spec FD   in the foreground with one service, read from FD (slc run)
+//   slcd --self-check       tells in JSON which version it is, if it could run
 //   slcd --version
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -20,8 +21,10 @@
 #include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
+#include "common/base/version.h"
 #include "common/uv/loop.h"
 #include "common/wire/messages.h"
+#include "common/wire/self_check.h"
 #include "common/wire/snapshot_format.h"
 #include "daemon/daemon.h"
 #include "daemon/daemon_log.h"
@@ -36,6 +39,7 @@ struct Arguments {
   bool run = false;
   int run_spec = -1;
   bool version = false;
+  bool self_check = false;
   bool wrong = false;
 };
 
@@ -49,6 +53,8 @@ Arguments ParseArguments(int argc, char** argv) {
       arguments.run_spec = static_cast<int>(slc::ParseInteger(argv[++i], 0, 1 << 20).value_or(-1));
     } else if (argument == "--version") {
       arguments.version = true;
+    } else if (argument == "--self-check") {
+      arguments.self_check = true;
     } else {
       arguments.wrong = true;
     }
@@ -69,6 +75,12 @@ std::optional<slc::Request> ReadRunSpec(int fd) {
   auto request = slc::DecodeRequest(*text);
   if (!request || !std::holds_alternative<slc::StartService>(request->body)) return std::nullopt;
   return std::move(*request);
+}
+
+int CheckSelf() {
+  const slc::uv::Loop loop;
+  std::printf("%s\n", slc::EncodeSelfCheck(slc::DescribeSelf("slcd")).c_str());
+  return std::fflush(stdout) == 0 ? 0 : kFailed;
 }
 
 // Cookies name the home by its device and inode: two homes on one machine must not take each
@@ -112,8 +124,8 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   if (!log) return Complain(log.error());
   slc::log::SetSink(
       [&log](slc::log::Level level, const std::string& line) { (*log)->Write(level, line); });
-  slc::log::Info("slcd " SLC_VERSION " starts, home " + paths.home + ", epoch " +
-                 std::to_string(*epoch));
+  slc::log::Info(std::string("slcd ") + slc::OwnVersion().text + " starts, home " + paths.home +
+                 ", epoch " + std::to_string(*epoch));
   int code = 0;
   {
     slc::Daemon daemon(loop, std::move(*directories), std::move(options));
@@ -134,13 +146,14 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
 int main(int argc, char** argv) {
   const Arguments arguments = ParseArguments(argc, argv);
   if (arguments.version) {
-    std::printf("slcd %s\n", SLC_VERSION);
+    std::printf("slcd %s\n", slc::OwnVersion().text);
     return 0;
   }
   if (arguments.wrong) {
     std::fprintf(stderr, "usage: slcd [--version]   (slc starts it when needed)\n");
     return kWrongUse;
   }
+  if (arguments.self_check) return CheckSelf();
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
   ::signal(SIGPIPE, SIG_IGN);

@@ -158,6 +158,14 @@ bool Services::AnyMaster() const {
                      [](const auto& entry) { return entry.second.instance->has_master(); });
 }
 
+std::vector<MasterInfo> Services::Masters() const {
+  std::vector<MasterInfo> masters;
+  for (const auto& [id, service] : services_) {
+    if (auto master = service.instance->about_master()) masters.push_back(std::move(*master));
+  }
+  return masters;
+}
+
 void Services::SayLeaving() {
   for (auto& [id, service] : services_) service.instance->SayLeaving(false);
 }

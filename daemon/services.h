@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/model/service.h"
 #include "common/model/view.h"
@@ -63,6 +64,8 @@ class Services {
   // Why there is nothing to run the wish with: the config of its generation is missing. Empty if it
   // is there, or may still come.
   std::string WhyNotRun(const Wish& wish);
+  // Of those that live.
+  std::vector<MasterInfo> Masters() const;
   ServiceView ViewOf(const Wish& wish);
   ServiceView ViewOf(const Quarantined& bad);
 

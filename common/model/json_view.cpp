@@ -121,6 +121,13 @@ Status FromJson(const json& value, ServiceView& view) {
 }
 
 json ToJson(const DaemonInfo& info) {
+  json masters = json::array();
+  for (const MasterInfo& master : info.masters) {
+    masters.push_back(json{{"service", master.service},
+                           {"pid", master.pid},
+                           {"version", master.version},
+                           {"protocol", master.protocol}});
+  }
   return json{
       {"version", info.version},
       {"pid", info.pid},
@@ -133,8 +140,22 @@ json ToJson(const DaemonInfo& info) {
       {"uptime_ms", info.uptime},
       {"cpus", info.cpus},
       {"services", info.services},
+      {"masters", std::move(masters)},
   };
 }
+
+namespace {
+
+Status FromJson(const json& value, MasterInfo& master) {
+  JsonFields fields(value, "master");
+  fields.Read("service", master.service);
+  fields.Read("pid", master.pid);
+  fields.Read("version", master.version);
+  fields.Read("protocol", master.protocol);
+  return fields.status();
+}
+
+}  // namespace
 
 Status FromJson(const json& value, DaemonInfo& info) {
   JsonFields fields(value, "info");
@@ -148,6 +169,10 @@ Status FromJson(const json& value, DaemonInfo& info) {
   fields.Read("uptime_ms", info.uptime);
   fields.Read("cpus", info.cpus);
   fields.Read("services", info.services);
+  fields.ReadArray("masters", [&](const json& element) {
+    info.masters.emplace_back();
+    return FromJson(element, info.masters.back());
+  });
   return fields.status();
 }
 

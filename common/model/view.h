@@ -62,6 +62,14 @@ struct ServiceView {
   std::vector<SlotView> idle_slots;
 };
 
+// The master of a service, as slcd knows it.
+struct MasterInfo {
+  std::string service;
+  int pid = 0;
+  std::string version;         // empty: it has not told
+  std::uint32_t protocol = 0;  // the newest of the link that it speaks
+};
+
 struct DaemonInfo {
   std::string version;
   int pid = 0;
@@ -73,6 +81,7 @@ struct DaemonInfo {
   Millis uptime = 0;
   unsigned cpus = 0;
   std::uint32_t services = 0;
+  std::vector<MasterInfo> masters;  // those that live
 };
 
 }  // namespace slc

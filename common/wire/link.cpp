@@ -11,12 +11,15 @@ namespace {
 using nlohmann::json;
 
 json Body(const Hello& p) {
-  return json{{"protocol", p.protocol}, {"oldest", p.oldest},           {"epoch", p.epoch},
-              {"pid", p.daemon.pid},    {"start", p.daemon.start_time}, {"revive", p.revive}};
+  return json{
+      {"protocol", p.protocol.newest}, {"oldest", p.protocol.oldest},  {"epoch", p.epoch},
+      {"pid", p.daemon.pid},           {"start", p.daemon.start_time}, {"revive", p.revive}};
 }
 json Body(const MasterHello& p) {
-  return json{{"protocol", p.protocol},       {"epoch", p.epoch},     {"pid", p.master.pid},
-              {"start", p.master.start_time}, {"boot_id", p.boot_id}, {"in_charge", p.in_charge}};
+  return json{{"protocol", p.protocol.newest}, {"oldest", p.protocol.oldest},
+              {"version", p.version},          {"epoch", p.epoch},
+              {"pid", p.master.pid},           {"start", p.master.start_time},
+              {"boot_id", p.boot_id},          {"in_charge", p.in_charge}};
 }
 json Body(const Setup& p) {
   return json{{"service", p.service},
@@ -70,17 +73,25 @@ json Body(const InCharge& p) {
 }
 json Body(const Pong& p) { return json{{"number", p.number}}; }
 
+void ReadRange(JsonFields& f, ProtocolRange& range) {
+  f.Read("protocol", range.newest);
+  // Who does not say speaks that one alone.
+  range.oldest = range.newest;
+  f.Read("oldest", range.oldest);
+}
+
 void Fill(JsonFields& f, Hello& p) {
   f.Require("epoch");
-  f.Read("protocol", p.protocol);
-  f.Read("oldest", p.oldest);
+  ReadRange(f, p.protocol);
   f.Read("epoch", p.epoch);
   f.Read("pid", p.daemon.pid);
   f.Read("start", p.daemon.start_time);
   f.Read("revive", p.revive);
 }
 void Fill(JsonFields& f, MasterHello& p) {
-  f.Read("protocol", p.protocol);
+  ReadRange(f, p.protocol);
+  p.version.clear();
+  f.Read("version", p.version);
   f.Read("epoch", p.epoch);
   f.Read("pid", p.master.pid);
   f.Read("start", p.master.start_time);

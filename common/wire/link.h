@@ -20,25 +20,24 @@
 #include "common/base/ids.h"
 #include "common/base/process.h"
 #include "common/base/result.h"
+#include "common/base/version.h"
 #include "common/model/instance.h"
 #include "common/wire/messages.h"
 
 namespace slc::link {
 
-inline constexpr std::uint32_t kProtocol = 1;
-inline constexpr std::uint32_t kOldest = 1;
 // Longest packet; descriptors' names fit by kMaxFdsPerMessage.
 inline constexpr std::size_t kMostPacketBytes = 128U << 10;
 
 struct Hello {
-  std::uint32_t protocol = kProtocol;
-  std::uint32_t oldest = kOldest;
+  ProtocolRange protocol = OwnVersion().link;
   Epoch epoch = 0;  // of the daemon; a master that has seen a higher one hangs up
   ProcessIdentity daemon;
   bool revive = true;  // a master that loses this daemon without Leaving may start a new one
 };
 struct MasterHello {
-  std::uint32_t protocol = kProtocol;
+  ProtocolRange protocol = OwnVersion().link;
+  std::string version = OwnVersion().text;
   Epoch epoch = 0;  // of the master
   ProcessIdentity master;
   std::string boot_id;

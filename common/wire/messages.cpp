@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/version.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 
@@ -198,7 +199,9 @@ Status ReadProgress(const json& value, Progress& progress) {
 
 std::string EncodeRequest(const Request& request) {
   json value = std::visit([](const auto& body) { return BodyToJson(body); }, request.body);
-  return DumpJson(json{{"v", kProtocolVersion},
+  const ProtocolRange& own = OwnVersion().control;
+  return DumpJson(json{{"v", own.newest},
+                       {"oldest", own.oldest},
                        {"id", request.id},
                        {"wait", request.wait},
                        {"verb", kVerbs[request.body.index()]},
@@ -210,25 +213,32 @@ Result<Request> DecodeRequest(const std::string& text) {
   if (!parsed) return parsed.error().During("request");
   Request request;
   std::string verb;
-  std::uint32_t version = 0;
+  ProtocolRange range;
   JsonFields fields(*parsed, "request");
   fields.Require("v");
   fields.Require("verb");
-  fields.Read("v", version);
+  fields.Read("v", range.newest);
+  range.oldest = range.newest;
+  fields.Read("oldest", range.oldest);
   fields.Read("id", request.id);
   fields.Read("wait", request.wait);
   fields.Read("verb", verb);
   if (Status good = fields.status(); !good) return good.error();
-  if (version < kOldestProtocol || version > kProtocolVersion) {
+  const Version& own = OwnVersion();
+  if (!range.Meets(own.control)) {
     return Error{ErrorCode::kProtocol,
-                 "this slcd speaks protocol " + std::to_string(kProtocolVersion) + ", the client " +
-                     std::to_string(version) + "; use the slc of the same version"};
+                 std::string("this slcd (") + own.text + ") speaks protocol " +
+                     std::to_string(own.control.newest) + ", the client " +
+                     std::to_string(range.newest) +
+                     "; use the slc that lies beside the slcd that runs, or replace it: kill its "
+                     "pid, the services go on and the next command starts the installed one"};
   }
   static const json kNoArguments = json::object();
   const auto found = parsed->find("args");
   JsonFields arguments(found != parsed->end() ? *found : kNoArguments, verb);
   if (!DecodeBody(verb, arguments, request.body)) {
-    return Error{ErrorCode::kUsage, "unknown verb '" + verb + "'"};
+    return Error{ErrorCode::kUsage, "this slcd (" + std::string(own.text) + ") does not know '" +
+                                        verb + "'; if it is older than slc, slc upgrade helps"};
   }
   if (Status good = arguments.status(); !good) return good.error();
   return request;

@@ -18,9 +18,6 @@
 
 namespace slc {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
-inline constexpr std::uint32_t kOldestProtocol = 1;
-
 // `service` is always a name or an id as the user typed it.
 struct StartService {  // `slc start`: create or update, then run
   ServiceSpec spec;

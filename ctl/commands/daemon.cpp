@@ -1,6 +1,10 @@
 // slc ctl info, slc ctl shutdown: about slcd itself.
+#include <algorithm>
+#include <map>
+
 #include "common/base/text.h"
 #include "common/base/time.h"
+#include "common/base/version.h"
 #include "ctl/commands/commands.h"
 #include "ctl/commands/look.h"
 #include "ctl/json_output.h"
@@ -15,6 +19,26 @@ Plan PlanInfo(const Surroundings& around) {
 
 Plan PlanShutdown(const Surroundings& around) {
   return Verb<ShutdownOptions>(around).Make(NoOperands<ShutdownOptions>);
+}
+
+// "3 of version 0.2.0, 1 of version 0.1.0 (my-app)": those that are not of the version of most are
+// named.
+std::string MastersText(const std::vector<MasterInfo>& masters) {
+  std::map<std::string, std::vector<std::string>> names;
+  for (const MasterInfo& master : masters) {
+    names[master.version.empty() ? "not told" : master.version].push_back(master.service);
+  }
+  if (names.empty()) return "none";
+  const auto most = std::max_element(names.begin(), names.end(), [](const auto& a, const auto& b) {
+    return a.second.size() < b.second.size();
+  });
+  std::vector<std::string> parts;
+  for (const auto& [version, services] : names) {
+    std::string part = std::to_string(services.size()) + " of version " + version;
+    if (version != most->first) part += " (" + Join(services, ", ") + ")";
+    parts.push_back(std::move(part));
+  }
+  return Printable(Join(parts, ", "));
 }
 
 }  // namespace
@@ -40,8 +64,8 @@ int Run(const InfoOptions& options) {
   if (answer.kind == Answer::Kind::kNoServices) {
     Print(options.control.json
               ? NotRunningJson(answer.place)
-              : "Server Name:     slcd\nServer Version:  " SLC_VERSION "\nHome:            " +
-                    Printable(answer.place) +
+              : std::string("Server Name:     slcd\nServer Version:  ") + OwnVersion().text +
+                    "\nHome:            " + Printable(answer.place) +
                     "\nDriver Status:   not running, no services exist\n");
     return kDone;
   }
@@ -82,6 +106,9 @@ int Run(const InfoOptions& options) {
       "\n"
       "Services:        " +
       std::to_string(info->services) +
+      "\n"
+      "Masters:         " +
+      MastersText(info->masters) +
       "\n"
       "Driver Status:   running\n");
   RemarkNotes(answer.reply);

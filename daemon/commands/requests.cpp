@@ -64,6 +64,7 @@ void Requests::Handle(const Command& command, const GetInfo&) {
   info.uptime = BootNow() - started_;
   info.services =
       static_cast<std::uint32_t>(registry_.wishes().size() + registry_.quarantined().size());
+  info.masters = services_.Masters();
   Reply reply;
   reply.data = info;
   clients_.Answer(command, reply);

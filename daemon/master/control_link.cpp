@@ -91,10 +91,9 @@ void ControlLink::OnPacket(LinkId id, link::Packet packet, std::vector<UniqueFd>
 }
 
 void ControlLink::OnHello(LinkId id, const link::Hello& hello) {
-  if (hello.epoch < highest_epoch_ || hello.oldest > link::kProtocol ||
-      hello.protocol < link::kOldest) {
+  if (hello.epoch < highest_epoch_ || !hello.protocol.Meets(OwnVersion().link)) {
     log::Warn("refused a daemon of epoch " + std::to_string(hello.epoch) + ", protocol " +
-              std::to_string(hello.protocol));
+              std::to_string(hello.protocol.newest));
     doomed_.push_back(id);
     sweep_.StartIn(0);
     return;

@@ -2,8 +2,10 @@
 //
 //   slc-master NAME --link FD --directory FD
 //
+//   slc-master --self-check
+//
 // FD are descriptors it inherits: one end of a SOCK_SEQPACKET pair and the instance's run
-// directory.
+// directory. --self-check tells in JSON which version it is, if it could run.
 #include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/uv/loop.h"
+#include "common/wire/self_check.h"
 #include "daemon/master/master.h"
 
 namespace {
@@ -33,9 +36,20 @@ std::string FindAgent() {
   return {};
 }
 
+int CheckSelf() {
+  const slc::uv::Loop loop;
+  if (FindAgent().empty()) {
+    std::fprintf(stderr, "slc-master: agent.cjs is neither beside it nor in ../lib/slc\n");
+    return 1;
+  }
+  std::printf("%s\n", slc::EncodeSelfCheck(slc::DescribeSelf("slc-master")).c_str());
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--self-check") == 0) return CheckSelf();
   int link = -1;
   int directory = -1;
   for (int i = 1; i + 1 < argc; ++i) {

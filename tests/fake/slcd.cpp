@@ -17,6 +17,7 @@
 #include "common/base/files.h"
 #include "common/base/home.h"
 #include "common/base/process.h"
+#include "common/base/version.h"
 #include "common/uv/loop.h"
 #include "common/uv/signal.h"
 #include "common/uv/timer.h"
@@ -111,7 +112,7 @@ class FakeDaemon {
     DaemonInfo info;
     info.version = "fake";
     info.pid = ::getpid();
-    info.protocol = kProtocolVersion;
+    info.protocol = OwnVersion().control.newest;
     info.home = paths_.home;
     info.socket = paths_.run + "/" + kDaemonSocket;
     info.started_wall = WallNow();
