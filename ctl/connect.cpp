@@ -23,6 +23,8 @@ namespace {
 
 // How long a new slcd may take until it answers.
 constexpr Millis kStartTimeout = 10000;
+// And how long one that replaces another: 10 s of asking, 5 s for the end of the other.
+constexpr Millis kReplaceTimeout = 15000 + kStartTimeout;
 // slcd's exit code when another one holds the lock of the home.
 constexpr int kAnotherOneIsThere = 100;
 constexpr const char* kOutputFile = "slcd.out";
@@ -114,7 +116,7 @@ struct Launch {
   off_t output = 0;  // length of slcd.out before
 };
 
-Result<Launch> LaunchDaemon(const HomePaths& paths) {
+Result<Launch> LaunchDaemon(const HomePaths& paths, std::vector<std::string> arguments) {
   auto program = DaemonProgram();
   if (!program) return program.error();
   auto home = OpenPrivateDirectory(paths.home, true);
@@ -132,7 +134,7 @@ Result<Launch> LaunchDaemon(const HomePaths& paths) {
 
   SpawnOptions options;
   options.program = *program;
-  options.arguments = {"slcd"};
+  options.arguments = std::move(arguments);
   Environment environment = DaemonEnvironment(OwnEnvironment());
   // A relative SLC_HOME was meant from here; slcd runs in "/".
   if (environment.count("SLC_HOME") > 0) environment["SLC_HOME"] = paths.home;
@@ -223,7 +225,7 @@ Result<std::optional<ControlClient>> Daemon::Start() {
   const Millis deadline = BootNow() + kStartTimeout;
   bool lost_race = false;
   while (BootNow() < deadline) {
-    auto launch = LaunchDaemon(paths_);
+    auto launch = LaunchDaemon(paths_, {"slcd"});
     if (!launch) {
       return launch.error().code == ErrorCode::kPermission ? launch.error()
                                                            : failed(launch.error().message);
@@ -261,6 +263,33 @@ Result<std::optional<ControlClient>> Daemon::Start() {
   }
   return Error{ErrorCode::kUnreachable, "another slcd holds the lock of " + paths_.home + holder +
                                             " but did not answer within 10 s; see " + log};
+}
+
+Status Daemon::Replace() {
+  const auto failed = [](const std::string& why) {
+    return Error{ErrorCode::kTimeout, "slcd does not answer and could not be replaced: " + why};
+  };
+  if (!own_home_) return failed("it is not known whose home " + socket_ + " is of");
+  if (Status owner = CheckOwner(paths_, true); !owner) return owner.error();
+  auto launch = LaunchDaemon(paths_, {"slcd", "--replace"});
+  if (!launch) return failed(launch.error().message);
+  const std::string lock = paths_.run + "/" + kDaemonLock;
+  const std::string taken = std::to_string(launch->process.identity.pid) + " ";
+  const std::string log = paths_.home + "/logs/" + kOutputFile;
+  constexpr int kPause = 50;
+  const Millis deadline = BootNow() + kReplaceTimeout;
+  while (!HasEnded(launch->process.pidfd, kPause)) {
+    // Not asked before it has the lock: each connection takes a place in the queue of the other.
+    const auto holder = ReadFile(lock, 4096);
+    const bool ours = holder && StartsWith(*holder, taken);
+    if (ours && ControlClient::Connect(socket_)) return Ok();
+    if (BootNow() >= deadline) return failed("the new one did not answer either, see " + log);
+  }
+  const int status = Reap(launch->process.pidfd).value_or(0);
+  // It answers again, or somebody else was quicker.
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kAnotherOneIsThere) return Ok();
+  return failed(DescribeWaitStatus(status) + ", see " + log +
+                LastWords(launch->logs.get(), launch->output));
 }
 
 }  // namespace slc::ctl

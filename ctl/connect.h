@@ -34,6 +34,11 @@ class Daemon {
   // As Connect, but never starts one: nothing when nobody answers.
   Result<std::optional<ControlClient>> ConnectOnly();
 
+  // slcd is there and says nothing: starts `slcd --replace`, which asks it once more and ends it if
+  // that is in vain. Returns when it has taken its place, or need not. kTimeout: it could not, or,
+  // with -C, is not for us to replace.
+  Status Replace();
+
   // Where we look, for messages.
   std::string place() const;
 

@@ -16,10 +16,10 @@
 namespace slc::ctl {
 namespace {
 
-// Looking costs slcd nothing: it answers at once, or it is in trouble.
-constexpr Millis kLookTimeout = 10000;
-// A change of which nothing is heard for so long makes us ask whether slcd lives, with the same
-// patience.
+// Looking costs slcd nothing: it answers at once, or it is in trouble. After this it is asked for
+// another 10 s by the one that is to replace it.
+constexpr Millis kLookTimeout = 3000;
+// A change of which nothing is heard for so long makes us ask whether slcd lives.
 constexpr Millis kQuietTime = 5000;
 // How often, and how long in all, a request is repeated when slcd dies on it.
 constexpr int kMostRetries = 3;
@@ -90,6 +90,7 @@ struct Talk {
   Millis started;
   bool asked_total = false;
   int losses = 0;  // how often slcd went away on us
+  bool replaced = false;
 
   void Tick() {
     const Millis elapsed = BootNow() - started;
@@ -114,13 +115,25 @@ enum class Outcome { kReply, kLost, kSilent, kBroken, kInterrupted };
 // Whether slcd answers at all: a change may take its time, a stopped slcd takes for ever.
 bool Answers(Daemon& daemon) {
   auto client = daemon.ConnectOnly();
+  if (!client && client.error().code == ErrorCode::kTimeout) return false;
   if (!client || !*client) return true;  // gone, not silent: the connection will tell
   Request request;
   request.id = NewRequestId();
   request.body = GetInfo{};
   if (!(*client)->Send(request)) return true;
-  auto message = (*client)->Receive(kQuietTime);
+  auto message = (*client)->Receive(kLookTimeout);
   return !message || *message;
+}
+
+// A slcd that says nothing is replaced, once. True: it is worth asking again.
+bool Replaced(Talk& talk, Answer& answer) {
+  if (talk.replaced || !talk.question.socket.empty()) return false;
+  talk.replaced = true;
+  talk.line.Clear();
+  Complain("slcd does not answer; if it stays so for 10 s, a new one takes its place");
+  Status done = talk.daemon.Replace();
+  if (!done) answer.error = done.error();
+  return done.ok();
 }
 
 // Sends and listens on one connection.
@@ -129,7 +142,7 @@ Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
   const InterruptGuard guard(!looks && talk.question.wait);
   if (Status sent = client.Send(talk.request); !sent) {
     answer.error = sent.error();
-    return Outcome::kLost;
+    return sent.error().code == ErrorCode::kTimeout ? Outcome::kSilent : Outcome::kLost;
   }
   const Millis deadline = BootNow() + kLookTimeout;
   Millis heard = BootNow();
@@ -193,6 +206,11 @@ Answer Ask(const Question& question) {
     // that.
     auto client = shutdown && again ? talk.daemon.ConnectOnly() : talk.daemon.Connect();
     const bool connected = client && *client;
+    if (!client && client.error().code == ErrorCode::kTimeout) {
+      answer.error = client.error();
+      if (Replaced(talk, answer)) continue;
+      return end(Answer::Kind::kNoDaemon);
+    }
     if (!connected && shutdown && again) return end(Answer::Kind::kReply);
     if (!client) {
       answer.error = client.error();
@@ -210,6 +228,8 @@ Answer Ask(const Question& question) {
       case Outcome::kInterrupted:
         return end(Answer::Kind::kDetached);
       case Outcome::kSilent:
+        if (Replaced(talk, answer)) continue;
+        return end(Answer::Kind::kNoDaemon);
       case Outcome::kBroken:
         return end(Answer::Kind::kNoDaemon);
       case Outcome::kLost:

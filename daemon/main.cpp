@@ -1,6 +1,7 @@
 // slcd: the daemon. Started by slc, by systemd, or by a master that misses it.
 //
 //   slcd                    serves the home of SLC_HOME; exits 100 if another one does already
+//   slcd --replace          the same, but one that does not answer for 10 s is ended first
 //   slcd --run --run-spec FD   in the foreground with one service, read from FD (slc run)
 //   slcd --self-check       tells in JSON which version it is, if it could run
 //   slcd --version
@@ -28,6 +29,8 @@
 #include "common/wire/snapshot_format.h"
 #include "daemon/daemon.h"
 #include "daemon/daemon_log.h"
+#include "daemon/lock_holder.h"
+#include "daemon/replacement.h"
 
 namespace {
 
@@ -38,6 +41,7 @@ constexpr int kHeldByAnother = 100;
 struct Arguments {
   bool run = false;
   int run_spec = -1;
+  bool replace = false;
   bool version = false;
   bool self_check = false;
   bool wrong = false;
@@ -51,6 +55,8 @@ Arguments ParseArguments(int argc, char** argv) {
       arguments.run = true;
     } else if (argument == "--run-spec" && i + 1 < argc) {
       arguments.run_spec = static_cast<int>(slc::ParseInteger(argv[++i], 0, 1 << 20).value_or(-1));
+    } else if (argument == "--replace") {
+      arguments.replace = true;
     } else if (argument == "--version") {
       arguments.version = true;
     } else if (argument == "--self-check") {
@@ -59,7 +65,8 @@ Arguments ParseArguments(int argc, char** argv) {
       arguments.wrong = true;
     }
   }
-  arguments.wrong = arguments.wrong || arguments.run != (arguments.run_spec >= 0);
+  arguments.wrong = arguments.wrong || arguments.run != (arguments.run_spec >= 0) ||
+                    (arguments.run && arguments.replace);
   return arguments;
 }
 
@@ -91,17 +98,35 @@ std::string HomeKey(int home) {
   return std::to_string(info.st_dev) + "-" + std::to_string(info.st_ino);
 }
 
+// The lock of the home, which makes us its only slcd. `replaced`: who had to be ended for it.
+slc::Result<slc::UniqueFd> TakeLock(const slc::HomePaths& paths, int run,
+                                    const Arguments& arguments, bool kept, std::string& replaced) {
+  const std::string self = slc::WriteLockHolder({slc::IdentifySelf(), kept});
+  auto lock = slc::LockFileAt(run, slc::kDaemonLock, self);
+  const bool taken = !lock && lock.error().code == slc::ErrorCode::kConflict;
+  if (taken && arguments.replace) {
+    auto ended = slc::EndSilentDaemon(paths, lock.error().message);
+    if (!ended && ended.error().code != slc::ErrorCode::kConflict) return ended.error();
+    if (ended) replaced = *ended;
+    lock = slc::LockFileAt(run, slc::kDaemonLock, self);
+  }
+  return lock;
+}
+
 int Serve(const slc::HomePaths& paths, const Arguments& arguments,
           std::optional<slc::Request> run) {
   auto directories = slc::OpenHome(paths);
   if (!directories) return Complain(directories.error());
-  auto lock = slc::LockFileAt(
-      directories->run.get(), slc::kDaemonLock,
-      std::to_string(::getpid()) + " " + std::to_string(slc::IdentifySelf().start_time) + "\n");
+  // What systemd or a caller of ours looks after is nobody else's business.
+  const bool kept = arguments.run || std::getenv("NOTIFY_SOCKET") != nullptr;
+  std::string replaced;
+  auto lock = TakeLock(paths, directories->run.get(), arguments, kept, replaced);
   if (!lock) {
     if (lock.error().code != slc::ErrorCode::kConflict) return Complain(lock.error());
+    const auto holder = slc::ReadLockHolder(lock.error().message);
     std::fprintf(stderr, "slcd: another slcd (pid %s) serves %s\n",
-                 std::string(slc::Trim(lock.error().message)).c_str(), paths.home.c_str());
+                 holder ? std::to_string(holder->process.pid).c_str() : "unknown",
+                 paths.home.c_str());
     return arguments.run ? kFailed : kHeldByAnother;
   }
   auto epoch = slc::RaiseEpoch(directories->home.get());
@@ -116,7 +141,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.context.daemon_program = slc::OwnDirectory() + "/slcd";
   options.context.master_program = slc::OwnDirectory() + "/slc-master";
   options.context.nofile = slc::RaiseFileLimit();
-  options.context.revive = !arguments.run && std::getenv("NOTIFY_SOCKET") == nullptr;
+  options.context.revive = !kept;
   options.context.foreground = arguments.run;
   options.run = std::move(run);
   slc::uv::Loop loop;
@@ -126,6 +151,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
       [&log](slc::log::Level level, const std::string& line) { (*log)->Write(level, line); });
   slc::log::Info(std::string("slcd ") + slc::OwnVersion().text + " starts, home " + paths.home +
                  ", epoch " + std::to_string(*epoch));
+  if (!replaced.empty()) slc::log::Warn(replaced + "; this one takes its place");
   int code = 0;
   {
     slc::Daemon daemon(loop, std::move(*directories), std::move(options));

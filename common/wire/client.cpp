@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,6 +15,13 @@
 #include "common/base/files.h"
 
 namespace slc {
+namespace {
+
+// For connect and send, each of which waits for room without end otherwise. A daemon that is well
+// makes room within milliseconds.
+constexpr timeval kRoomPatience{3, 0};
+
+}  // namespace
 
 Result<ControlClient> ControlClient::Connect(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -23,12 +31,16 @@ Result<ControlClient> ControlClient::Connect(const std::string& path) {
     Error error = SystemError(what, reason);
     error.code = ErrorCode::kUnreachable;
     if (reason == EACCES || reason == EPERM) error.code = ErrorCode::kPermission;
+    if (reason == EAGAIN) {
+      error = {ErrorCode::kTimeout, what + ": it takes no connections, and its queue is full"};
+    }
     return error;
   };
   UniqueFd folder(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return refused("open " + directory, errno);
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return SystemError("make a socket", errno);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kRoomPatience, sizeof(kRoomPatience));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string reach = PathThroughFd(folder.get(), name);
@@ -49,8 +61,9 @@ Status ControlClient::Send(const Request& request) {
     const ssize_t put = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
     if (put < 0) {
       if (errno == EINTR) continue;
-      Error error = SystemError("send the request to slcd", errno);
-      error.code = ErrorCode::kUnreachable;
+      const int reason = errno;
+      Error error = SystemError("send the request to slcd", reason);
+      error.code = reason == EAGAIN ? ErrorCode::kTimeout : ErrorCode::kUnreachable;
       return error;
     }
     rest.remove_prefix(static_cast<std::size_t>(put));

@@ -15,9 +15,11 @@ namespace slc {
 class ControlClient {
  public:
   // `path` may be longer than a socket address holds: its directory is opened first. kUnreachable
-  // when nobody listens there; kPermission when the system refuses.
+  // when nobody listens there; kPermission when the system refuses; kTimeout when a daemon that
+  // does not accept has so many waiting that there is no room for us.
   static Result<ControlClient> Connect(const std::string& path);
 
+  // kUnreachable when the daemon went away; kTimeout when it does not read.
   Status Send(const Request& request);
   // The next message; nothing when `timeout` (ms, < 0: none) passed first. kUnreachable when the
   // daemon went away.

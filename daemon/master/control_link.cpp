@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/spawn.h"
+#include "common/base/text.h"
 #include "common/wire/control_server.h"
 
 namespace slc {
@@ -20,6 +21,12 @@ namespace {
 
 constexpr Millis kReviveAfter = 2000;
 constexpr Millis kLongestRevivePause = 60000;
+// A daemon pings every 10 s. One that is half of that late is asked by a process of its own, for
+// another 10 s: so one that is stopped has a successor before 30 s have passed.
+constexpr Millis kPingPatience = 15000;
+
+// Masters of many instances must not all start one in the same moment.
+Millis Jitter(Millis width) { return (static_cast<Millis>(::getpid()) * 7919) % width; }
 
 }  // namespace
 
@@ -29,6 +36,7 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
       events_(std::move(events)),
       accept_again_(loop, [this] { poll_->Watch(true, false); }),
       revive_timer_(loop, [this] { Revive(); }),
+      silence_timer_(loop, [this] { OnSilence(); }),
       sweep_(loop, [this] {
         for (const LinkId id : doomed_) links_.erase(id);
         doomed_.clear();
@@ -82,6 +90,7 @@ void ControlLink::Send(const link::Packet& packet, const std::vector<int>& fds) 
 void ControlLink::OnPacket(LinkId id, link::Packet packet, std::vector<UniqueFd> fds) {
   if (const auto* hello = std::get_if<link::Hello>(&packet)) return OnHello(id, *hello);
   if (id != ruler_) return;  // a replaced daemon has nothing to say
+  Heard();
   if (const auto* ping = std::get_if<link::Ping>(&packet)) Send(link::Pong{ping->number});
   if (const auto* leaving = std::get_if<link::Leaving>(&packet)) {
     revive_allowed_ = leaving->revive;
@@ -108,6 +117,7 @@ void ControlLink::OnHello(LinkId id, const link::Hello& hello) {
   revive_allowed_ = hello.revive;
   revivals_ = 0;
   revive_timer_.Stop();
+  Heard();
   // Where Yama restricts ptrace, the daemon may still fetch our descriptors if we should hang.
   ::prctl(PR_SET_PTRACER, static_cast<unsigned long>(hello.daemon.pid), 0, 0, 0);
   events_.on_linked();
@@ -118,17 +128,46 @@ void ControlLink::OnClosed(LinkId id) {
   sweep_.StartIn(0);
   if (id != ruler_) return;
   ruler_ = 0;
+  silence_timer_.Stop();
   if (!revive_allowed_ || revival_.daemon_program.empty()) return;
-  // Masters of many instances must not all start one in the same moment.
-  const Millis jitter = (static_cast<Millis>(::getpid()) * 7919) % (kReviveAfter * 2 / 5);
-  revive_timer_.StartIn(kReviveAfter * 4 / 5 + jitter);
+  revive_timer_.StartIn(kReviveAfter * 4 / 5 + Jitter(kReviveAfter * 2 / 5));
+}
+
+void ControlLink::Heard() {
+  heard_ = loop_.now();
+  replacements_ = 0;
+  AwaitPing();
+}
+
+void ControlLink::AwaitPing() {
+  const Millis patience = kPingPatience << std::min(replacements_, 2);
+  silence_timer_.StartIn(patience + Jitter(kPingPatience / 10));
+}
+
+void ControlLink::OnSilence() {
+  if (!linked()) return;
+  // If it was us who did not run, its pings wait in the link and must count before the time does.
+  const Millis before = heard_;
+  links_.at(ruler_).socket->ReadToEnd();
+  if (!linked()) return;
+  if (heard_ != before || !revive_allowed_ || revival_.daemon_program.empty()) return;
+  Start("--replace", "the daemon is silent");
+  ++replacements_;
+  AwaitPing();
 }
 
 void ControlLink::Revive() {
   if (linked()) return;
+  Start({}, "the daemon is gone");
+  ++revivals_;
+  revive_timer_.StartIn(std::min(kLongestRevivePause, kReviveAfter << std::min(revivals_, 5)));
+}
+
+void ControlLink::Start(const std::string& option, const std::string& why) {
   SpawnOptions options;
   options.program = revival_.daemon_program;
   options.arguments = {"slcd"};
+  if (!option.empty()) options.arguments.push_back(option);
   options.environment = SanitizerOptions();
   options.environment.push_back("SLC_HOME=" + revival_.home);
   options.environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
@@ -136,19 +175,18 @@ void ControlLink::Revive() {
   options.nofile = revival_.nofile;
   options.working_directory = "/";
   auto spawned = Spawn(options);
-  if (spawned) {
-    const pid_t pid = spawned->identity.pid;
-    log::Warn("the daemon is gone; started a new one (pid " + std::to_string(pid) + ")");
-    Revived& revived = revived_[pid];
-    revived.pidfd = std::move(spawned->pidfd);
-    revived.end = std::make_unique<uv::Poll>(loop_, revived.pidfd.get(),
-                                             [this, pid](uv::Poll::Ready) { OnRevivedEnded(pid); });
-    revived.end->Watch(true, false);
-  } else {
-    log::Failure("the daemon is gone and a new one cannot be started: " + spawned.error().message);
+  if (!spawned) {
+    log::Failure(why + " and a new one cannot be started: " + spawned.error().message);
+    return;
   }
-  ++revivals_;
-  revive_timer_.StartIn(std::min(kLongestRevivePause, kReviveAfter << std::min(revivals_, 5)));
+  const pid_t pid = spawned->identity.pid;
+  log::Warn(why + "; started " + Join(options.arguments, " ") + " (pid " + std::to_string(pid) +
+            ")");
+  Revived& revived = revived_[pid];
+  revived.pidfd = std::move(spawned->pidfd);
+  revived.end = std::make_unique<uv::Poll>(loop_, revived.pidfd.get(),
+                                           [this, pid](uv::Poll::Ready) { OnRevivedEnded(pid); });
+  revived.end->Watch(true, false);
 }
 
 void ControlLink::OnRevivedEnded(pid_t pid) {

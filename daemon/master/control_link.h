@@ -3,7 +3,8 @@
 // Listens on master.sock in the instance's run directory, so that any later slcd finds it, and
 // starts with the socketpair its maker left. Obeys only the newest link, and never a daemon with a
 // lower epoch than one it has seen. When the daemon vanishes without a word, starts a new one after
-// two seconds (losers of the daemon's lock exit by themselves).
+// two seconds (losers of the daemon's lock exit by themselves). When it is there and does not ping,
+// starts one that replaces it (`slcd --replace`, which asks it once more before).
 #pragma once
 
 #include <sys/resource.h>
@@ -64,6 +65,11 @@ class ControlLink {
   void OnHello(LinkId id, const link::Hello& hello);
   void OnClosed(LinkId id);
   void Revive();
+  void Heard();
+  void AwaitPing();
+  void OnSilence();
+  // Starts a daemon, with this option if there is one.
+  void Start(const std::string& option, const std::string& why);
   void OnRevivedEnded(pid_t pid);
 
   uv::Loop& loop_;
@@ -74,7 +80,9 @@ class ControlLink {
   LinkId ruler_ = 0;
   Epoch highest_epoch_ = 0;
   bool revive_allowed_ = true;
-  int revivals_ = 0;  // tries since the last link
+  int revivals_ = 0;      // tries since the last link
+  int replacements_ = 0;  // tries since the last word of the daemon
+  Millis heard_ = 0;      // of the ruling daemon
   Revival revival_;
   // A daemon we started is our child, and ours to reap when it ends.
   struct Revived {
@@ -85,6 +93,7 @@ class ControlLink {
   UniqueFd listener_;
   uv::Timer accept_again_;
   uv::Timer revive_timer_;
+  uv::Timer silence_timer_;
   uv::Timer sweep_;  // closes what was replaced or has ended, outside its own callback
   std::vector<LinkId> doomed_;
   std::vector<pid_t> ended_;

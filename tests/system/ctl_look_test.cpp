@@ -390,16 +390,32 @@ TEST_SUITE("ctl-look") {
     REQUIRE(::unlink((world.home() + "/run").c_str()) == 0);
   }
 
-  TEST_CASE("a slcd that does not answer is exit code 3 and named, in the end") {
+  TEST_CASE(
+      "a slcd that does not answer is exit code 3 and named where it is not ours to replace") {
     World world;
     world.Must({"ctl", "create", "x"});
     const auto daemon = world.Daemon();
     REQUIRE(daemon);
     Kill(*daemon, SIGSTOP);
-    const Ran ran = world.Slc({"ctl", "ls"});
+    const Ran ran = world.Slc({"ctl", "-C", world.socket(), "ls"});
     Kill(*daemon, SIGCONT);
     CHECK(ran.code == 3);
     CHECK(Contains(ran.err, "slcd (pid " + std::to_string(daemon->pid) + ") does not answer"));
     CHECK(world.Slc({"ctl", "ls"}).code == 0);
+    CHECK(IsAlive(*daemon));
+  }
+
+  TEST_CASE("a slcd that answers again while it is asked lives on") {
+    World world;
+    world.Must({"ctl", "create", "x"});
+    const auto daemon = world.Daemon();
+    REQUIRE(daemon);
+    Kill(*daemon, SIGSTOP);
+    Running looks = world.Begin({"ctl", "ls"});
+    WaitUntil([&] { return Contains(looks.err(), "slcd does not answer"); }, 10'000, "the alarm");
+    Kill(*daemon, SIGCONT);
+    CHECK(looks.Wait().code == 0);
+    CHECK(IsAlive(*daemon));
+    CHECK(world.Daemon() == daemon);
   }
 }
