@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,26 +79,48 @@ Status CheckOwner(const HomePaths& paths, bool to_start) {
                                            SudoCommand(name, named ? paths.home : "", Arguments())};
 }
 
-// Why slcd could not even say why, if it is that.
-std::string NoRoom(int logs) {
-  struct statvfs system {};
-  if (::fstatvfs(logs, &system) != 0) return {};
-  if (system.f_bavail == 0) return "; the file system of the home is full: free some space";
-  if (system.f_files > 0 && system.f_favail == 0) {
-    return "; the file system of the home has no inode left: remove some files";
+struct Launch {
+  Spawned process;
+  UniqueFd output;    // what slcd says before it has a log
+  off_t before = 0;   // its length until then
+  std::string where;  // what it is called
+  std::string no_room;
+};
+
+// Only what slcd says before it has a log ends up here, and yet it must not grow for ever. On a
+// disk that takes nothing it is a memfd.
+Result<Launch> OpenOutput(int logs, const std::string& path) {
+  constexpr int kHow = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+  Launch launch;
+  launch.where = ", see " + path;
+  launch.output.reset(::openat(logs, kOutputFile, kHow | O_CREAT, 0600));
+  const int reason = errno;
+  if (!launch.output &&
+      (reason == ENOSPC || reason == EROFS || reason == EDQUOT || reason == EIO)) {
+    launch.output.reset(::memfd_create(kOutputFile, MFD_CLOEXEC));
+    launch.where.clear();
   }
-  return {};
+  if (!launch.output) return SystemError("open " + path, reason);
+  struct stat info {};
+  if (::fstat(launch.output.get(), &info) != 0) return SystemError("stat " + path, errno);
+  constexpr off_t kMost = 1 << 20;
+  if (info.st_size > kMost && ::ftruncate(launch.output.get(), 0) == 0) info.st_size = 0;
+  launch.before = info.st_size;
+  // slcd may be unable to say so.
+  const std::string room = DescribeRoom(logs);
+  if (!room.empty()) launch.no_room = "; where " + path + " is, " + room;
+  return launch;
 }
 
-// The last lines that were written to slcd.out from `offset` on.
-std::string LastWords(int logs, off_t offset) {
-  const UniqueFd file(::openat(logs, kOutputFile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+// Its last lines, if it said anything.
+std::string LastWords(const Launch& launch) {
   struct stat info {};
-  if (!file || ::fstat(file.get(), &info) != 0 || info.st_size <= offset) return NoRoom(logs);
+  if (::fstat(launch.output.get(), &info) != 0) return {};
   constexpr off_t kMost = 4096;
-  const off_t from = std::max(offset, info.st_size - kMost);
+  const off_t from = std::max(launch.before, info.st_size - kMost);
+  if (info.st_size <= from) return {};
   std::string text(static_cast<std::size_t>(info.st_size - from), '\0');
-  const ssize_t got = ::pread(file.get(), text.data(), text.size(), from);
+  const ssize_t got = ::pread(launch.output.get(), text.data(), text.size(), from);
   if (got <= 0) return {};
   text.resize(static_cast<std::size_t>(got));
   std::vector<std::string> lines;
@@ -110,11 +132,10 @@ std::string LastWords(int logs, off_t offset) {
   return "\n" + Join(lines, "\n");
 }
 
-struct Launch {
-  Spawned process;
-  UniqueFd logs;     // the directory
-  off_t output = 0;  // length of slcd.out before
-};
+// What is known of one that did not come up, to be put behind how that showed.
+std::string Details(const Launch& launch) {
+  return launch.no_room + launch.where + LastWords(launch);
+}
 
 Result<Launch> LaunchDaemon(const HomePaths& paths, std::vector<std::string> arguments) {
   auto program = DaemonProgram();
@@ -123,14 +144,8 @@ Result<Launch> LaunchDaemon(const HomePaths& paths, std::vector<std::string> arg
   if (!home) return home.error();
   auto logs = OpenPrivateDirectoryAt(home->get(), "logs", true);
   if (!logs) return logs.error().During(paths.home);
-  const UniqueFd output(::openat(logs->get(), kOutputFile,
-                                 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!output) return SystemError("open " + paths.home + "/logs/" + kOutputFile, errno);
-  struct stat info {};
-  if (::fstat(output.get(), &info) != 0) return SystemError("stat slcd.out", errno);
-  // Only what slcd says before it has a log ends up here; still, it must not grow for ever.
-  constexpr off_t kMost = 1 << 20;
-  if (info.st_size > kMost && ::ftruncate(output.get(), 0) == 0) info.st_size = 0;
+  auto launch = OpenOutput(logs->get(), paths.home + "/logs/" + kOutputFile);
+  if (!launch) return launch;
 
   SpawnOptions options;
   options.program = *program;
@@ -140,10 +155,11 @@ Result<Launch> LaunchDaemon(const HomePaths& paths, std::vector<std::string> arg
   if (environment.count("SLC_HOME") > 0) environment["SLC_HOME"] = paths.home;
   options.environment = ToBlock(environment);
   options.working_directory = "/";
-  options.descriptors = {{output.get(), 1}, {output.get(), 2}};
+  options.descriptors = {{launch->output.get(), 1}, {launch->output.get(), 2}};
   auto process = Spawn(options);
   if (!process) return process.error();
-  return Launch{std::move(*process), std::move(*logs), info.st_size};
+  launch->process = std::move(*process);
+  return launch;
 }
 
 void Sleep(Millis span) { ::poll(nullptr, 0, static_cast<int>(span)); }
@@ -244,16 +260,14 @@ Result<std::optional<ControlClient>> Daemon::Start() {
       const int status = Reap(launch->process.pidfd).value_or(0);
       lost_race = WIFEXITED(status) && WEXITSTATUS(status) == kAnotherOneIsThere;
       if (!lost_race) {
-        return failed(DescribeWaitStatus(status) + ", see " + log +
-                      LastWords(launch->logs.get(), launch->output));
+        return failed(DescribeWaitStatus(status) + Details(*launch));
       }
       // The one that holds the lock may as well be about to leave: then it is our turn again.
       constexpr Millis kPatience = 500;
       again = std::min(deadline, BootNow() + kPatience);
     }
     if (lost_race) continue;
-    return failed("it did not answer within 10 s, see " + log +
-                  LastWords(launch->logs.get(), launch->output));
+    return failed("it did not answer within 10 s" + Details(*launch));
   }
   std::string holder;
   if (auto lock = ReadFile(paths_.run + "/" + kDaemonLock, 4096)) {
@@ -275,7 +289,6 @@ Status Daemon::Replace() {
   if (!launch) return failed(launch.error().message);
   const std::string lock = paths_.run + "/" + kDaemonLock;
   const std::string taken = std::to_string(launch->process.identity.pid) + " ";
-  const std::string log = paths_.home + "/logs/" + kOutputFile;
   constexpr int kPause = 50;
   const Millis deadline = BootNow() + kReplaceTimeout;
   while (!HasEnded(launch->process.pidfd, kPause)) {
@@ -283,13 +296,12 @@ Status Daemon::Replace() {
     const auto holder = ReadFile(lock, 4096);
     const bool ours = holder && StartsWith(*holder, taken);
     if (ours && ControlClient::Connect(socket_)) return Ok();
-    if (BootNow() >= deadline) return failed("the new one did not answer either, see " + log);
+    if (BootNow() >= deadline) return failed("the new one did not answer either" + launch->where);
   }
   const int status = Reap(launch->process.pidfd).value_or(0);
   // It answers again, or somebody else was quicker.
   if (WIFEXITED(status) && WEXITSTATUS(status) == kAnotherOneIsThere) return Ok();
-  return failed(DescribeWaitStatus(status) + ", see " + log +
-                LastWords(launch->logs.get(), launch->output));
+  return failed(DescribeWaitStatus(status) + Details(*launch));
 }
 
 }  // namespace slc::ctl

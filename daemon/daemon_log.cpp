@@ -2,15 +2,18 @@
 
 #include <utility>
 
+#include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
-#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+
+#include "daemon/log_file.h"
 
 namespace slc {
 namespace {
 
-constexpr std::size_t kFileBytes = 1U << 20;
-constexpr std::size_t kFiles = 3;
+constexpr std::uint64_t kFileBytes = 1U << 20;
+constexpr int kFiles = 4;
 constexpr int kMostWaiting = 256;
 
 spdlog::level::level_enum LevelOf(log::Level level) {
@@ -27,30 +30,35 @@ spdlog::level::level_enum LevelOf(log::Level level) {
   return spdlog::level::err;
 }
 
-}  // namespace
+// spdlog's rotating file wants to be opened at once, tears lines when the disk gets full, and does
+// not see that its file was removed.
+class FileSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit FileSink(const std::string& stem) : file_(stem, kFileBytes, kFiles) {}
 
-Result<std::unique_ptr<DaemonLog>> DaemonLog::Open(uv::Loop& loop, const std::string& directory,
-                                                   bool foreground) {
-  std::shared_ptr<spdlog::logger> logger;
-  try {
-    spdlog::sink_ptr sink;
-    if (foreground) {
-      sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
-    } else {
-      sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(directory + "/slcd.log",
-                                                                    kFileBytes, kFiles);
-    }
-    logger = std::make_shared<spdlog::logger>("slcd", sink);
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %l %v", spdlog::pattern_time_type::utc);
-    logger->flush_on(spdlog::level::debug);
-  } catch (const spdlog::spdlog_ex& error) {
-    return Error{ErrorCode::kStorage, error.what()};
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    const Status written = file_.Append({line.data(), line.size()});
+    if (!written) throw spdlog::spdlog_ex(written.error().message);
   }
-  return std::unique_ptr<DaemonLog>(new DaemonLog(loop, std::move(logger)));
+  void flush_() override {}
+
+  LogFile file_;
+};
+
+spdlog::sink_ptr MakeSink(const std::string& directory, bool foreground) {
+  if (foreground) return std::make_shared<spdlog::sinks::stderr_sink_st>();
+  return std::make_shared<FileSink>(directory + "/slcd");
 }
 
-DaemonLog::DaemonLog(uv::Loop& loop, std::shared_ptr<spdlog::logger> logger)
-    : logger_(std::move(logger)), disk_(loop) {
+}  // namespace
+
+DaemonLog::DaemonLog(uv::Loop& loop, const std::string& directory, bool foreground)
+    : logger_(std::make_shared<spdlog::logger>("slcd", MakeSink(directory, foreground))),
+      disk_(loop) {
+  logger_->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ pid:%P slcd %l %v", spdlog::pattern_time_type::utc);
   // Called by the disk thread, like everything that has to do with the file.
   logger_->set_error_handler([this](const std::string& reason) {
     ++failed_;
@@ -80,14 +88,16 @@ void DaemonLog::Queue(log::Level level, std::string line, Clock::time_point when
             [this] { --waiting_; });
 }
 
-// A full disk costs lines, not the daemon; how many is said when there is room again.
+// A full disk costs lines, not the daemon; how many is said in their place when there is room
+// again.
 void DaemonLog::Put(log::Level level, const std::string& line, Clock::time_point when) {
-  const int failed = failed_;
+  if (const int failed = failed_; failed > 0) {
+    logger_->log(when, spdlog::source_loc{}, spdlog::level::warn,
+                 std::to_string(failed) + " lines could not be written: " + reason_);
+    if (failed_ != failed) return;  // this line is one more of them
+    failed_ = 0;
+  }
   logger_->log(when, spdlog::source_loc{}, LevelOf(level), line);
-  if (failed == 0 || failed_ != failed) return;
-  failed_ = 0;
-  logger_->log(when, spdlog::source_loc{}, spdlog::level::warn,
-               std::to_string(failed) + " lines could not be written: " + reason_);
 }
 
 }  // namespace slc

@@ -2,7 +2,9 @@
 //
 // Lines are written by a thread of its own, each with the time at which it was said: a disk that
 // hangs stops no loop. Behind such a disk 256 lines wait; what comes after is dropped, and a line
-// says how many were. spdlog's own thread is not used: it wakes up every ten seconds for nothing.
+// says how many were. A disk that refuses costs lines, which are counted too, and nothing else:
+// slcd starts without a log, and has one as soon as there can be one. spdlog's own thread is not
+// used: it wakes up every ten seconds for nothing.
 #pragma once
 
 #include <chrono>
@@ -10,7 +12,6 @@
 #include <string>
 
 #include "common/base/log.h"
-#include "common/base/result.h"
 #include "common/uv/disk_thread.h"
 #include "common/uv/loop.h"
 
@@ -22,9 +23,8 @@ namespace slc {
 
 class DaemonLog {
  public:
-  // `directory`/slcd.log, or stderr if `foreground`. kStorage if it cannot be opened.
-  static Result<std::unique_ptr<DaemonLog>> Open(uv::Loop& loop, const std::string& directory,
-                                                 bool foreground);
+  // To `directory`/slcd.log, or stderr if `foreground`.
+  DaemonLog(uv::Loop& loop, const std::string& directory, bool foreground);
   ~DaemonLog();
 
   // From the loop's thread only.
@@ -33,7 +33,6 @@ class DaemonLog {
  private:
   using Clock = std::chrono::system_clock;
 
-  DaemonLog(uv::Loop& loop, std::shared_ptr<spdlog::logger> logger);
   void Queue(log::Level level, std::string line, Clock::time_point when);
 
   void Put(log::Level level, const std::string& line, Clock::time_point when);

@@ -22,6 +22,7 @@
 #include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
+#include "common/base/time.h"
 #include "common/base/version.h"
 #include "common/uv/loop.h"
 #include "common/wire/messages.h"
@@ -113,6 +114,12 @@ slc::Result<slc::UniqueFd> TakeLock(const slc::HomePaths& paths, int run,
   return lock;
 }
 
+// Higher than that of every daemon of this home before, for masters obey none with a lower one.
+// They do not outlive the boot, so the time since then serves, and a disk that takes nothing is no
+// reason not to come up. To be taken under the lock: nobody else takes one in the same millisecond,
+// since another process would first have to be started.
+slc::Epoch TakeEpoch() { return static_cast<slc::Epoch>(slc::BootNow()); }
+
 int Serve(const slc::HomePaths& paths, const Arguments& arguments,
           std::optional<slc::Request> run) {
   auto directories = slc::OpenHome(paths);
@@ -129,12 +136,10 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
                  paths.home.c_str());
     return arguments.run ? kFailed : kHeldByAnother;
   }
-  auto epoch = slc::RaiseEpoch(directories->home.get());
-  if (!epoch) return Complain(epoch.error());
   slc::DaemonOptions options;
   options.paths = paths;
   options.context.instances = directories->instances.get();
-  options.context.epoch = *epoch;
+  options.context.epoch = TakeEpoch();
   options.context.home = paths.home;
   options.context.logs = paths.home + "/logs";
   options.context.home_key = HomeKey(directories->home.get());
@@ -145,12 +150,11 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.context.foreground = arguments.run;
   options.run = std::move(run);
   slc::uv::Loop loop;
-  auto log = slc::DaemonLog::Open(loop, paths.home + "/logs", arguments.run);
-  if (!log) return Complain(log.error());
+  slc::DaemonLog log(loop, paths.home + "/logs", arguments.run);
   slc::log::SetSink(
-      [&log](slc::log::Level level, const std::string& line) { (*log)->Write(level, line); });
+      [&log](slc::log::Level level, const std::string& line) { log.Write(level, line); });
   slc::log::Info(std::string("slcd ") + slc::OwnVersion().text + " starts, home " + paths.home +
-                 ", epoch " + std::to_string(*epoch));
+                 ", epoch " + std::to_string(options.context.epoch));
   if (!replaced.empty()) slc::log::Warn(replaced + "; this one takes its place");
   int code = 0;
   {

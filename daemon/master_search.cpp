@@ -16,6 +16,7 @@ namespace slc {
 namespace {
 
 constexpr const char* kMasterSocket = "master.sock";
+constexpr const char* kMasterLock = "master.lock";
 
 MasterContact Trouble(const std::string& what) {
   MasterContact contact;
@@ -48,6 +49,9 @@ MasterContact ContactMaster(int directory) {
     return Identify(std::move(socket));
   }
   if (errno != ENOENT && errno != ECONNREFUSED) return Trouble(std::strerror(errno));
+  // One that could not put its socket in place (a disk without room) or whose socket was removed
+  // holds the lock all the same, and has workers.
+  if (IsLockedAt(directory, kMasterLock)) return Trouble("it lives, but its socket is not there");
   MasterContact contact;
   contact.nobody = true;
   return contact;

@@ -30,7 +30,6 @@ constexpr const char* kBad = ".bad";
 constexpr const char* kRemoved = ".removed";
 constexpr const char* kLastIdFile = "last-id";
 constexpr const char* kLastRemovalFile = "last-removal";
-constexpr const char* kEpochFile = "epoch";
 
 std::string FileOf(ServiceId id) { return std::to_string(id) + kSuffix; }
 
@@ -142,19 +141,23 @@ Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
     loaded.wishes.push_back(std::move(*current->wish));
     return Ok();
   }
-  if (current->there) ::renameat(services_, name.c_str(), services_, bad.c_str());
-  auto damaged = ReadOne(id, bad);
+  // On a disk that takes nothing it stays under its name.
+  const bool aside =
+      !current->there || ::renameat(services_, name.c_str(), services_, bad.c_str()) == 0;
+  auto damaged = aside ? ReadOne(id, bad) : current;
   if (!damaged) return damaged.error();
   const std::string reason = damaged->wish ? "it was set aside before" : damaged->damage;
   auto previous = ReadOne(id, name + kPrevious);
   if (!previous) return previous.error();
   if (!previous->wish) {
-    loaded.quarantined.push_back(Quarantine(id, bad, reason, damaged->text));
+    loaded.quarantined.push_back(Quarantine(id, aside ? bad : name, reason, damaged->text));
     return Ok();
   }
-  loaded.notes.push_back(name + " is damaged (" + reason + ") and was set aside as " + bad +
+  loaded.notes.push_back(name + " is damaged (" + reason + ")" +
+                         (aside ? " and was set aside as " + bad : "") +
                          "; its previous version is used");
-  if (Status saved = Save(*previous->wish); !saved) return saved;
+  // On a disk that takes nothing the same is found at the next start.
+  if (Status saved = Save(*previous->wish); !saved) loaded.notes.push_back(saved.error().message);
   loaded.wishes.push_back(std::move(*previous->wish));
   return Ok();
 }
@@ -189,6 +192,7 @@ Status Store::Save(const Wish& wish) const {
   if (saved) return saved;
   Error error = saved.error().During("record the change in services/" + name);
   error.code = ErrorCode::kStorage;
+  if (const std::string room = DescribeRoom(services_); !room.empty()) error.message += "; " + room;
   return error;
 }
 
@@ -235,13 +239,6 @@ Status Store::RemoveQuarantined(ServiceId id, const std::string& request) const 
   }
   if (::fsync(services_) != 0) return SystemError("fsync services", errno);
   return Ok();
-}
-
-Result<Epoch> RaiseEpoch(int directory) {
-  const Epoch epoch = Epoch{ReadNumber(directory, kEpochFile)} + 1;
-  Status saved = ReplaceFileAt(directory, kEpochFile, std::to_string(epoch) + "\n", false);
-  if (!saved) return saved.error().During("raise the daemon's epoch");
-  return epoch;
 }
 
 }  // namespace slc

@@ -57,7 +57,4 @@ class Store {
   int services_;
 };
 
-// A counter in a file of `directory`, raised durably: no two daemons of a home have the same epoch.
-Result<Epoch> RaiseEpoch(int directory);
-
 }  // namespace slc

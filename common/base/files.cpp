@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -133,11 +135,15 @@ Status MakeDirectories(const std::string& path) {
   return Ok();
 }
 
+// What is there is opened without asking the disk to write: one that hangs or is read-only still
+// lets us in.
 Result<UniqueFd> OpenPrivateDirectory(const std::string& path, bool create) {
-  if (create) {
+  constexpr int kHow = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+  UniqueFd fd(::open(path.c_str(), kHow));
+  if (!fd && errno == ENOENT && create) {
     if (Status made = MakeDirectories(path); !made) return made.error();
+    fd.reset(::open(path.c_str(), kHow));
   }
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) {
     const int reason = errno;
     // A missing home is an ordinary answer, not trouble.
@@ -150,10 +156,14 @@ Result<UniqueFd> OpenPrivateDirectory(const std::string& path, bool create) {
 }
 
 Result<UniqueFd> OpenPrivateDirectoryAt(int parent, const std::string& name, bool create) {
-  if (create && ::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError("create directory " + name, errno);
+  constexpr int kHow = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+  UniqueFd fd(::openat(parent, name.c_str(), kHow));
+  if (!fd && errno == ENOENT && create) {
+    if (::mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) {
+      return SystemError("create directory " + name, errno);
+    }
+    fd.reset(::openat(parent, name.c_str(), kHow));
   }
-  UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) {
     const int reason = errno;
     Error error = SystemError("open directory " + name, reason);
@@ -199,22 +209,60 @@ Status RemoveTreeAt(int parent, const std::string& name) {
 }
 
 Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content) {
-  UniqueFd fd(::openat(directory, name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return SystemError("open lock " + name, errno);
+  constexpr int kHow = O_CLOEXEC | O_NOFOLLOW;
+  UniqueFd fd(::openat(directory, name.c_str(), O_RDWR | kHow));
+  if (!fd && errno == ENOENT) {
+    fd.reset(::openat(directory, name.c_str(), O_RDWR | O_CREAT | kHow, 0600));
+  }
   struct flock range {};
   range.l_type = F_WRLCK;
   range.l_whence = SEEK_SET;
-  if (::fcntl(fd.get(), F_OFD_SETLK, &range) != 0) {
+  const bool read_only = !fd && errno == EROFS;
+  if (read_only) {
+    // A lock for reading keeps those out who can write; flock() those who, like us, cannot.
+    fd.reset(::openat(directory, name.c_str(), O_RDONLY | kHow));
+    range.l_type = F_RDLCK;
+  }
+  if (!fd) return SystemError("open lock " + name, errno);
+  if ((read_only && ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) ||
+      ::fcntl(fd.get(), F_OFD_SETLK, &range) != 0) {
     if (errno != EAGAIN && errno != EACCES) return SystemError("lock " + name, errno);
     auto holder = ReadFileAt(directory, name, 4096);
     return Error{ErrorCode::kConflict, holder ? *holder : std::string()};
   }
-  if (::ftruncate(fd.get(), 0) != 0) return SystemError("truncate lock " + name, errno);
-  if (::pwrite(fd.get(), content.data(), content.size(), 0) !=
-      static_cast<ssize_t>(content.size())) {
-    return SystemError("write lock " + name, errno);
+  if (read_only || content.empty()) return fd;
+  // In place, and the rest cut off afterwards: a full disk takes that. Where it does not, the lock
+  // is held all the same, and its file tells of nobody rather than of somebody else.
+  const auto length = static_cast<ssize_t>(content.size());
+  const bool written = ::pwrite(fd.get(), content.data(), content.size(), 0) == length;
+  if (::ftruncate(fd.get(), written ? length : 0) != 0 && errno != ENOSPC && errno != EIO) {
+    return SystemError("truncate lock " + name, errno);
   }
   return fd;
+}
+
+bool IsLockedAt(int directory, const std::string& name) {
+  const UniqueFd fd(
+      ::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return false;
+  // As if for writing: then a lock of a holder that can only read is in the way too.
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  return ::fcntl(fd.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
+std::string DescribeRoom(int directory) {
+  struct statvfs system {};
+  if (::fstatvfs(directory, &system) != 0) return {};
+  if ((system.f_flag & ST_RDONLY) != 0) {
+    return "the file system is read-only: remount it read-write";
+  }
+  if (system.f_bavail == 0) return "the file system is full: free some space";
+  if (system.f_files > 0 && system.f_favail == 0) {
+    return "the file system has no inode left: remove some files";
+  }
+  return {};
 }
 
 std::string PathThroughFd(int directory, const std::string& name) {

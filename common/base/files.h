@@ -46,8 +46,16 @@ Status RemoveTreeAt(int parent, const std::string& name);
 
 // An exclusive lock of an open file description (F_OFD_SETLK), held as long as the UniqueFd lives
 // and gone with the process, however it ends. The file keeps `content` for people and for `slc` to
-// read. kConflict: somebody else holds it; the message carries the file's content.
+// read, if the disk takes it; nothing is written if it is empty. Works on a disk that is full or
+// read-only if the file is there. kConflict: somebody else holds it; the message carries the file's
+// content.
 Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content);
+// Somebody, or we by another descriptor, holds that lock.
+bool IsLockedAt(int directory, const std::string& name);
+
+// Why the file system of an open directory takes nothing, and what to do, as far as that shows:
+// "the file system is full: free some space". Empty if it does not show.
+std::string DescribeRoom(int directory);
 
 // "/proc/self/fd/N/name": reaches a unix socket below `directory` however long its real path is
 // (sun_path holds 108 bytes).

@@ -35,6 +35,7 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
       directory_(directory),
       events_(std::move(events)),
       accept_again_(loop, [this] { poll_->Watch(true, false); }),
+      listen_again_(loop, [this] { Listen(); }),
       revive_timer_(loop, [this] { Revive(); }),
       silence_timer_(loop, [this] { OnSilence(); }),
       sweep_(loop, [this] {
@@ -48,13 +49,22 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
 
 ControlLink::~ControlLink() = default;
 
-Status ControlLink::Listen() {
+void ControlLink::Listen() {
+  constexpr Millis kListenAgain = 1000;
   auto listener = ListenOnUnixSocket(directory_, "master.sock", SOCK_SEQPACKET, 16);
-  if (!listener) return listener.error();
+  if (!listener) {
+    if (!listen_failed_) {
+      log::Failure("a later slcd cannot reach this master: " + listener.error().message +
+                   "; tried again every second");
+    }
+    listen_failed_ = true;
+    return listen_again_.StartIn(kListenAgain);
+  }
+  if (listen_failed_) log::Info("a later slcd can reach this master again");
+  listen_failed_ = false;
   listener_ = std::move(*listener);
   poll_ = std::make_unique<uv::Poll>(loop_, listener_.get(), [this](uv::Poll::Ready) { Accept(); });
   poll_->Watch(true, false);
-  return Ok();
 }
 
 void ControlLink::Accept() {

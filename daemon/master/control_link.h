@@ -39,8 +39,9 @@ class ControlLink {
   ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events events);
   ~ControlLink();
 
-  // Binds master.sock; until then only the first link exists.
-  Status Listen();
+  // Binds master.sock; until then only the first link exists. A disk that has no room for it is
+  // asked again every second.
+  void Listen();
   // What to start when the daemon vanishes.
   struct Revival {
     std::string daemon_program;  // empty: nobody
@@ -92,6 +93,8 @@ class ControlLink {
   std::map<pid_t, Revived> revived_;
   UniqueFd listener_;
   uv::Timer accept_again_;
+  uv::Timer listen_again_;
+  bool listen_failed_ = false;
   uv::Timer revive_timer_;
   uv::Timer silence_timer_;
   uv::Timer sweep_;  // closes what was replaced or has ended, outside its own callback

@@ -1,7 +1,5 @@
 #include "daemon/master/master.h"
 
-#include <unistd.h>
-
 #include <csignal>
 
 #include "common/base/files.h"
@@ -61,15 +59,14 @@ void Master::Begin(const link::Setup& setup) {
   logs_ = std::make_unique<LogPump>(loop_, setup.log_directory, LogSettings{});
   log::SetSink([this](log::Level level, const std::string& line) { logs_->Say(level, line); });
   // Two masters of one instance would hand out the same connections: the lock is held for life.
-  auto lock = LockFileAt(directory_.get(), "master.lock", std::to_string(::getpid()) + "\n");
+  auto lock = LockFileAt(directory_.get(), "master.lock", "");
   if (!lock) {
-    log::Failure("another master holds this instance: " + lock.error().message);
+    log::Failure(lock.error().code == ErrorCode::kConflict ? "another master holds this instance"
+                                                           : lock.error().message);
     return loop_.Stop();
   }
   lock_ = std::move(*lock);
-  if (Status listening = link_.Listen(); !listening) {
-    log::Failure("supervisor cannot be reached by a later slcd: " + listening.error().message);
-  }
+  link_.Listen();
   instance_ = std::make_unique<Instance>(loop_, link_, *logs_, setup, environment_);
   if (leaving_) instance_->Leave();
 }

@@ -557,7 +557,11 @@ TEST_SUITE("start-again") {
     // One slcd and one master.
     CHECK(world.Supervisors().size() == 2);
     CHECK(world.Workers().size() == 2);
-    CHECK(ReadText(world.home() + "/epoch") == "1\n");
+    // No other one has held the lock meanwhile.
+    const Words log = LinesOf(world.DaemonLog());
+    CHECK(std::count_if(log.begin(), log.end(), [](const std::string& line) {
+            return Contains(line, " starts, home ");
+          }) == 1);
   }
 
   TEST_CASE("many different apps started at once all run, each under its own id") {

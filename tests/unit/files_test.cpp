@@ -143,6 +143,20 @@ TEST_CASE("A lock has one holder, says who, and goes with its holder") {
   CHECK(folder.Read("lock") == "x");
 }
 
+TEST_CASE("A lock tells of its holder alone, in as much as it is asked to") {
+  TempFolder folder;
+  folder.Write("lock", "somebody with a long name\n");
+  auto lock = LockFileAt(folder.fd(), "lock", "us\n");
+  REQUIRE(lock);
+  CHECK(folder.Read("lock") == "us\n");
+  CHECK(IsLockedAt(folder.fd(), "lock"));
+  *lock = UniqueFd();
+  CHECK_FALSE(IsLockedAt(folder.fd(), "lock"));
+  CHECK_FALSE(IsLockedAt(folder.fd(), "none"));
+  CHECK(LockFileAt(folder.fd(), "lock", ""));
+  CHECK(folder.Read("lock") == "us\n");
+}
+
 TEST_CASE("A lock ends with a killed process") {
   TempFolder folder;
   int ends[2];

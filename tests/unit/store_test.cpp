@@ -287,12 +287,4 @@ TEST_CASE("Store: a wish that cannot be written is an error of storage, and the 
   CHECK_FALSE(folder.Has("6.json.tmp"));
 }
 
-TEST_CASE("Each daemon of a home gets a higher epoch than all before it") {
-  TempFolder folder;
-  CHECK(*RaiseEpoch(folder.fd()) == 1);
-  CHECK(*RaiseEpoch(folder.fd()) == 2);
-  folder.Write("epoch", "41\n");
-  CHECK(*RaiseEpoch(folder.fd()) == 42);
-}
-
 }  // namespace slc
