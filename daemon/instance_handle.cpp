@@ -19,6 +19,7 @@
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
+#include "daemon/descriptor_rescue.h"
 #include "daemon/master_search.h"
 
 namespace slc {
@@ -284,6 +285,20 @@ void InstanceHandle::Do(const FenceMaster&) {
             ") is gone or does not answer; replacing it");
   SignalProcess(pidfd_, SIGKILL);
   if (HasEnded(pidfd_, 0)) Feed(MasterEnded{});
+}
+
+void InstanceHandle::Do(const TakeDescriptors&) {
+  if (!master_) return Feed(DescriptorsTaken{false});
+  auto taken = TakeDescriptorsOf(*master_, pidfd_);
+  if (!taken) {
+    log::Info("service " + name_ +
+              ": the descriptors of its silent master cannot be taken: " + taken.error().message);
+    return Feed(DescriptorsTaken{false});
+  }
+  log::Info("service " + name_ + ": took " + std::to_string(taken->size()) +
+            " descriptors from its silent master");
+  for (auto& [name, fd] : *taken) keeper_.Store(name, std::move(fd));
+  Feed(DescriptorsTaken{true});
 }
 
 void InstanceHandle::Do(const SendOrder&) {

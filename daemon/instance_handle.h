@@ -102,6 +102,7 @@ class InstanceHandle {
   void Tick();
   void Do(const LaunchMaster& action);
   void Do(const FenceMaster& action);
+  void Do(const TakeDescriptors& action);
   void Do(const SendOrder& action);
   void Do(const PingMaster& action);
   void Do(const CleanUp& action);

@@ -146,6 +146,9 @@ struct InstanceState {
   FleetState fleet;
   std::map<WorkerId, WorkerFacts> workers;
   std::vector<ListenerFacts> listeners;
+  // Descriptors that slcd keeps, by name: their numbers in the master. For a slcd that has none of
+  // them, if the master should be silent.
+  std::map<std::string, int> held;
   LogHealth log;
 
   bool operator==(const InstanceState&) const = default;

@@ -260,6 +260,16 @@ std::string EncodeInstanceState(const InstanceState& state) {
       entry.Text("data", listener.data);
     }
     out += ']';
+    object.Key("held") += '[';
+    first = true;
+    for (const auto& [name, fd] : state.held) {
+      if (!first) out += ',';
+      first = false;
+      ObjectWriter entry(out);
+      entry.Text("name", name);
+      entry.Number("fd", fd);
+    }
+    out += ']';
   }
   return out;
 }
@@ -300,6 +310,15 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
   fields.ReadArray("listeners", [&](const json& value) {
     state.listeners.emplace_back();
     return ReadListener(value, state.listeners.back());
+  });
+  fields.ReadArray("held", [&](const json& value) {
+    std::string name;
+    int fd = -1;
+    JsonFields entry(value, "held");
+    entry.Read("name", name);
+    entry.Read("fd", fd);
+    state.held[name] = fd;
+    return entry.status();
   });
   if (Status done = fields.status(); !done) return done.error();
   return state;

@@ -73,6 +73,8 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       state_ = State::kEnding;
       patience_ = now + kEndPatience;
     }
+  } else if (const auto* taken = std::get_if<DescriptorsTaken>(&event)) {
+    if (state_ == State::kSearching) Taken(taken->all, now);
   } else if (std::holds_alternative<LinkLost>(event)) {
     if (state_ == State::kInCharge || state_ == State::kSearching || state_ == State::kLaunching) {
       Lost(now);
@@ -135,12 +137,17 @@ void InstancePlan::OutOfPatience(Millis now) {
     actions_.push_back(FenceMaster{});
     patience_ = now + kEndPatience;
   } else if (state_ == State::kSearching && !ping_open_) {
-    ping_open_ = true;
-    actions_.push_back(PingMaster{});
-    patience_ = now + kFoundPatience;
+    actions_.push_back(TakeDescriptors{});
   } else {
     Lost(now);
   }
+}
+
+void InstancePlan::Taken(bool all, Millis now) {
+  if (all) return Lost(now);
+  ping_open_ = true;
+  actions_.push_back(PingMaster{});
+  patience_ = now + kFoundPatience;
 }
 
 void InstancePlan::Order() {

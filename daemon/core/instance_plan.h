@@ -7,8 +7,9 @@
 //
 // Promises: a successor is launched only after the end of its predecessor was seen; nobody is
 // launched for a service that is to be stopped and whose workers are gone; tries are paced. A
-// silent master found by the search is waited for longer than others: its workers cannot be taken
-// over.
+// silent master found by the search has not given its descriptors to this slcd: they are taken from
+// it before it is fenced. If that cannot be it is waited for longer than others, since its workers
+// are lost with it.
 #pragma once
 
 #include <optional>
@@ -40,23 +41,28 @@ struct MasterAnswered {};  // a pong
 struct MasterStopped {     // it said that everything has stopped and that it leaves
   bool obeyed = true;      // false: it had not seen the newest order
 };
+struct DescriptorsTaken {  // what TakeDescriptors has come to
+  bool all = false;
+};
 struct LinkLost {};
 struct MasterEnded {};  // its process has ended
 struct PlanTick {};
 using PlanEvent =
     std::variant<PlanWish, SearchBegun, MasterSearched, MasterLaunched, NothingToStart, MasterSpoke,
-                 MasterAnswered, MasterStopped, LinkLost, MasterEnded, PlanTick>;
+                 MasterAnswered, MasterStopped, DescriptorsTaken, LinkLost, MasterEnded, PlanTick>;
 
 // Deeds.
 struct LaunchMaster {
   bool adopt = false;  // hand it what the keeper holds; else kill leftovers and start afresh
   bool previous_binary = false;
 };
-struct FenceMaster {};  // SIGKILL; its end is reported as MasterEnded
-struct SendOrder {};    // the master is (newly) in charge: tell it the wish
+struct FenceMaster {};      // SIGKILL; its end is reported as MasterEnded
+struct TakeDescriptors {};  // of a master that is silent; DescriptorsTaken tells how it went
+struct SendOrder {};        // the master is (newly) in charge: tell it the wish
 struct PingMaster {};
 struct CleanUp {};  // no master: kill leftovers, forget what was kept
-using PlanAction = std::variant<LaunchMaster, FenceMaster, SendOrder, PingMaster, CleanUp>;
+using PlanAction =
+    std::variant<LaunchMaster, FenceMaster, TakeDescriptors, SendOrder, PingMaster, CleanUp>;
 
 class InstancePlan {
  public:
@@ -76,6 +82,7 @@ class InstancePlan {
   void Leave();
   void Heard(const MasterSpoke& spoke, Millis now);
   void OutOfPatience(Millis now);
+  void Taken(bool all, Millis now);
   void LaunchOrLeave(Millis now);
   void Lost(Millis now);
   void Gone(Millis now);

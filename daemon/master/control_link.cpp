@@ -1,6 +1,5 @@
 #include "daemon/master/control_link.h"
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,8 +127,6 @@ void ControlLink::OnHello(LinkId id, const link::Hello& hello) {
   revivals_ = 0;
   revive_timer_.Stop();
   Heard();
-  // Where Yama restricts ptrace, the daemon may still fetch our descriptors if we should hang.
-  ::prctl(PR_SET_PTRACER, static_cast<unsigned long>(hello.daemon.pid), 0, 0, 0);
   events_.on_linked();
 }
 

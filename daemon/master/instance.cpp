@@ -326,15 +326,23 @@ InstanceState Instance::GatherState() const {
   state.log = HealthOfLogs();
   for (const auto& [id, worker] : workers_.all()) state.workers[id] = worker->facts();
   state.listeners = desk_.listeners();
+  // The snapshot itself is found without: there is one of its kind.
+  for (const KeptFd& kept : KeptFds()) state.held[kept.name] = kept.fd;
   return state;
 }
 
-void Instance::TellEverything() {
+// All but the snapshot.
+std::vector<KeptFd> Instance::KeptFds() const {
   std::vector<KeptFd> kept;
-  for (const auto& part :
-       {snapshot_.KeptFds(), configs_.KeptFds(), desk_.KeptFds(), workers_.KeptFds()}) {
+  for (const auto& part : {configs_.KeptFds(), desk_.KeptFds(), workers_.KeptFds()}) {
     kept.insert(kept.end(), part.begin(), part.end());
   }
+  return kept;
+}
+
+void Instance::TellEverything() {
+  std::vector<KeptFd> kept = snapshot_.KeptFds();
+  for (KeptFd& each : KeptFds()) kept.push_back(std::move(each));
   safekeeping_.Store(kept);
   link_.Send(link::StoredAll{});
   reporter_.ForgetTold();

@@ -81,6 +81,7 @@ class Instance {
 
   LogHealth HealthOfLogs() const;
   InstanceState GatherState() const;
+  std::vector<KeptFd> KeptFds() const;
   void TellFacts();
   void ArmTimer();
   void Finish();

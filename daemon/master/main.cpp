@@ -7,6 +7,7 @@
 // FD are descriptors it inherits: one end of a SOCK_SEQPACKET pair and the instance's run
 // directory. --self-check tells in JSON which version it is, if it could run.
 #include <malloc.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,6 +73,9 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
   ::umask(077);
+  // Where Yama restricts ptrace, a slcd that is started while we hang may still fetch our
+  // descriptors. Its pid is not known before, and a process of our uid could do worse.
+  ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
   const rlimit worker_limit = slc::RaiseFileLimit();
   slc::uv::Loop loop;
   {

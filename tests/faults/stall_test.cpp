@@ -16,6 +16,8 @@ namespace {
 // slcd asks every 10 s and waits 2 s; a second for the successor's start on two busy cores.
 constexpr Millis kSeenWithin = 12'000;
 constexpr Millis kSuccessor = 1'000;
+// A slcd that comes up waits so long for the word of a master it finds.
+constexpr Millis kHelloPatience = 5'000;
 // 3 s of slc's own patience, 10 s of that of slcd --replace, and 1 s for both to be started.
 constexpr Millis kAskedInVain = 14'000;
 // A master misses the ping within 15 s and a tenth; then slcd --replace asks for 10 s.
@@ -58,6 +60,41 @@ TEST_SUITE("stall") {
             Percentile(replaced, 100), " ms at most", Figures(report));
     CheckNoneFailed(report);
     CHECK(Percentile(replaced, 100) <= kSeenWithin + kSuccessor);
+    CHECK(services.Pids() == pids);
+    services.CheckWhole();
+  }
+
+  TEST_CASE("slcd killed while a master is stopped: the workers get another master") {
+    const int stops = Blows(10);
+    Dice dice;
+    World world;
+    world.ExpectInLog("has taken over");
+    world.ExpectInLog("is gone or does not answer; replacing it");
+    FourServices services(world);
+    const auto pids = services.Pids();
+    std::vector<Millis> replaced;
+    LoadClient load(world, services.lanes(), {"--timeout", "30000"});
+    for (int i = 0; i < stops; ++i) {
+      const App& app = services.apps()[dice.Below(services.apps().size())];
+      INFO("stop ", i, ", master of ", app.name);
+      LetPass(dice.Between(0, 1000));
+      const auto old = IdentifyProcess(world.MasterPid(app.name));
+      REQUIRE(old);
+      Kill(*old, SIGSTOP);
+      LetPass(dice.Between(0, 300));
+      world.KillDaemon();
+      const Millis start = BootNow();
+      world.Must({"ctl", "ls"});
+      WaitUntil([&] { return world.View(app.name).state == "running" && !IsAlive(*old); }, 30'000,
+                "another master of " + app.name);
+      replaced.push_back(BootNow() - start);
+    }
+    const LoadReport report = load.Stop();
+    MESSAGE(stops, " times slcd killed and a master stopped: replaced after ",
+            Percentile(replaced, 50), " ms (median), ", Percentile(replaced, 100), " ms at most",
+            Figures(report));
+    CheckNoneFailed(report);
+    CHECK(Percentile(replaced, 100) <= kHelloPatience + kSuccessor);
     CHECK(services.Pids() == pids);
     services.CheckWhole();
   }

@@ -541,7 +541,34 @@ TEST_SUITE("takeover") {
     }
   }
 
-  TEST_CASE("a stopped master that a new slcd finds is waited for") {
+  TEST_CASE("a stopped master that a new slcd finds leaves its workers to a successor") {
+    World world;
+    const App app = world.StartApp("express4", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    const ProcessIdentity master = *MasterOf(world);
+    LoadClient load(world,
+                    {"name=busy,connections=4,url=" + app.url("/slow?ms=20"),
+                     "name=think,connections=16,think=0-200,url=" + app.url(),
+                     "name=close,mode=close,connections=3,rate=20,url=" + app.url()},
+                    {"--timeout", "30000"});
+    WaitUntil([&] { return load.connections() >= 20; }, 10'000, "all connections");
+    Kill(master, SIGSTOP);
+    world.KillDaemon();
+    ExpectLoss(world);
+    world.Must({"ctl", "ls"});
+    CHECK(world.View(app.name).state == "adopting");
+    world.WaitForState(app.name, "running");
+    CHECK(!IsAlive(master));
+    CHECK(world.ReadyPids(app.name) == pids);
+    const LoadReport report = load.Stop();
+    INFO(report.text);
+    CHECK(report.failed() == 0);
+    CHECK(report.ok() > 100);
+    world.Must({"ctl", "soft-restart", app.name});
+    CheckWhole(world, app.name, 2, 2);
+  }
+
+  TEST_CASE("a stopped master whose descriptors cannot be taken is waited for") {
     World world;
     const App app = world.StartApp("express4", {"--size", "2"});
     const auto pids = world.ReadyPids(app.name);
@@ -553,10 +580,17 @@ TEST_SUITE("takeover") {
     world.KillDaemon();
     world.Must({"ctl", "ls"});
     CHECK(world.View(app.name).state == "adopting");
+    // As where Yama forbids it.
+    Running refusing = world.BeginProgram({"strace", "-f", "-q", "-e", "trace=pidfd_getfd", "-e",
+                                           "inject=pidfd_getfd:error=EPERM", "-p",
+                                           std::to_string(world.Daemon()->pid)});
     // Longer than any other master is waited for.
     world.ExpectInLog("does not answer; it is waited for a minute");
     LetPass(8000);
     CHECK(world.View(app.name).state == "adopting");
+    CHECK(Contains(world.DaemonLog(), "cannot be taken"));
+    refusing.Signal(SIGINT);
+    refusing.Wait();
     Kill(master, SIGCONT);
     world.WaitForState(app.name, "running");
     CHECK(world.ReadyPids(app.name) == pids);

@@ -25,6 +25,8 @@ std::string Describe(const std::vector<PlanAction>& actions) {
       text += "order";
     } else if (std::holds_alternative<PingMaster>(action)) {
       text += "ping";
+    } else if (std::holds_alternative<TakeDescriptors>(action)) {
+      text += "take";
     } else {
       text += "clean up";
     }
@@ -267,6 +269,10 @@ class World {
     }
   }
   void Do(const PingMaster&) { Plan(random_.Between(0, 500), Kind::kPong); }
+  void Do(const TakeDescriptors&) {
+    // Its end may be on its way.
+    inbox_.push_back(DescriptorsTaken{has_living_master() && random_.Chance(50)});
+  }
   void Do(const CleanUp&) {
     if (master_ && !master_->dead) Wrong("cleaned up beside a living master");
     workers_ = false;
@@ -490,11 +496,22 @@ TEST_CASE("A found master that was told nothing yet is replaced: its maker took 
   CHECK(Describe(plan.On(MasterEnded{}, 20)) == "adopt");
 }
 
-TEST_CASE("A silent master that was found is asked, waited for a minute, and only then fenced") {
+TEST_CASE("A silent master that was found is fenced when its descriptors have been taken") {
   InstancePlan plan;
   plan.On(SearchBegun{}, 0);
   plan.On(MasterSearched{true, true}, 0);
-  CHECK(Describe(plan.On(PlanTick{}, 5000)) == "ping");
+  CHECK(Describe(plan.On(PlanTick{}, 5000)) == "take");
+  CHECK(Describe(plan.On(DescriptorsTaken{true}, 5000)) == "fence");
+  CHECK(Describe(plan.On(MasterEnded{}, 5001)) == "adopt");
+}
+
+TEST_CASE(
+    "One whose descriptors cannot be had is asked, waited for a minute, and only then fenced") {
+  InstancePlan plan;
+  plan.On(SearchBegun{}, 0);
+  plan.On(MasterSearched{true, true}, 0);
+  CHECK(Describe(plan.On(PlanTick{}, 5000)) == "take");
+  CHECK(Describe(plan.On(DescriptorsTaken{false}, 5000)) == "ping");
   CHECK(plan.deadline() == 60'000);
   SUBCASE("it comes back") {
     CHECK(Describe(plan.On(MasterSpoke{true}, 59'999)) == "order");

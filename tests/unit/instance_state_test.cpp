@@ -55,6 +55,7 @@ InstanceState FullState() {
   facts.agent_version = "0.1.0";
   facts.drain_sent = true;
   state.workers[8] = facts;
+  state.held = {{"listen/:3001:4", 12}, {"worker/8/channel", 13}};
   state.workers[9] = WorkerFacts{};
   for (const ListenerKind kind :
        {ListenerKind::kTcp, ListenerKind::kUnix, ListenerKind::kUdp, ListenerKind::kInherited}) {
