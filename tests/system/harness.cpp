@@ -653,9 +653,19 @@ LoadReport LoadClient::Stop(Millis deadline) {
         lane.failures[kind] = count;
       }
     }
+    for (const auto& failure : each.at("first_failures")) {
+      const Millis since_start = static_cast<Millis>(failure.at("at_ms").get<double>());
+      lane.first_failures.push_back({parsed->at("started_ms").get<Millis>() + since_start,
+                                     failure.at("kind"), failure.at("text")});
+    }
     lane.closed_between = each.at("closed_between");
     lane.reset_between = each.at("reset_between");
     lane.connections = each.at("connections_opened");
+    if (const auto& slowest = each.at("latency_ms").at("max"); slowest.is_number()) {
+      lane.slowest = static_cast<Millis>(slowest.get<double>());
+      lane.slowest_at = parsed->at("started_ms").get<Millis>() +
+                        static_cast<Millis>(each.at("slowest_at_ms").get<double>());
+    }
     if (each.at("longest_gap_ms").is_number()) lane.longest_gap_ms = each.at("longest_gap_ms");
     for (const auto& [worker, counts] : each.at("workers").items()) {
       lane.requests_by_worker[worker] = counts.at("requests");

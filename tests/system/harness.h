@@ -119,6 +119,11 @@ Response Get(const std::string& url, Millis timeout = 10'000);
 
 // ---- load (bin/slc-load, see tests/bench/load/report.h)
 
+struct LoadFailure {
+  Millis at = 0;     // CLOCK_BOOTTIME of its end
+  std::string kind;  // as in LaneReport::failures
+  std::string text;
+};
 struct LaneReport {
   std::string name;
   std::int64_t attempted = 0;
@@ -126,10 +131,13 @@ struct LaneReport {
   std::int64_t ok = 0;
   std::int64_t failed = 0;                       // all kinds
   std::map<std::string, std::int64_t> failures;  // by kind: refused, reset, cut, fin_crossed, ...
+  std::vector<LoadFailure> first_failures;       // up to 1000
   std::int64_t closed_between = 0;
   std::int64_t reset_between = 0;
   std::int64_t connections = 0;
   std::optional<double> longest_gap_ms;
+  Millis slowest = 0;     // of ok answers
+  Millis slowest_at = 0;  // CLOCK_BOOTTIME of its end
   std::map<std::string, std::int64_t> requests_by_worker;
   std::map<std::string, std::int64_t> connections_by_worker;
 };

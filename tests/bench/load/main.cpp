@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -90,7 +91,7 @@ RunReport RunLanes(const Options& options, Reactor& reactor,
   RunReport report;
   report.elapsed = Clock::now() - start;
   for (auto& lane : lanes) {
-    report.lanes.push_back({lane->options(), lane->tally(), lane->elapsed()});
+    report.lanes.push_back({lane->options(), lane->tally(), lane->elapsed(), start});
   }
   return report;
 }
@@ -132,7 +133,12 @@ int Main(const std::vector<std::string>& arguments) {
                                            options.timeout, reactor, start, seed()));
   }
 
+  timespec boot{};
+  clock_gettime(CLOCK_BOOTTIME, &boot);
   RunReport report = RunLanes(options, reactor, lanes, start);
+  constexpr std::int64_t kPerSecond = 1000;
+  constexpr std::int64_t kNanosPerMilli = 1000 * 1000;
+  report.started_ms = boot.tv_sec * kPerSecond + boot.tv_nsec / kNanosPerMilli;
   std::string text = options.json ? JsonReport(report) : HumanReport(report);
   bool written =
       std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;

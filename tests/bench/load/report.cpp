@@ -44,6 +44,9 @@ struct Row {
   std::vector<std::string> cells;
 };
 
+// As many failures a person reads.
+constexpr std::size_t kShownFailures = 10;
+
 std::vector<Row> RowsOf(const RunReport& run) {
   std::vector<Row> rows;
   auto add = [&](const std::string& name, auto cell) {
@@ -159,7 +162,8 @@ std::string JsonLane(const LaneReport& lane) {
           ",\"p90\":" + ms_if(any_ok, tally.latency().Quantile(0.9)) +
           ",\"p99\":" + ms_if(any_ok, tally.latency().Quantile(0.99)) +
           ",\"max\":" + ms_if(any_ok, tally.latency().max()) +
-          "},\"longest_gap_ms\":" + ms_if(tally.ok() > 1, tally.longest_gap()) +
+          "},\"slowest_at_ms\":" + ms_if(any_ok, tally.slowest_at() - lane.start) +
+          ",\"longest_gap_ms\":" + ms_if(tally.ok() > 1, tally.longest_gap()) +
           ",\"elapsed_seconds\":" + Number(ToSeconds(lane.elapsed), 3) +
           ",\"requests_per_second\":" + Number(PerSecond(lane), 1) + ",\"workers\":{";
   const char* separator = "";
@@ -213,7 +217,7 @@ std::string HumanReport(const RunReport& run) {
   }
   std::stable_sort(failures.begin(), failures.end(),
                    [](const auto& a, const auto& b) { return a.second->at < b.second->at; });
-  if (failures.size() > Tally::kKeptFailures) failures.resize(Tally::kKeptFailures);
+  if (failures.size() > kShownFailures) failures.resize(kShownFailures);
   if (!failures.empty()) text += "first failures:\n";
   for (const auto& [lane, failure] : failures) text += FailureLine(*lane, *failure);
   return text + Verdict(run);
@@ -221,6 +225,7 @@ std::string HumanReport(const RunReport& run) {
 
 std::string JsonReport(const RunReport& run) {
   std::string json = std::string("{\"passed\":") + (run.passed() ? "true" : "false") +
+                     ",\"started_ms\":" + std::to_string(run.started_ms) +
                      ",\"elapsed_seconds\":" + Number(ToSeconds(run.elapsed), 3) + ",\"lanes\":[";
   const char* separator = "";
   for (const LaneReport& lane : run.lanes) {

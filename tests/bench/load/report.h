@@ -2,6 +2,7 @@
 //
 // JSON, all times in ms unless the name says seconds; null where there was nothing to measure:
 //   {"passed": bool,            the verdict, as the exit code
+//    "started_ms": number,       CLOCK_BOOTTIME of the start
 //    "elapsed_seconds": number,
 //    "lanes": [{
 //      "name", "url": string, "mode": "keepalive" | "close",
@@ -20,6 +21,7 @@
 //      "latency_ms": {"p50", "p90", "p99", "max": number | null},  of ok answers, first request
 //      byte
 //                                                                  written until last byte read
+//      "slowest_at_ms": number | null,    end of the ok answer that took longest, since the start
 //      "longest_gap_ms": number | null,   between two successive ok answers
 //      "elapsed_seconds": number,
 //      "requests_per_second": number,     ok answers
@@ -30,6 +32,7 @@
 //    }]}
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -42,9 +45,11 @@ struct LaneReport {
   const LaneOptions& options;
   const Tally& tally;
   Duration elapsed;
+  Time start{};
 };
 
 struct RunReport {
+  std::int64_t started_ms = 0;  // CLOCK_BOOTTIME
   Duration elapsed{0};
   std::vector<LaneReport> lanes;
 

@@ -10,6 +10,7 @@ void Tally::AddOk(Time last_byte, Duration latency) {
   if (ok() > 0) longest_gap_ = std::max<Duration>(longest_gap_, last_byte - last_ok_);
   // A close lane enters a response when its connection ends, so the order may differ a little.
   last_ok_ = std::max(last_ok_, last_byte);
+  if (latency > latency_.max()) slowest_at_ = last_byte;
   latency_.Add(latency);
 }
 

@@ -26,7 +26,8 @@ struct WorkerCount {
 
 class Tally {
  public:
-  static constexpr std::size_t kKeptFailures = 10;
+  // Enough to tell of each when it was; a run that fails more often needs no such list.
+  static constexpr std::size_t kKeptFailures = 1000;
   static constexpr std::size_t kNoWorker = static_cast<std::size_t>(-1);
 
   // Free counters, entered by the connection as things happen.
@@ -51,6 +52,8 @@ class Tally {
   std::uint64_t failures() const;
   bool Balances() const { return attempted == ok() + failures(); }
   const Histogram& latency() const { return latency_; }
+  // When the answer ended that took longest.
+  Time slowest_at() const { return slowest_at_; }
   // Between the last bytes of two ok responses that follow each other.
   Duration longest_gap() const { return longest_gap_; }
   const std::vector<Failure>& first_failures() const { return first_failures_; }
@@ -61,6 +64,7 @@ class Tally {
   std::array<std::uint64_t, kFailureKinds> failures_{};
   Histogram latency_;
   Time last_ok_{};
+  Time slowest_at_{};
   Duration longest_gap_{0};
   std::vector<Failure> first_failures_;
   std::vector<WorkerCount> workers_;
