@@ -11,15 +11,16 @@ namespace slc::test {
 
 int Blows(int full) { return Long() ? full : std::max(1, full / 10); }
 
-FourServices::FourServices(World& world) : world_(world) {
+FourServices::FourServices(World& world, const Words& options) : world_(world) {
   const World::Certificate certificate = world.MakeCertificate();
   // Twice the longest pause of a client of lanes().
-  const Words common{"--size", "2", "--drain-linger", "400ms"};
+  Words common{"--size", "2", "--drain-linger", "400ms"};
+  common.insert(common.end(), options.begin(), options.end());
   const auto start = [&](const std::string& app, const std::string& name, const Words& more) {
-    Words options = common;
-    options.insert(options.end(), {"--name", name});
-    options.insert(options.end(), more.begin(), more.end());
-    apps_.push_back(world.StartApp(app, options));
+    Words all = common;
+    all.insert(all.end(), {"--name", name});
+    all.insert(all.end(), more.begin(), more.end());
+    apps_.push_back(world.StartApp(app, all));
   };
   start("express4", "web", {});
   start("express4", "tls",

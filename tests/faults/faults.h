@@ -22,7 +22,8 @@ int Blows(int full);
 // Node server, and one that is not Node. Loaded by keep-alive and by one connection per request.
 class FourServices {
  public:
-  explicit FourServices(World& world);
+  // All are started with `options` too.
+  explicit FourServices(World& world, const Words& options = {});
 
   const std::vector<App>& apps() const { return apps_; }
   Words lanes() const;

@@ -1,0 +1,61 @@
+#include "tests/faults/windows.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "common/base/text.h"
+
+namespace slc::test {
+
+void Windows::Allow(const std::string& service, Millis from, Millis span, std::int64_t kept,
+                    std::int64_t closing, const std::string& why) {
+  windows_.push_back({service, from, from + span, false, kept, closing, why});
+}
+
+void Windows::Open(const std::string& service, Millis from, const std::string& why) {
+  windows_.push_back({service, from, std::numeric_limits<Millis>::max(), true, kAny, kAny, why});
+}
+
+void Windows::Close(const std::string& service, Millis at) {
+  for (Window& window : windows_) {
+    if (!window.open || window.service != service) continue;
+    window.open = false;
+    window.to = at;
+  }
+}
+
+bool Windows::IsOpen(const std::string& service) const {
+  return std::any_of(windows_.begin(), windows_.end(), [&](const Window& window) {
+    return window.open && window.service == service;
+  });
+}
+
+std::string Windows::Judge(const LoadReport& report) const {
+  std::vector<Window> left = windows_;
+  std::sort(left.begin(), left.end(),
+            [](const Window& one, const Window& other) { return one.to < other.to; });
+  std::string text;
+  for (const LaneReport& lane : report.lanes) {
+    const bool kept = EndsWith(lane.name, "-keep");
+    const std::string service = lane.name.substr(0, lane.name.rfind('-'));
+    for (const LoadFailure& failure : lane.first_failures) {
+      const auto window = std::find_if(left.begin(), left.end(), [&](const Window& each) {
+        return each.service == service && each.from <= failure.at && failure.at <= each.to &&
+               (kept ? each.kept : each.closing) > 0;
+      });
+      if (window != left.end()) {
+        --(kept ? window->kept : window->closing);
+        continue;
+      }
+      text += lane.name + " at " + std::to_string(failure.at) + ": " + failure.kind + ", " +
+              failure.text + "\n";
+    }
+    const auto listed = static_cast<std::int64_t>(lane.first_failures.size());
+    if (lane.failed > listed) {
+      text += lane.name + ": " + std::to_string(lane.failed - listed) + " more than are listed\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace slc::test

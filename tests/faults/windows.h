@@ -1,0 +1,43 @@
+// When requests may fail, and how many: what each blow is allowed to cost. Whatever fails outside
+// of these windows is a broken promise.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/system/harness.h"
+
+namespace slc::test {
+
+class Windows {
+ public:
+  static constexpr std::int64_t kAny = 1'000'000;
+
+  // Of the lanes "SERVICE-keep" and "SERVICE-close" at most so many requests may end in a failure
+  // from `from` on, for `span`.
+  void Allow(const std::string& service, Millis from, Millis span, std::int64_t kept,
+             std::int64_t closing, const std::string& why);
+  // Any number, until Close().
+  void Open(const std::string& service, Millis from, const std::string& why);
+  void Close(const std::string& service, Millis at);
+  bool IsOpen(const std::string& service) const;
+
+  // The failures that no window allows, one per line; empty if all is well. Each failure uses up
+  // one of the window that ends first.
+  std::string Judge(const LoadReport& report) const;
+
+ private:
+  struct Window {
+    std::string service;
+    Millis from = 0;
+    Millis to = 0;
+    bool open = false;
+    std::int64_t kept = 0;
+    std::int64_t closing = 0;
+    std::string why;
+  };
+  std::vector<Window> windows_;
+};
+
+}  // namespace slc::test
