@@ -103,6 +103,8 @@ std::string LogLineJson(const std::string& service, LogStream stream, const LogF
   return Line(object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
+std::string EventJson(const JournalRecord& record) { return Line(EncodeJournalRecord(record)); }
+
 std::string LogDumpJson(const std::vector<DumpedLog>& logs) {
   json list = json::array();
   for (const DumpedLog& each : logs) list.push_back({{"service", each.service}, {"log", each.log}});

@@ -24,6 +24,8 @@
 // logs: a value per line of the log, {"service", "time", "pid", "worker", "stream", "text"}; null
 // for what the line does not say
 //
+// events: a value per record of the journal, see common/model/journal.h
+//
 // all other verbs and start: {"ok":true, "notes":["..."], "took_ms":N, "service":SERVICE}; the
 // service is its state after it has happened, absent when there is none (remove, shutdown)
 //
@@ -39,6 +41,7 @@
 #include "common/base/log_names.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
+#include "common/model/journal.h"
 #include "common/model/view.h"
 #include "common/wire/messages.h"
 #include "ctl/logs/line.h"
@@ -55,6 +58,7 @@ std::string NotRunningJson(const std::string& home);
 std::string EnvironmentJson(const ServiceView& service, const Environment& environment);
 std::string PackagesJson(const ServiceView& service, const PackageTree& tree);
 std::string LogLineJson(const std::string& service, LogStream stream, const LogFields& fields);
+std::string EventJson(const JournalRecord& record);
 struct DumpedLog {
   std::string service;
   std::string log;

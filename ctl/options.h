@@ -44,6 +44,13 @@ struct LogsQuery {  // `slc logs`
   bool follow = false;
 };
 
+struct EventsQuery {  // `slc events`
+  Control control;
+  std::string service;               // empty: all
+  std::optional<std::size_t> lines;  // -n
+  bool follow = false;
+};
+
 struct StatusOptions {
   Control control;
   std::string service;  // empty: all
@@ -116,9 +123,9 @@ struct ShutdownOptions {
 };
 
 using Command =
-    std::variant<StartOptions, RunOptions, LogsQuery, StatusOptions, ListOptions, InfoOptions,
-                 CreateOptions, StartServiceOptions, StopOptions, RestartOptions, SetSizeOptions,
-                 EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpQuery, PackagesOptions,
-                 RemoveOptions, ShutdownOptions>;
+    std::variant<StartOptions, RunOptions, LogsQuery, EventsQuery, StatusOptions, ListOptions,
+                 InfoOptions, CreateOptions, StartServiceOptions, StopOptions, RestartOptions,
+                 SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpQuery,
+                 PackagesOptions, RemoveOptions, ShutdownOptions>;
 
 }  // namespace slc::ctl

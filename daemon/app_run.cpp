@@ -17,14 +17,13 @@ Status AppRun::CheckIsAlone(const Registry& registry) const {
   return Ok();
 }
 
-void AppRun::Start() { events_.send(Command{kInnerClient, start_}); }
+void AppRun::Start() { events_.send(start_); }
 
 void AppRun::SoftRestart(const Registry& registry) {
   const Wish* own = OwnOf(registry);
   if (own == nullptr) return;
-  events_.send(Command{
-      kInnerClient,
-      Request{NewRequestId(), false, RestartService{own->spec.name, RollMode::kRolling, 1}}});
+  events_.send(
+      Request{NewRequestId(), false, RestartService{own->spec.name, RollMode::kRolling, 1}});
 }
 
 const Wish* AppRun::OwnOf(const Registry& registry) const {

@@ -14,7 +14,7 @@ namespace slc {
 class AppRun {
  public:
   struct Events {
-    std::function<void(const Command& command)> send;
+    std::function<void(const Request& request)> send;
     std::function<void()> end;  // all is to be stopped, and slcd to end
   };
 

@@ -37,6 +37,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       registry_(::geteuid() == 0),
       clients_(loop),
       disk_(loop),
+      journal_(loop, disk_, directories_.home.get(), registry_),
       services_(loop, options_.context, registry_, disk_, ServiceEvents()),
       operations_(registry_, services_, clients_),
       changes_(registry_, store_, disk_, services_, operations_, clients_, options_.paths.home),
@@ -45,9 +46,18 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                   shutdowns_.push_back(command);
                   StopAll();
                 }) {
+  clients_.SetObserver(Clients::Observer{
+      [this](const Command& command, ServiceId id, const std::vector<std::string>& notes) {
+        journal_.NoteAccepted(command, id, notes);
+      },
+      [this](const Command& command, const Reply& reply) {
+        journal_.NoteAnswered(command, reply);
+      }});
   if (options_.run) {
     run_.emplace(*options_.run,
-                 AppRun::Events{[this](const Command& command) { requests_.Handle(command); },
+                 AppRun::Events{[this](const Request& request) {
+                                  requests_.Handle(clients_.CommandOf(kInnerClient, request));
+                                },
                                 [this] { StopAll(); }});
     clients_.ServeInner(
         [this](const std::string& request, const Reply& reply) { run_->OnReply(request, reply); });
@@ -68,11 +78,17 @@ Services::Events Daemon::ServiceEvents() {
   Services::Events events;
   events.on_facts = [this](ServiceId id, const link::Facts& facts) {
     Recognize(id);
+    journal_.NoteFacts(id, facts);
     if (run_) run_->OnFacts(registry_, id, facts);
     changes_.Settle(id);
   };
-  events.on_notice = [this](ServiceId id, const Progress& progress) {
-    operations_.Tell(id, progress);
+  events.on_notice = [this](ServiceId id, const link::Notice& notice) {
+    journal_.NoteNotice(id, notice);
+    if (!notice.late) operations_.Tell(id, notice.progress);
+  };
+  events.on_record = [this](ServiceId id, JournalRecord record) {
+    if (record.kind == "master_launched") journal_.ExpectFacts(id);
+    journal_.NoteEvent(id, std::move(record));
   };
   events.on_launch_failed = [this](ServiceId id, const Error& error) {
     operations_.FailAll(id, error.During("start the master"));
@@ -94,10 +110,16 @@ void Daemon::Recognize(ServiceId id) {
 Status Daemon::Begin() {
   auto loaded = store_.Load();
   if (!loaded) return loaded.error();
+  journal_.NoteDaemon("daemon_started", std::string("slcd " SLC_VERSION) + ", epoch " +
+                                            std::to_string(options_.context.epoch));
   for (const std::string& note : loaded->notes) log::Warn(note);
   for (const Quarantined& bad : loaded->quarantined) {
     log::Failure(DescribeDamage(bad) + "; set aside as services/" + bad.file);
     registry_.Quarantine(bad);
+    JournalRecord record;
+    record.kind = "quarantined";
+    record.text = DescribeDamage(bad);
+    journal_.NoteEvent(bad.id, std::move(record));
   }
   registry_.Reserve(loaded->last_id);
   changes_.RememberRemoval(loaded->last_removal);
@@ -125,6 +147,7 @@ Status Daemon::Begin() {
 void Daemon::Leave() {
   if (run_) return StopAll();
   log::Info("leaving, services go on");
+  journal_.NoteDaemon("daemon_leaving", "services go on");
   services_.SayLeaving();
   loop_.Stop();
 }
@@ -150,6 +173,7 @@ void Daemon::EndWhenAllAreGone() {
   for (const Command& command : shutdowns_) clients_.Answer(command, reply);
   shutdowns_.clear();
   log::Info("all services have stopped; leaving");
+  journal_.NoteDaemon("daemon_stopping", "all services have stopped");
   loop_.Stop();
 }
 

@@ -20,6 +20,7 @@
 #include "daemon/commands/requests.h"
 #include "daemon/core/registry.h"
 #include "daemon/instance_handle.h"
+#include "daemon/journal.h"
 #include "daemon/services.h"
 #include "daemon/store.h"
 
@@ -60,6 +61,7 @@ class Daemon {
   Registry registry_;
   Clients clients_;
   uv::DiskThread disk_;
+  Journal journal_;
   Services services_;
   Operations operations_;
   Changes changes_;

@@ -16,6 +16,7 @@
 #include "common/base/leftovers.h"
 #include "common/base/log.h"
 #include "common/base/spawn.h"
+#include "common/base/text.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
@@ -161,6 +162,7 @@ void InstanceHandle::Look() {
     if (!name.empty()) name_ = name;
     Watch(contact.master, std::move(contact.pidfd));
     UseLink(std::move(contact.socket));
+    Record("master_adopted", "");
   }
   Feed(MasterSearched{!contact.nobody, wish_.run});
 }
@@ -236,6 +238,7 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   }
   Watch(spawned->identity, std::move(spawned->pidfd));
   UseLink(std::move(pair.first));
+  Record("master_launched", adopt_ ? "to take over the workers there are" : "");
   ++launches_;
   master_epoch_ = (context_.epoch << 20) + launches_;
   link::Setup setup;
@@ -251,7 +254,18 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   Feed(MasterLaunched{true});
 }
 
+// Of the master there is.
+void InstanceHandle::Record(const char* kind, const std::string& text) const {
+  if (!events_.on_record) return;
+  JournalRecord record;
+  record.kind = kind;
+  record.text = text;
+  if (master_) record.pid = master_->pid;
+  events_.on_record(std::move(record));
+}
+
 void InstanceHandle::LaunchFailed(const Error& error) {
+  Record("master_failed", "cannot be started: " + error.message);
   log::Failure("service " + name_ + ": its master cannot be started: " + error.message);
   if (events_.on_launch_failed) events_.on_launch_failed(error);
   Feed(MasterLaunched{false});
@@ -283,6 +297,7 @@ void InstanceHandle::Do(const FenceMaster&) {
   }
   log::Warn("service " + name_ + ": the master (pid " + std::to_string(master_ ? master_->pid : 0) +
             ") is gone or does not answer; replacing it");
+  Record("master_fenced", "it is gone or does not answer");
   SignalProcess(pidfd_, SIGKILL);
   if (HasEnded(pidfd_, 0)) Feed(MasterEnded{});
 }
@@ -378,7 +393,10 @@ void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
   pidfd_ = std::move(pidfd);
   end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
     end_poll_->Watch(false, false);
-    Reap(pidfd_);
+    const std::optional<int> status = Reap(pidfd_);
+    if (plan_.state() != InstancePlan::State::kEnding) {
+      Record("master_ended", status ? DescribeWaitStatus(*status) : "exit status unknown");
+    }
     if (events_.on_reaped) events_.on_reaped();
     if (link_) link_->ReadToEnd();
     if (link_) {
@@ -436,6 +454,8 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
     log::Info("service " + name_ + ": a new master (pid " +
               std::to_string(master_ ? master_->pid : 0) + ") has taken over " +
               std::to_string(in_charge->kept) + " workers");
+    Record("master_took_over", std::to_string(in_charge->kept) + " workers go on, " +
+                                   std::to_string(in_charge->replaced) + " are replaced");
     return Feed(MasterSpoke{true});
   }
   if (const auto* facts = std::get_if<link::Facts>(&packet)) {
@@ -446,7 +466,7 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
     return;
   }
   if (const auto* notice = std::get_if<link::Notice>(&packet)) {
-    if (events_.on_notice) events_.on_notice(notice->progress);
+    if (events_.on_notice) events_.on_notice(*notice);
   }
 }
 

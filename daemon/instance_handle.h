@@ -16,6 +16,7 @@
 #include "common/base/unique_fd.h"
 #include "common/model/generation.h"
 #include "common/model/instance.h"
+#include "common/model/journal.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
 #include "common/uv/loop.h"
@@ -45,7 +46,8 @@ class InstanceHandle {
  public:
   struct Events {
     std::function<void(const link::Facts& facts)> on_facts;
-    std::function<void(const Progress& progress)> on_notice;
+    std::function<void(const link::Notice& notice)> on_notice;
+    std::function<void(JournalRecord record)> on_record;       // something for the journal
     std::function<void(const Error& error)> on_launch_failed;  // it is tried again
     std::function<void()>
         on_reaped;                  // the master's zombie is gone; others may have hidden behind it
@@ -109,6 +111,7 @@ class InstanceHandle {
   void Look();
   void Watch(ProcessIdentity identity, UniqueFd pidfd);
   void UseLink(UniqueFd socket);
+  void Record(const char* kind, const std::string& text) const;
   void LaunchFailed(const Error& error);
   void HandOver();
   void OnPacket(link::Packet packet, std::vector<UniqueFd> fds);

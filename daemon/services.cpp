@@ -34,7 +34,8 @@ Services::Service& Services::ServiceOf(ServiceId id) {
         loop_, context_, id, std::move(name),
         InstanceHandle::Events{
             [this, id](const link::Facts& facts) { events_.on_facts(id, facts); },
-            [this, id](const Progress& progress) { events_.on_notice(id, progress); },
+            [this, id](const link::Notice& notice) { events_.on_notice(id, notice); },
+            [this, id](JournalRecord record) { events_.on_record(id, std::move(record)); },
             [this, id](const Error& error) { events_.on_launch_failed(id, error); },
             [this] { ReapChildren(); }, [this, id] { events_.on_gone(id); }});
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/model/journal.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
 #include "common/uv/disk_thread.h"
@@ -23,7 +24,8 @@ class Services {
  public:
   struct Events {
     std::function<void(ServiceId id, const link::Facts& facts)> on_facts;
-    std::function<void(ServiceId id, const Progress& progress)> on_notice;
+    std::function<void(ServiceId id, const link::Notice& notice)> on_notice;
+    std::function<void(ServiceId id, JournalRecord record)> on_record;  // of kind, pid and text
     std::function<void(ServiceId id, const Error& error)> on_launch_failed;  // it is tried again
     std::function<void(ServiceId id)> on_gone;  // no master any more, and none is to come
     // It is to run, and could be started or not: see trouble().

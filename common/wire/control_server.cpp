@@ -15,9 +15,10 @@
 namespace slc {
 
 struct ControlServer::Session {
-  Session(uv::Loop& loop, UniqueFd fd, uv::Poll::Callback callback)
-      : socket(std::move(fd)), poll(loop, socket.get(), std::move(callback)) {}
+  Session(uv::Loop& loop, UniqueFd fd, const Peer& other, uv::Poll::Callback callback)
+      : socket(std::move(fd)), peer(other), poll(loop, socket.get(), std::move(callback)) {}
   UniqueFd socket;
+  Peer peer;
   FrameReader reader;
   std::string output;
   uv::Poll poll;
@@ -92,7 +93,7 @@ void ControlServer::Accept() {
     }
     const ClientId client = ++last_;
     auto session = std::make_unique<Session>(
-        loop_, std::move(socket),
+        loop_, std::move(socket), *peer,
         [this, client](uv::Poll::Ready ready) { OnReady(client, ready); });
     if (!session->poll.ok()) continue;
     session->poll.Watch(true, false);
@@ -126,6 +127,11 @@ void ControlServer::Read(ClientId client) {
     if (!*frame) return;
     events_.on_frame(client, **frame);
   }
+}
+
+Peer ControlServer::peer(ClientId client) const {
+  const auto found = sessions_.find(client);
+  return found == sessions_.end() ? Peer{} : found->second->peer;
 }
 
 void ControlServer::Send(ClientId client, const std::string& payload) {

@@ -42,6 +42,9 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
+  // Who is at the other end; of nobody for one that has left.
+  Peer peer(ClientId client) const;
+
   // Queues one frame. Unknown clients (they have left) are passed over. A client that does not read
   // is dropped when more than kMostFrameBytes wait for it.
   void Send(ClientId client, const std::string& payload);

@@ -59,14 +59,20 @@ json Body(const Facts& p) {
   return value;
 }
 json Body(const Notice& p) {
-  return json{{"kind", p.progress.kind},
-              {"worker", p.progress.worker},
-              {"slot", p.progress.slot},
-              {"pid", p.progress.pid},
-              {"generation", p.progress.generation},
-              {"millis", p.progress.millis},
-              {"text", p.progress.text},
-              {"listening", p.progress.listening}};
+  json value{{"kind", p.progress.kind},
+             {"worker", p.progress.worker},
+             {"slot", p.progress.slot},
+             {"pid", p.progress.pid},
+             {"generation", p.progress.generation},
+             {"millis", p.progress.millis},
+             {"text", p.progress.text},
+             {"listening", p.progress.listening},
+             {"at", p.at},
+             {"late", p.late},
+             {"unasked", p.unasked},
+             {"missed", p.missed}};
+  if (p.status) value["status"] = *p.status;
+  return value;
 }
 json Body(const InCharge& p) {
   return json{{"epoch", p.epoch}, {"kept", p.kept}, {"replaced", p.replaced}};
@@ -157,6 +163,11 @@ void Fill(JsonFields& f, Notice& p) {
   f.Read("millis", p.progress.millis);
   f.Read("text", p.progress.text);
   f.Read("listening", p.progress.listening);
+  f.Read("at", p.at);
+  f.Read("late", p.late);
+  f.Read("unasked", p.unasked);
+  f.Read("missed", p.missed);
+  f.Read("status", p.status);
 }
 void Fill(JsonFields& f, InCharge& p) {
   f.Read("epoch", p.epoch);

@@ -93,6 +93,11 @@ struct Facts {
 };
 struct Notice {
   Progress progress;
+  Millis at = 0;              // wall time
+  bool late = false;          // it happened while no daemon was there to be told
+  bool unasked = false;       // worker_exited: nobody of us had asked it to end
+  std::optional<int> status;  // its wait status, if known
+  std::uint64_t missed = 0;   // kind "missed": so many happened while no daemon was there, unkept
 };
 struct InCharge {
   Epoch epoch = 0;

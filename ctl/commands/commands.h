@@ -18,6 +18,10 @@ extern const CommandInfo kLogDumpCommand;
 int Run(const LogsQuery& options);
 int Run(const LogDumpQuery& options);
 
+// events.cpp
+extern const CommandInfo kEventsCommand;
+int Run(const EventsQuery& options);
+
 // status.cpp
 extern const CommandInfo kStatusCommand;
 extern const CommandInfo kListCommand;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/home.h"
 #include "common/base/text.h"
 #include "ctl/output.h"
 
@@ -12,6 +13,21 @@ Answer Look(const Control& control, RequestBody body) {
   question.socket = control.socket;
   question.body = std::move(body);
   return Ask(question);
+}
+
+Result<std::string> HomeOf(const Control& control) {
+  if (control.socket.empty()) {
+    auto home = LocateOwnHome();
+    if (!home) return home.error();
+    return home->home;
+  }
+  const Answer answer = Look(control, GetInfo{});
+  const auto* info = std::get_if<DaemonInfo>(&answer.reply.data);
+  if (info != nullptr) return info->home;
+  const bool reached = answer.kind == Answer::Kind::kReply;
+  if (reached && answer.reply.error) return *answer.reply.error;
+  return Error{ErrorCode::kUnreachable,
+               reached ? control.socket + " did not say where its home is" : answer.error.message};
 }
 
 bool IsGood(const Answer& answer) {

@@ -11,6 +11,9 @@ namespace slc::ctl {
 
 Answer Look(const Control& control, RequestBody body);
 
+// The path of the home that a command is about: ours, or that of the slcd at the socket of -C.
+Result<std::string> HomeOf(const Control& control);
+
 // slcd answered, and not with an error.
 bool IsGood(const Answer& answer);
 

@@ -151,6 +151,7 @@ void Changes::Commit(const Command& command, const Proposal& proposal, const std
   }
   operations_.Overtake(wish.id, command.request.body);
   if (command.request.wait || wish.removing) {
+    clients_.Accept(command, wish.id, proposal.notes);
     operations_.Add(wish.id, Operation{command, wish.order, proposal.notes});
   } else {
     clients_.Answer(command, operations_.ReplyWith(wish.id, proposal.notes));
@@ -185,6 +186,7 @@ void Changes::EndQuarantined(const Command& command, Quarantined bad, bool soft,
   services_.StopQuarantined(bad.id, soft);
   registry_.Quarantine(services_.Recognize(bad));
   if (command.request.wait || forget) {
+    clients_.Accept(command, bad.id, {});
     operations_.Add(bad.id, Operation{command, 0, {}});
   } else {
     clients_.Answer(command, operations_.ReplyWith(bad.id, {}));

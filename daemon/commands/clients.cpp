@@ -1,9 +1,23 @@
 #include "daemon/commands/clients.h"
 
+#include <unistd.h>
+
+#include <utility>
+
 namespace slc {
 
 void Clients::Listen(UniqueFd listener, ControlServer::Events events) {
   server_ = std::make_unique<ControlServer>(loop_, std::move(listener), std::move(events));
+}
+
+Command Clients::CommandOf(ClientId client, Request request) const {
+  const bool outer = client != kInnerClient && server_;
+  const Peer peer = outer ? server_->peer(client) : Peer{::geteuid(), ::getpid()};
+  return Command{client, std::move(request), peer, BootNow()};
+}
+
+void Clients::Accept(const Command& command, ServiceId id, const std::vector<std::string>& notes) {
+  if (observer_.on_accepted) observer_.on_accepted(command, id, notes);
 }
 
 void Clients::Tell(const Command& command, const Progress& progress) {
@@ -12,6 +26,7 @@ void Clients::Tell(const Command& command, const Progress& progress) {
 }
 
 void Clients::Answer(const Command& command, const Reply& reply) {
+  if (observer_.on_answered) observer_.on_answered(command, reply);
   if (command.client == kInnerClient) {
     if (on_inner_reply_) on_inner_reply_(command.request.id, reply);
   } else if (command.client != kNoClient && server_) {

@@ -6,8 +6,11 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "common/base/ids.h"
 #include "common/base/result.h"
+#include "common/base/time.h"
 #include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
 #include "common/wire/control_server.h"
@@ -22,6 +25,8 @@ inline constexpr ClientId kInnerClient = std::numeric_limits<ClientId>::max();
 struct Command {
   ClientId client = kNoClient;
   Request request;
+  Peer peer = {};    // who asks
+  Millis since = 0;  // when, BOOTTIME
 };
 
 class Clients {
@@ -31,10 +36,23 @@ class Clients {
 
   explicit Clients(uv::Loop& loop) : loop_(loop) {}
 
+  // What is to be put on record. Both are called before the client hears of it.
+  struct Observer {
+    // A change is durable and will happen; it is answered later.
+    std::function<void(const Command& command, ServiceId id, const std::vector<std::string>& notes)>
+        on_accepted;
+    std::function<void(const Command& command, const Reply& reply)> on_answered;
+  };
+  void SetObserver(Observer observer) { observer_ = std::move(observer); }
+
+  // The command of a request that has just come.
+  Command CommandOf(ClientId client, Request request) const;
+
   // Takes clients at `listener` from now on. Before, only the inner one is heard and answered.
   void Listen(UniqueFd listener, ControlServer::Events events);
   void ServeInner(OnReply on_reply) { on_inner_reply_ = std::move(on_reply); }
 
+  void Accept(const Command& command, ServiceId id, const std::vector<std::string>& notes);
   void Tell(const Command& command, const Progress& progress);
   void Answer(const Command& command, const Reply& reply);
   void Refuse(const Command& command, Error error);
@@ -43,6 +61,7 @@ class Clients {
   uv::Loop& loop_;
   std::unique_ptr<ControlServer> server_;
   OnReply on_inner_reply_;
+  Observer observer_;
 };
 
 }  // namespace slc

@@ -22,7 +22,7 @@ void Requests::OnFrame(ClientId client, const std::string& payload) {
   auto request = DecodeRequest(payload);
   if (!request) return clients_.Refuse(Command{client, Request{}}, request.error());
   log::Debug(std::string("request ") + VerbOf(request->body));
-  const Command command{client, std::move(*request)};
+  const Command command = clients_.CommandOf(client, std::move(*request));
   const RequestBody& body = command.request.body;
   if (services_.stopping() && !std::holds_alternative<ListServices>(body) &&
       !std::holds_alternative<GetStatus>(body) && !std::holds_alternative<Shutdown>(body)) {

@@ -207,11 +207,14 @@ void Instance::JudgeReadiness() {
   }
 }
 
+bool Instance::IsAskedToEnd(WorkerId id) const {
+  const auto found = fleet_.state().workers.find(id);
+  return found != fleet_.state().workers.end() && found->second.state > WorkerState::kReady;
+}
+
 void Instance::OnEnded(const WorkerProcess& worker) {
   const WorkerId id = worker.id();
-  const auto found = fleet_.state().workers.find(id);
-  const bool expected =
-      found != fleet_.state().workers.end() && found->second.state > WorkerState::kReady;
+  const bool expected = IsAskedToEnd(id);
   const std::string who = "supervisor worker id " + std::to_string(id) + " (pid " +
                           std::to_string(worker.facts().process.pid) + ")";
   if (expected) {
@@ -229,7 +232,7 @@ void Instance::OnEnded(const WorkerProcess& worker) {
 void Instance::Bury(const WorkerProcess& worker) {
   const WorkerId id = worker.id();
   const WorkerEnd end = *worker.end;
-  reporter_.Notify("worker_exited", id, end.how);
+  reporter_.NotifyEnd(id, end, !IsAskedToEnd(id));
   workers_.Remove(id);
   Feed(WorkerExited{id, end.clean, end.how, end.status});
   logs_.ForgetTail(id);
@@ -248,6 +251,7 @@ void Instance::Do(const SpawnWorker& action) {
   if (started) return reporter_.Notify("worker_started", action.worker);
   log::Failure("supervisor cannot start worker " + std::to_string(action.worker) + ": " +
                started.error().message);
+  reporter_.NotifyEnd(action.worker, WorkerEnd{false, started.error().message, {}}, true);
   Feed(WorkerExited{action.worker, false, started.error().message});
 }
 
@@ -346,6 +350,7 @@ void Instance::TellEverything() {
   safekeeping_.Store(kept);
   link_.Send(link::StoredAll{});
   reporter_.ForgetTold();
+  reporter_.TellMissed();
   TellFacts();
 }
 

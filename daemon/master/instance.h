@@ -67,6 +67,7 @@ class Instance {
   void OnProgress();
   void OnEnded(const WorkerProcess& worker);
   void Bury(const WorkerProcess& worker);
+  bool IsAskedToEnd(WorkerId worker) const;
   void JudgeReadiness();
   void AddConfig(UniqueFd memfd);
 
@@ -76,6 +77,7 @@ class Instance {
   void Do(const HangUpWorker& action);
   void Do(const TerminateWorker& action);
   void Do(const KillWorker& action);
+  void Do(const ReportGivenUp& action) { reporter_.NotifyGivenUp(action.worker); }
   void RepeatDeeds();
   ReadinessJudge JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const;
 

@@ -33,11 +33,12 @@ void Reporter::TellFacts() {
   told_ = std::move(facts);
 }
 
-void Reporter::Notify(const std::string& kind, WorkerId worker, const std::string& text) {
-  Progress progress;
+link::Notice Reporter::NoticeOf(const std::string& kind, WorkerId worker) const {
+  link::Notice notice;
+  notice.at = WallNow();
+  Progress& progress = notice.progress;
   progress.kind = kind;
   progress.worker = worker;
-  progress.text = text;
   const auto& known = fleet_.state().workers;
   if (const auto found = known.find(worker); found != known.end()) {
     progress.slot = found->second.slot;
@@ -49,7 +50,54 @@ void Reporter::Notify(const std::string& kind, WorkerId worker, const std::strin
     progress.slot = process->slot();
     progress.listening = desk_.AddressesOf(process->facts());
   }
-  link_.Send(link::Notice{progress});
+  return notice;
+}
+
+void Reporter::Notify(const std::string& kind, WorkerId worker) { Send(NoticeOf(kind, worker)); }
+
+void Reporter::NotifyEnd(WorkerId worker, const WorkerEnd& end, bool unasked) {
+  link::Notice notice = NoticeOf("worker_exited", worker);
+  notice.progress.text = end.how;
+  notice.status = end.status;
+  notice.unasked = unasked;
+  Send(std::move(notice));
+}
+
+void Reporter::NotifyGivenUp(WorkerId worker) {
+  link::Notice notice = NoticeOf("worker_given_up", worker);
+  const auto& slots = fleet_.state().slots;
+  const auto slot = slots.find(notice.progress.slot);
+  if (slot != slots.end()) notice.progress.text = slot->second.last_exit;
+  Send(std::move(notice));
+}
+
+void Reporter::Send(link::Notice notice) {
+  if (link_.linked()) return link_.Send(notice);
+  const std::string& kind = notice.progress.kind;
+  if (kind != "worker_ready" && kind != "worker_given_up" && !notice.unasked) return;
+  constexpr std::size_t kMost = 64;
+  if (missed_.size() >= kMost) {
+    missed_.pop_front();
+    ++missed_lost_;
+  }
+  missed_.push_back(std::move(notice));
+}
+
+void Reporter::TellMissed() {
+  if (missed_lost_ > 0) {
+    link::Notice notice;
+    notice.progress.kind = "missed";
+    notice.at = WallNow();
+    notice.late = true;
+    notice.missed = missed_lost_;
+    link_.Send(notice);
+    missed_lost_ = 0;
+  }
+  for (link::Notice& notice : missed_) {
+    notice.late = true;
+    link_.Send(notice);
+  }
+  missed_.clear();
 }
 
 }  // namespace slc

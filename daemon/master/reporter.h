@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,10 +33,18 @@ class Reporter {
   // A new daemon has been told nothing yet.
   void ForgetTold() { told_.reset(); }
 
-  // `kind`: worker_started, worker_ready, worker_draining, worker_exited.
-  void Notify(const std::string& kind, WorkerId worker, const std::string& text = "");
+  // `kind`: worker_started, worker_ready, worker_draining.
+  void Notify(const std::string& kind, WorkerId worker);
+  // `unasked`: nobody of us had asked it to end.
+  void NotifyEnd(WorkerId worker, const WorkerEnd& end, bool unasked);
+  void NotifyGivenUp(WorkerId worker);
+  // What slcd's journal should know of the time in which there was no slcd: the last 64 of these.
+  void TellMissed();
 
  private:
+  link::Notice NoticeOf(const std::string& kind, WorkerId worker) const;
+  void Send(link::Notice notice);
+
   const uv::Loop& loop_;
   ControlLink& link_;
   const Fleet& fleet_;
@@ -43,6 +52,8 @@ class Reporter {
   const ListenerDesk& desk_;
   const LogPump& logs_;
 
+  std::deque<link::Notice> missed_;
+  std::uint64_t missed_lost_ = 0;
   std::optional<link::Facts> told_;
   std::vector<std::string> failure_tail_;
   std::uint64_t failure_order_ = 0;  // of the failure the tail belongs to

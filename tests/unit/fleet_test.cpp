@@ -72,6 +72,8 @@ class Bench {
         text += "hang up " + std::to_string(hang_up->worker);
       } else if (const auto* stop = std::get_if<TerminateWorker>(&deed)) {
         text += "stop " + std::to_string(stop->worker);
+      } else if (const auto* report = std::get_if<ReportGivenUp>(&deed)) {
+        text += "give up " + std::to_string(report->worker);
       } else {
         text += "kill " + std::to_string(std::get<KillWorker>(deed).worker);
       }
@@ -329,7 +331,7 @@ TEST_CASE("--restart never holds for a worker that is killed because it did not 
   bench.Policy(1, RestartPolicy::kNever);
   bench.Start(1);
   bench.Wait(30000);
-  CHECK(bench.deeds() == "kill 1");
+  CHECK(bench.deeds() == "give up 1, kill 1");
   bench.Exit(1);
   bench.Wait(60000);
   CHECK(bench.deeds().empty());
@@ -353,7 +355,7 @@ TEST_CASE("A worker that is given up leaves a slot that is filled at its time, w
   Bench bench;
   bench.Start(1);
   bench.Wait(5000);
-  CHECK(bench.deeds() == "kill 1");
+  CHECK(bench.deeds() == "give up 1, kill 1");
   REQUIRE(bench.wait());
   CHECK(*bench.wait() <= 120);
   bench.Wait(*bench.wait());
@@ -379,7 +381,7 @@ TEST_CASE("A worker that closed its channel before it was ready is not kept for 
   REQUIRE(bench.wait());
   CHECK(*bench.wait() == 1000);
   bench.Wait(1000);
-  CHECK(bench.deeds().substr(0, 6) == "kill 1");
+  CHECK(bench.deeds().substr(0, 17) == "give up 1, kill 1");
 }
 
 TEST_CASE(
@@ -443,7 +445,7 @@ TEST_CASE("A failed roll keeps what it has replaced, and the next one replaces t
   bench.Exit(1, true);
   CHECK(bench.deeds() == "spawn 5 in 2 of 2");
   bench.Wait(5000);
-  CHECK(bench.deeds() == "kill 5");
+  CHECK(bench.deeds() == "give up 5, kill 5");
   CHECK(bench.phase() == "failed");
   bench.Exit(5);
   bench.SetSize(4);

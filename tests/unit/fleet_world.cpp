@@ -59,6 +59,8 @@ std::string Describe(const FleetAction& action) {
     text << "hang up " << hang_up->worker;
   if (const auto* stop = std::get_if<TerminateWorker>(&action)) text << "stop " << stop->worker;
   if (const auto* kill = std::get_if<KillWorker>(&action)) text << "kill " << kill->worker;
+  if (const auto* report = std::get_if<ReportGivenUp>(&action))
+    text << "give up " << report->worker;
   return text.str();
 }
 
@@ -269,6 +271,10 @@ void FleetWorld::Act(const KillWorker& action) {
        action.worker);
 }
 
+void FleetWorld::Act(const ReportGivenUp& action) {
+  if (processes_[action.worker].asked >= WorkerState::kStopping) Wrong("gave up what it had ended");
+}
+
 void FleetWorld::TakeOver() {
   if (!wrong_.empty()) return;
   if (Tracing()) Note("the master is killed, another takes over");
@@ -370,6 +376,15 @@ void FleetWorld::CheckDeeds(const FleetEvent&, const FleetState& before,
         Wrong("hung up before the drain timeout");
       } else if (process.hung_up_at > 0) {
         Wrong("hung up twice");
+      }
+      continue;
+    }
+    if (const auto* report = std::get_if<ReportGivenUp>(&action)) {
+      const FleetWorker* worker = was(report->worker);
+      if (worker == nullptr || worker->state > WorkerState::kReady || worker->deadline > now_) {
+        Wrong("gave up a worker that had time");
+      } else if (after.workers.at(report->worker).state != WorkerState::kKilling) {
+        Wrong("gave up a worker and let it live");
       }
       continue;
     }

@@ -98,6 +98,7 @@ class FleetWorld {
   void Act(const HangUpWorker& action);
   void Act(const TerminateWorker& action);
   void Act(const KillWorker& action);
+  void Act(const ReportGivenUp& action);
 
   void CheckDeeds(const FleetEvent& event, const FleetState& before,
                   const std::vector<FleetAction>& actions);

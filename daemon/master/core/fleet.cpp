@@ -330,6 +330,7 @@ void Fleet::SettleEscalations(Millis now) {
       case WorkerState::kStarting:
       case WorkerState::kReady: {
         EndedUnasked(worker, WorkerExited{id, false, WhyGivenUp(worker), {}}, now);
+        actions_.push_back(ReportGivenUp{id});
         Kill(worker, now);
         break;
       }

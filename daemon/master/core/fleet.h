@@ -73,8 +73,11 @@ struct TerminateWorker {  // send the stop signal
 struct KillWorker {  // SIGKILL, the whole process tree
   WorkerId worker = 0;
 };
-using FleetAction =
-    std::variant<SpawnWorker, DrainWorker, HangUpWorker, TerminateWorker, KillWorker>;
+struct ReportGivenUp {  // it lives, but was taken for failed, as its slot's last_exit tells: a
+  WorkerId worker = 0;  // KillWorker follows
+};
+using FleetAction = std::variant<SpawnWorker, DrainWorker, HangUpWorker, TerminateWorker,
+                                 KillWorker, ReportGivenUp>;
 
 // How long a slot waits after its `failures`-th failure in a row: 100 ms doubled to 30 s, ±20 % by
 // `random` (any value). A worker that had lived for min_uptime is replaced at once.
