@@ -171,15 +171,16 @@ void JsonFields::ReadArray(const char* key, const std::function<Status(const jso
 }
 
 Result<json> ParseJson(const std::string& text) {
-  constexpr int kMostDepth = 64;
   bool too_deep = false;
   // The parser recurses for nobody, but what is built from hostile depth is destroyed recursively.
   const auto limit = [&](int depth, json::parse_event_t, json&) {
-    if (depth > kMostDepth) too_deep = true;
+    if (depth > kMostJsonDepth) too_deep = true;
     return !too_deep;
   };
   json value = json::parse(text, limit, /*allow_exceptions=*/false);
-  if (too_deep) return Error{ErrorCode::kInvalid, "nested deeper than 64"};
+  if (too_deep) {
+    return Error{ErrorCode::kInvalid, "nested deeper than " + std::to_string(kMostJsonDepth)};
+  }
   if (value.is_discarded()) return Error{ErrorCode::kInvalid, "this is not JSON"};
   return value;
 }

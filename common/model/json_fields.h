@@ -55,7 +55,8 @@ class JsonFields {
   std::optional<Error> error_;
 };
 
-// Parses text; kInvalid on anything that is not JSON or nested deeper than 64.
+// Parses text; kInvalid on anything that is not JSON or nested deeper than kMostJsonDepth.
+inline constexpr int kMostJsonDepth = 64;
 Result<nlohmann::json> ParseJson(const std::string& text);
 
 // One line. Bytes that are not UTF-8 are replaced, never thrown over: they come from applications.

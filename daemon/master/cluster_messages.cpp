@@ -6,6 +6,7 @@
 
 #include "common/base/text.h"
 #include "common/model/json_fields.h"
+#include "daemon/master/core/json_shape.h"
 
 namespace slc {
 namespace {
@@ -59,7 +60,8 @@ bool Flag(const json& value, const char* key) {
 std::string AddressType(const json& value) {
   const auto found = value.find("addressType");
   if (found == value.end()) return {};
-  if (found->is_string()) return found->get<std::string>();
+  constexpr std::size_t kLongest = 4;
+  if (found->is_string()) return found->get<std::string>().substr(0, kLongest);
   return found->is_number_integer() ? std::to_string(found->get<int>()) : std::string();
 }
 
@@ -79,6 +81,12 @@ WorkerMessage ParseQuery(const json& value) {
   query.readable_all = Flag(value, "readableAll");
   query.writable_all = Flag(value, "writableAll");
   query.data = data == value.end() ? "null" : DumpJson(*data);
+  if (query.data.size() > kMostData) query.data = "null";
+  if (query.address.size() > kMostAddress) {
+    query.address.resize(kMostAddress);
+    // What is left names another place.
+    query.type.clear();
+  }
   return query;
 }
 
@@ -103,7 +111,9 @@ WorkerMessage ParseAgent(const json& value) {
   const std::string act = Text(value, "act");
   if (act == "hello") return AgentHello{Text(value, "version").substr(0, 32)};
   if (act == "listening") {
-    return AgentListening{Text(value, "address"), Integer(value, "port", 0)};
+    // Longer than any numeric address with its scope.
+    constexpr std::size_t kLongest = 64;
+    return AgentListening{Text(value, "address").substr(0, kLongest), Integer(value, "port", 0)};
   }
   return OtherMessage{};
 }
@@ -124,6 +134,14 @@ std::string DataOf(const ListenerFacts& listener) {
   return R"(,"data":)" + (listener.data.empty() ? std::string("null") : listener.data);
 }
 
+// What our parser does not take Node may well have written: an application's deep message.
+WorkerMessage Unparsed(std::string_view line) {
+  JsonShape shape;
+  shape.Take(line);
+  if (shape.whole() && shape.depth() > kMostJsonDepth) return TooDeep{shape.depth()};
+  return Garbage{};
+}
+
 }  // namespace
 
 WorkerMessage ParseWorkerMessage(std::string_view line) {
@@ -132,7 +150,7 @@ WorkerMessage ParseWorkerMessage(std::string_view line) {
   Accepted accepted;
   if (ParseAcceptedFast(line, accepted)) return accepted;
   auto parsed = ParseJson(std::string(line));
-  if (!parsed) return Garbage{};
+  if (!parsed) return Unparsed(line);
   const json& value = *parsed;
   if (value.is_string()) {
     if (value.get<std::string>() == "ready") return AppReady{};

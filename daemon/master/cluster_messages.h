@@ -12,6 +12,12 @@
 
 namespace slc {
 
+// Both come back in our answers, and a frame must fit into a buffer of the kernel whole (16 KiB;
+// JSON may make six bytes of one). Longer than sensible paths of sockets.
+inline constexpr std::size_t kMostAddress = 1024;
+// Of what workers share about a listener. Node's ticket keys take 100 bytes.
+inline constexpr std::size_t kMostData = 4096;
+
 // What a worker sends.
 struct Online {};
 struct QueryServer {  // it wants to listen; must be answered, its 'listening' waits for it
@@ -20,11 +26,11 @@ struct QueryServer {  // it wants to listen; must be answered, its 'listening' w
   std::string address;      // numeric, a path (unix), or empty: any
   bool any_address = true;  // address was null
   int port = 0;             // -1 for unix
-  std::string type;         // "4", "6", "-1" (unix), "udp4", "udp6", "" (fd)
+  std::string type;         // "4", "6", "-1" (unix), "udp4", "udp6", "" (fd; or not to be had)
   int fd = -1;              // listen({fd}): a descriptor number of the primary
   int flags = 0;
   int backlog = 511;          // Node sends false or 0 when the app gave none
-  std::string data;           // raw JSON, "null" if absent (TLS ticket keys)
+  std::string data;           // raw JSON (TLS ticket keys), "null" if absent or over kMostData
   bool readable_all = false;  // unix: of the socket's file
   bool writable_all = false;
 };
@@ -55,12 +61,15 @@ struct AgentListening {  // a server that bound by itself (exclusive, reusePort)
 };
 struct AppReady {};      // process.send('ready')
 struct OtherMessage {};  // the app's own business
-struct Garbage {};       // not JSON
+struct TooDeep {         // readable, but deeper than any message of Node's
+  std::size_t depth = 0;
+};
+struct Garbage {};  // not JSON
 
 using WorkerMessage =
     std::variant<Online, QueryServer, Listening, CloseServer, ExitedAfterDisconnect, Accepted,
                  HandleAck, HandleNack, HandleSent, AgentHello, AgentListening, AppReady,
-                 OtherMessage, Garbage>;
+                 OtherMessage, TooDeep, Garbage>;
 
 // `line` without its '\n'. A leading 0x02 (Bun) is passed over.
 WorkerMessage ParseWorkerMessage(std::string_view line);

@@ -86,16 +86,19 @@ void Connections::Forget(WorkerId worker) {
   Resume();
 }
 
-void Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
-  if (!dispatch_.Answered(worker, seq)) return;
+bool Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
+  if (!dispatch_.Answered(worker, seq)) return false;
   for (const std::uint64_t missed : dispatch_.MissedBefore(worker, seq)) Land(missed, false);
   Land(seq, accepted);
   Resume();
+  return true;
 }
 
-void Connections::Missed(WorkerId worker) {
+bool Connections::Missed(WorkerId worker) {
+  if (dispatch_.in_flight(worker) == 0) return false;
   for (const std::uint64_t missed : dispatch_.Missed(worker)) Land(missed, false);
   Resume();
+  return true;
 }
 
 void Connections::Land(std::uint64_t seq, bool accepted) {

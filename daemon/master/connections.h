@@ -65,9 +65,11 @@ class Connections {
   void Retire(WorkerId worker);
   // The worker has ended: what it had not accepted goes to others.
   void Forget(WorkerId worker);
-  void Answered(WorkerId worker, std::uint64_t seq, bool accepted);
-  // A connection has not arrived: the worker has no descriptor for it. It goes to another.
-  void Missed(WorkerId worker);
+  // False if the worker was not given that, or has answered already.
+  bool Answered(WorkerId worker, std::uint64_t seq, bool accepted);
+  // A connection has not arrived: the worker has no descriptor for it. It goes to another. False if
+  // none is on its way.
+  bool Missed(WorkerId worker);
   bool HasHolders(const Listener& listener) const { return dispatch_.holders(listener.id) > 0; }
   // A channel has room again, or a worker can take connections.
   void Resume();

@@ -50,7 +50,8 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
           loop, desk_, connections_, snapshot_, numbers_, [this] { OnProgress(); },
           [this](const WorkerProcess& worker) {
             Feed(WorkerHindered{worker.id(), worker.failed_listen});
-          }),
+          },
+          [this](WorkerProcess& worker, const ConductFact& fact) { workers_.Note(worker, fact); }),
       workers_(loop, std::move(environment), logs, safekeeping_, snapshot_, numbers_,
                Workers::Events{[this](WorkerProcess& worker, std::string_view line) {
                                  messages_.Read(worker, line);
@@ -59,13 +60,14 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
                                  connections_.Retire(id);
                                  Feed(WorkerDisconnected{id});
                                },
-                               [this] { connections_.Resume(); },
+                               [this] { connections_.Resume(); }, [this] { ArmTimer(); },
                                [this](const WorkerProcess& worker) { OnEnded(worker); },
                                [this](const WorkerProcess& worker) { Bury(worker); }}),
       reporter_(loop, link, fleet_, workers_, desk_, logs),
       timer_(loop,
              [this] {
                JudgeReadiness();
+               JudgeConduct();
                Feed(TimePassed{});
              }),
       finish_timer_(loop, [this] { loop_.Stop(); }) {}
@@ -210,6 +212,15 @@ void Instance::JudgeReadiness() {
 bool Instance::IsAskedToEnd(WorkerId id) const {
   const auto found = fleet_.state().workers.find(id);
   return found != fleet_.state().workers.end() && found->second.state > WorkerState::kReady;
+}
+
+void Instance::JudgeConduct() {
+  for (const auto& [id, why] : workers_.TakeRogues()) {
+    log::Failure("supervisor worker id " + std::to_string(id) + " (pid " +
+                 std::to_string(workers_.Find(id)->facts().process.pid) + ") " + why +
+                 "; it is killed");
+    Feed(WorkerBroke{id, why});
+  }
 }
 
 void Instance::OnEnded(const WorkerProcess& worker) {

@@ -69,6 +69,7 @@ class Instance {
   void Bury(const WorkerProcess& worker);
   bool IsAskedToEnd(WorkerId worker) const;
   void JudgeReadiness();
+  void JudgeConduct();
   void AddConfig(UniqueFd memfd);
 
   // --- deeds out

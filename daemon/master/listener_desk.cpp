@@ -6,6 +6,8 @@
 
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/text.h"
+#include "common/base/time.h"
 #include "common/wire/link.h"
 
 namespace slc {
@@ -27,6 +29,7 @@ bool ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
   // listener already and is told again.
   const bool has_it = std::find(keys.begin(), keys.end(), key) != keys.end();
   if (has_it && query.index > 0) return Refuse(worker, query, wish.facts, EADDRINUSE);
+  if (!has_it && keys.size() >= kMostOfWorker) return Refuse(worker, query, wish.facts, EMFILE);
   Connections::Listener* listener = connections_.Find(key);
   if (listener == nullptr) {
     int errno_value = 0;
@@ -54,6 +57,12 @@ bool ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
 
 Connections::Listener* ListenerDesk::BindNew(ListenerWish& wish, WorkerId worker,
                                              int& errno_value) {
+  const auto full = [this] { return connections_.listeners().size() >= kMostOfInstance; };
+  if (full()) CloseThoseUnused([](const ListenerFacts&) { return true; });
+  if (full()) {
+    errno_value = EMFILE;
+    return nullptr;
+  }
   const GenerationConfig& config = configs_.Of(fleet_.state(), worker);
   const mode_t mode = wish.mode | (0777U & ~config.file_mask);
   std::optional<RunAs> owner;
@@ -87,12 +96,14 @@ bool ListenerDesk::Refuse(WorkerProcess& worker, const QueryServer& query, Liste
 }
 
 std::string ListenerDesk::ExplainRefusal(const QueryServer& query, const ListenerFacts& facts,
-                                         int errno_value) const {
+                                         int errno_value) {
   if (errno_value != EADDRINUSE || facts.port <= 0) {
     const std::string where = query.fd >= 0 && facts.kind != ListenerKind::kUdp
                                   ? "descriptor " + std::to_string(query.fd)
                                   : DescribeListener(facts);
-    return "listen on " + where + ": " + std::strerror(errno_value);
+    const std::string reason =
+        errno_value == EMFILE ? "it has too many listeners" : std::strerror(errno_value);
+    return "listen on " + Printable(where) + ": " + reason;
   }
   std::string in_use = "port " + std::to_string(facts.port) + " is in use";
   const std::string own =
@@ -101,9 +112,22 @@ std::string ListenerDesk::ExplainRefusal(const QueryServer& query, const Listene
     return in_use + " by this service itself, on " + own +
            ": another address of the same port needs `slc ctl restart`";
   }
-  const auto holder = FindPortHolder(static_cast<std::uint16_t>(facts.port));
-  if (!holder) return in_use;
-  return in_use + " by pid " + std::to_string(holder->pid) + " (" + holder->command + ")";
+  return in_use + HolderOf(facts.port);
+}
+
+// All of /proc is looked through for it, while nothing is accepted: not as often as somebody asks.
+std::string ListenerDesk::HolderOf(int port) {
+  constexpr Millis kWindow = 1000;
+  constexpr int kMostSearches = 4;
+  const Millis now = BootNow();
+  if (now - searched_since_ >= kWindow) {
+    searched_since_ = now;
+    searches_ = 0;
+  }
+  if (++searches_ > kMostSearches) return {};
+  const auto holder = FindPortHolder(static_cast<std::uint16_t>(port));
+  if (!holder) return {};
+  return " by pid " + std::to_string(holder->pid) + " (" + holder->command + ")";
 }
 
 void ListenerDesk::Close(WorkerProcess& worker, const std::string& key) {

@@ -35,6 +35,11 @@ class ListenerDesk {
   // The sockets a predecessor had bound.
   void Adopt(const std::vector<ListenerFacts>& listeners, Predecessor& predecessor);
 
+  // So many listeners may a worker have, and an instance. Each is a descriptor of ours and one of
+  // slcd's, which has to do for all services.
+  static constexpr std::size_t kMostOfWorker = 256;
+  static constexpr std::size_t kMostOfInstance = 512;
+
   // Answers a worker that wants to listen. Who has which listener is in the snapshot before. False
   // if it is refused; the worker's failed_listen says why.
   bool Open(WorkerProcess& worker, const QueryServer& query);
@@ -56,10 +61,11 @@ class ListenerDesk {
   // Always false.
   bool Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
               int errno_value);
-  std::string ExplainRefusal(const QueryServer& query, const ListenerFacts& facts,
-                             int errno_value) const;
+  std::string ExplainRefusal(const QueryServer& query, const ListenerFacts& facts, int errno_value);
   void Use(Connections::Listener& listener, WorkerId worker);
   std::string OwnListenerOn(int port) const;
+  // " by pid 12 (node)"; empty if it is not known.
+  std::string HolderOf(int port);
   bool GiveUpPort(int port);
   bool CloseThoseUnused(const std::function<bool(const ListenerFacts&)>& which);
 
@@ -69,6 +75,8 @@ class ListenerDesk {
   Safekeeping& safekeeping_;
   SnapshotWriter& snapshot_;
   MessageNumbers& numbers_;
+  Millis searched_since_ = 0;
+  int searches_ = 0;  // for holders of ports since then
 };
 
 }  // namespace slc

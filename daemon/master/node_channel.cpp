@@ -17,12 +17,24 @@ constexpr std::size_t kLookBytes = 64U << 10;
 // Such lines are the application's own messages, which end here.
 constexpr std::size_t kKeptOfLongLine = 64U << 10;
 constexpr std::size_t kMostQueued = 1U << 20;
+// Some times what fits into a socket; a message with descriptors ends a look early.
+constexpr int kMostLooksAfterTheEnd = 1024;
 constexpr Millis kRetry = 50;
 
 // One buffer serves all channels: a look is done before the next begins.
 char* LookBuffer() {
   static char buffer[kLookBytes];
   return buffer;
+}
+
+// A socket may have been told to keep whoever closes it until its data is sent (SO_LINGER): not us.
+void CloseAtOnce(std::vector<UniqueFd>& fds) {
+  const linger none{};
+  for (const UniqueFd& fd : fds) {
+    // Fails for what is no socket.
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+  }
+  fds.clear();
 }
 
 }  // namespace
@@ -43,13 +55,17 @@ NodeChannel::~NodeChannel() { *alive_ = false; }
 bool NodeChannel::TrySend(std::string_view frame, int fd) {
   if (!has_room()) return false;
   const long sent = SendWithFds(socket_, frame, &fd, fd >= 0 ? 1 : 0);
+  if (sent < 0) NoteSendError(errno);
   return sent == static_cast<long>(frame.size());
 }
 
 bool NodeChannel::Send(std::string frame, int fd) {
   if (ended_) return false;
   if (TrySend(frame, fd)) return true;
-  if (queued_bytes_ + frame.size() > kMostQueued) return false;
+  if (queued_bytes_ + frame.size() > kMostQueued) {
+    Note(LeftUnread{});
+    return false;
+  }
   UniqueFd copy;
   if (fd >= 0) {
     copy.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
@@ -70,6 +86,7 @@ void NodeChannel::Flush() {
     const Waiting& next = queue_.front();
     const int fd = next.fd.get();
     if (SendWithFds(socket_, next.frame, &fd, fd >= 0 ? 1 : 0) < 0) {
+      NoteSendError(errno);
       // Anything but a full socket (too many descriptors under way, no memory) leaves it writable:
       // watching it would spin.
       if (errno != EAGAIN) retry_.StartIn(kRetry);
@@ -97,9 +114,16 @@ void NodeChannel::OnReady(uv::Poll::Ready ready) {
 
 void NodeChannel::ReadDry() {
   const std::shared_ptr<bool> alive = alive_;
-  // What a dead worker left is bounded by the socket's buffer.
-  while (ReadOnce(*alive)) {
+  for (int looks = 0; looks < kMostLooksAfterTheEnd && ReadOnce(*alive); ++looks) {
   }
+}
+
+void NodeChannel::NoteSendError(int errno_value) {
+  if (errno_value == EPIPE || errno_value == ECONNRESET) Note(Deafened{});
+}
+
+void NodeChannel::Note(const ConductFact& fact) {
+  if (events_.on_fact) events_.on_fact(fact);
 }
 
 bool NodeChannel::ReadOnce(const bool& alive) {
@@ -114,6 +138,7 @@ bool NodeChannel::ReadOnce(const bool& alive) {
     ended_ = true;
     queue_.clear();
     UpdateWatch();
+    Note(ChannelClosed{});
     if (events_.on_end) {
       const auto on_end = events_.on_end;
       on_end();
@@ -128,28 +153,46 @@ bool NodeChannel::ReadOnce(const bool& alive) {
     const std::size_t end = bytes.find('\n', acted);
     if (end == std::string::npos) break;
     const std::string_view line = std::string_view(bytes).substr(acted, end - acted);
-    std::string whole;
-    if (!partial_.empty()) {
-      whole = partial_ + std::string(line.substr(0, kKeptOfLongLine));
-      partial_.clear();
-    }
-    const std::string_view message = whole.empty() ? line : std::string_view(whole);
     acted = end + 1;
+    std::optional<std::string> pieced;
+    if (partial_bytes_ > 0) {
+      pieced = EndLine(line);
+      if (!pieced) continue;
+    }
+    const std::string_view message = pieced ? std::string_view(*pieced) : line;
     if (AnnouncesHandle(message)) {
-      Consume(acted - consumed);
+      Consume(acted - consumed, true);
       consumed = acted;
       Send(HandleAcknowledgement());
       continue;
     }
     if (!Deliver(message, alive)) return false;
   }
-  if (acted > consumed) Consume(acted - consumed);
+  if (acted > consumed) Consume(acted - consumed, false);
   if (acted == 0) {
     // Not one whole line: taken out, or the poll would report it again and again.
     KeepPartial(bytes);
-    Consume(bytes.size());
+    Consume(bytes.size(), AnnouncesHandle(partial_));
   }
   return true;
+}
+
+std::optional<std::string> NodeChannel::EndLine(std::string_view rest) {
+  const std::size_t total = partial_bytes_ + rest.size();
+  std::string line = std::move(partial_);
+  JsonShape shape = partial_shape_;
+  partial_.clear();
+  partial_bytes_ = 0;
+  partial_shape_ = JsonShape();
+  if (AnnouncesHandle(line)) return line;
+  if (total <= kKeptOfLongLine) return line.append(rest);
+  shape.Take(rest);
+  if (shape.whole()) {
+    Note(LineNested{shape.depth()});
+  } else {
+    Note(LineUnreadable{});
+  }
+  return std::nullopt;
 }
 
 bool NodeChannel::Deliver(std::string_view line, const bool& alive) {
@@ -159,16 +202,24 @@ bool NodeChannel::Deliver(std::string_view line, const bool& alive) {
 }
 
 void NodeChannel::KeepPartial(std::string_view bytes) {
-  if (partial_.size() >= kKeptOfLongLine) return;
-  partial_ += bytes.substr(0, kKeptOfLongLine - partial_.size());
+  partial_bytes_ += bytes.size();
+  partial_shape_.Take(bytes);
+  if (partial_.size() < kKeptOfLongLine) {
+    partial_ += bytes.substr(0, kKeptOfLongLine - partial_.size());
+  }
+  Note(LineGrows{bytes.size(), partial_bytes_});
 }
 
-void NodeChannel::Consume(std::size_t bytes) {
+void NodeChannel::Consume(std::size_t bytes, bool announced) {
+  std::size_t descriptors = 0;
   while (bytes > 0) {
-    const Received received = ReceiveWithFds(socket_, LookBuffer(), std::min(bytes, kLookBytes));
-    if (received.bytes <= 0) return;
+    Received received = ReceiveWithFds(socket_, LookBuffer(), std::min(bytes, kLookBytes));
+    if (received.bytes <= 0) break;
     bytes -= static_cast<std::size_t>(received.bytes);
+    descriptors += received.fds.size();
+    CloseAtOnce(received.fds);
   }
+  if (descriptors > 0) Note(DescriptorsCame{descriptors, announced});
 }
 
 }  // namespace slc

@@ -7,11 +7,16 @@
 //
 // Reading: look first (MSG_PEEK), act, then consume. A master that is killed in between leaves the
 // message to its successor. Only a message that carries a handle is consumed before it is answered.
+// A line that is longer than one look is an application's own message and is not passed on.
+//
+// The other end may be written by anyone: what it does wrong is told to on_fact, and costs no more
+// than a look's worth of memory and one message's worth of descriptors.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +24,8 @@
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
+#include "daemon/master/core/conduct.h"
+#include "daemon/master/core/json_shape.h"
 
 namespace slc {
 
@@ -28,6 +35,7 @@ class NodeChannel {
     std::function<void(std::string_view line)> on_line;  // may destroy the channel
     std::function<void()> on_end;                        // once; may destroy the channel
     std::function<void()> on_room;                       // the send queue has emptied
+    std::function<void(const ConductFact&)> on_fact;     // must not destroy the channel
   };
 
   NodeChannel(uv::Loop& loop, int socket, Events events);
@@ -43,7 +51,8 @@ class NodeChannel {
   bool has_room() const { return !ended_ && queue_.empty(); }
   bool ended() const { return ended_; }
 
-  // Reads what is left, up to the end or until nothing more is there.
+  // Reads what is left, up to the end or until nothing more is there. Of what somebody else still
+  // writes to it (a child of the worker has it too) no more than a socket holds.
   void ReadDry();
 
  private:
@@ -55,9 +64,15 @@ class NodeChannel {
   // One look into the socket. False when there is nothing more for now, or not alive any more.
   bool ReadOnce(const bool& alive);
   bool Deliver(std::string_view line, const bool& alive);
-  // Removes bytes that were looked at; descriptors that came with them are closed.
-  void Consume(std::size_t bytes);
+  // The end of a line that was longer than one look, or came in pieces. Gives it as a whole if it
+  // is to be acted on, else nothing.
+  std::optional<std::string> EndLine(std::string_view rest);
+  // Removes bytes that were looked at; descriptors that came with them are closed. `announced`: one
+  // of the lines among them said that it carries one.
+  void Consume(std::size_t bytes, bool announced);
   void KeepPartial(std::string_view bytes);
+  void NoteSendError(int errno_value);
+  void Note(const ConductFact& fact);
   void Flush();
   void UpdateWatch();
 
@@ -65,7 +80,9 @@ class NodeChannel {
   Events events_;
   std::deque<Waiting> queue_;
   std::size_t queued_bytes_ = 0;
-  std::string partial_;  // of a line longer than one look
+  std::string partial_;            // the beginning of a line that has not ended yet
+  std::size_t partial_bytes_ = 0;  // of that line so far
+  JsonShape partial_shape_;
   bool ended_ = false;
   // Becomes false when we are destroyed: a callback may do that while we are still at work.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -12,19 +12,23 @@ void WorkerMessages::Read(WorkerProcess& worker, std::string_view line) {
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const QueryServer& query) {
+  note_(worker, Requested{});
   if (!desk_.Open(worker, query)) on_refused_(worker);
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const CloseServer& close) {
+  note_(worker, Requested{});
   desk_.Close(worker, close.key);
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const Listening&) {
+  note_(worker, Requested{});
   if (worker.judge) worker.judge->Listening(loop_.now());
   on_progress_();
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const AgentListening& listening) {
+  note_(worker, Requested{});
   const bool v6 = listening.address.find(':') != std::string::npos;
   const std::string shown = (v6 ? "[" + listening.address + "]" : listening.address) + ":" +
                             std::to_string(listening.port);
@@ -46,23 +50,33 @@ void WorkerMessages::On(WorkerProcess& worker, const AppReady&) {
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const AgentHello& hello) {
+  note_(worker, Requested{});
   worker.facts().agent_version = hello.version;
   snapshot_.NoteChange();
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const ExitedAfterDisconnect& request) {
+  note_(worker, AnnouncedLeave{});
+  note_(worker, Requested{});
   connections_.Retire(worker.id());
   worker.channel()->Send(Acknowledge(request.seq, numbers_.Next()));
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const Accepted& answer) {
-  connections_.Answered(worker.id(), answer.ack, answer.accepted);
+  if (!connections_.Answered(worker.id(), answer.ack, answer.accepted)) {
+    note_(worker, AnsweredUnasked{});
+  }
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const HandleNack&) {
+  if (!connections_.Missed(worker.id())) return note_(worker, AnsweredUnasked{});
+  // With each connection, perhaps: once in a while is enough to be told.
+  constexpr Millis kTellAgain = 10'000;
+  const Millis now = loop_.now();
+  if (worker.missed_told_at && now - *worker.missed_told_at < kTellAgain) return;
+  worker.missed_told_at = now;
   log::Warn("supervisor worker " + std::to_string(worker.id()) +
             " could not take a connection: it has too many files open");
-  connections_.Missed(worker.id());
 }
 
 }  // namespace slc

@@ -19,17 +19,20 @@ class WorkerMessages {
  public:
   // `on_progress`: a worker has come nearer to being ready, or listens on something more.
   // `on_refused`: it may not listen where it wants to; its failed_listen says why.
+  // `note`: what the message says about the worker's conduct. Must not destroy the channel.
   WorkerMessages(const uv::Loop& loop, ListenerDesk& desk, Connections& connections,
                  SnapshotWriter& snapshot, MessageNumbers& numbers,
                  std::function<void()> on_progress,
-                 std::function<void(const WorkerProcess&)> on_refused)
+                 std::function<void(const WorkerProcess&)> on_refused,
+                 std::function<void(WorkerProcess&, const ConductFact&)> note)
       : loop_(loop),
         desk_(desk),
         connections_(connections),
         snapshot_(snapshot),
         numbers_(numbers),
         on_progress_(std::move(on_progress)),
-        on_refused_(std::move(on_refused)) {}
+        on_refused_(std::move(on_refused)),
+        note_(std::move(note)) {}
 
   // `line` without its '\n'.
   void Read(WorkerProcess& worker, std::string_view line);
@@ -44,6 +47,11 @@ class WorkerMessages {
   void On(WorkerProcess& worker, const AgentHello& hello);
   void On(WorkerProcess& worker, const AgentListening& listening);
   void On(WorkerProcess& worker, const AppReady&);
+  void On(WorkerProcess& worker, const HandleSent&) { note_(worker, Requested{}); }
+  void On(WorkerProcess& worker, const TooDeep& message) {
+    note_(worker, LineNested{message.depth});
+  }
+  void On(WorkerProcess& worker, const Garbage&) { note_(worker, LineUnreadable{}); }
   // The rest is for the channel, or the app's own business.
   template <typename Other>
   void On(WorkerProcess&, const Other&) {}
@@ -55,6 +63,7 @@ class WorkerMessages {
   MessageNumbers& numbers_;
   std::function<void()> on_progress_;
   std::function<void(const WorkerProcess&)> on_refused_;
+  std::function<void(WorkerProcess&, const ConductFact&)> note_;
 };
 
 }  // namespace slc

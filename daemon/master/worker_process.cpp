@@ -129,9 +129,10 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
 
 void WorkerProcess::Watch() {
   if (channel_fd_) {
-    channel_ = std::make_unique<NodeChannel>(
-        loop_, channel_fd_.get(),
-        NodeChannel::Events{events_.on_line, events_.on_disconnected, events_.on_room});
+    channel_ =
+        std::make_unique<NodeChannel>(loop_, channel_fd_.get(),
+                                      NodeChannel::Events{events_.on_line, events_.on_disconnected,
+                                                          events_.on_room, events_.on_fact});
   }
   end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
     // A pidfd stays readable for ever.

@@ -17,6 +17,7 @@
 #include "common/model/instance.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
+#include "daemon/master/core/conduct.h"
 #include "daemon/master/core/readiness.h"
 #include "daemon/master/node_channel.h"
 #include "daemon/master/safekeeping.h"
@@ -42,6 +43,7 @@ class WorkerProcess {
     std::function<void(std::string_view line)> on_line;
     std::function<void()> on_disconnected;
     std::function<void()> on_room;
+    std::function<void(const ConductFact&)> on_fact;
     std::function<void()> on_ended;  // the process has ended; may destroy the WorkerProcess
   };
 
@@ -80,8 +82,10 @@ class WorkerProcess {
   int errors_fd() const { return errors_.get(); }
 
   std::unique_ptr<ReadinessJudge> judge;  // while starting
-  std::string failed_listen;              // why the last listen that failed was refused, for people
-  std::optional<WorkerEnd> end;           // once it has ended
+  Conduct conduct;
+  std::optional<Millis> missed_told_at;  // when it was last logged that it has no descriptors left
+  std::string failed_listen;             // why the last listen that failed was refused, for people
+  std::optional<WorkerEnd> end;          // once it has ended
 
  private:
   WorkerProcess(uv::Loop& loop, WorkerId id, SlotNumber slot, Events events)

@@ -185,6 +185,9 @@ WorkerProcess::Events Workers::EventsOf(WorkerId id) {
   };
   events.on_disconnected = [this, id] { events_.on_disconnected(id); };
   events.on_room = [this] { events_.on_room(); };
+  events.on_fact = [this, id](const ConductFact& fact) {
+    if (WorkerProcess* worker = Find(id)) Note(*worker, fact);
+  };
   events.on_ended = [this, id] { OnProcessEnded(id); };
   return events;
 }
@@ -242,11 +245,31 @@ std::vector<WorkerId> Workers::TakeReady() {
   return ready;
 }
 
+std::vector<std::pair<WorkerId, std::string>> Workers::TakeRogues() {
+  std::vector<std::pair<WorkerId, std::string>> rogues;
+  for (const auto& [id, worker] : workers_) {
+    if (worker->end) continue;
+    auto breach = worker->conduct.TakeBreach(loop_.now());
+    if (!breach) continue;
+    worker->CloseChannel();
+    rogues.emplace_back(id, std::move(*breach));
+  }
+  return rogues;
+}
+
+void Workers::Note(WorkerProcess& worker, const ConductFact& fact) {
+  worker.conduct.On(fact, loop_.now());
+  if (worker.conduct.deadline()) events_.on_suspicion();
+}
+
 std::optional<Millis> Workers::deadline() const {
   std::optional<Millis> next;
-  for (const auto& [id, worker] : workers_) {
-    const auto at = worker->judge ? worker->judge->deadline() : std::nullopt;
+  const auto consider = [&next](std::optional<Millis> at) {
     if (at && (!next || *at < *next)) next = at;
+  };
+  for (const auto& [id, worker] : workers_) {
+    if (worker->judge) consider(worker->judge->deadline());
+    if (!worker->end) consider(worker->conduct.deadline());
   }
   return next;
 }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/leftovers.h"
@@ -37,6 +38,8 @@ class Workers {
     std::function<void(WorkerProcess& worker, std::string_view line)> on_line;
     std::function<void(WorkerId worker)> on_disconnected;
     std::function<void()> on_room;  // a channel can take more again
+    // deadline() is earlier than it was: a worker may have broken the protocol of its channel.
+    std::function<void()> on_suspicion;
     // The process has ended and all it said and printed has been read. To be followed by Remove(),
     // at once or when its leftovers are gone.
     std::function<void(const WorkerProcess& worker)> on_ended;
@@ -78,8 +81,14 @@ class Workers {
 
   // Those that have become ready, each told once.
   std::vector<WorkerId> TakeReady();
-  // When somebody may be ready by time alone.
+  // Those that have broken the protocol of their channels, each told once with its reason. They are
+  // listened to no more.
+  std::vector<std::pair<WorkerId, std::string>> TakeRogues();
+  // When somebody may be ready, or found to be a rogue, by time alone.
   std::optional<Millis> deadline() const;
+
+  // What a worker did on its channel.
+  void Note(WorkerProcess& worker, const ConductFact& fact);
 
   // slcd has reaped a process; perhaps it was one of ours.
   void NoteStatus(const ProcessIdentity& process, int status);

@@ -33,6 +33,7 @@ Behaviour AnyBehaviour(Random& random) {
   sometimes(how.hangs_booting);
   sometimes(how.ends_clean);
   sometimes(how.disconnects);
+  sometimes(how.breaks);
   sometimes(how.ignores_drain);
   sometimes(how.ignores_stop);
   if (random.Chance(50)) how.lives_to = random.Between(1, 20000);
@@ -42,7 +43,7 @@ Behaviour AnyBehaviour(Random& random) {
 // Some ways to be broken: no worker of the generation ever serves.
 Behaviour BrokenBehaviour(Random& random) {
   Behaviour how;
-  switch (random.Below(4)) {
+  switch (random.Below(5)) {
     case 0:
       how.cannot_start = 100;
       break;
@@ -51,6 +52,10 @@ Behaviour BrokenBehaviour(Random& random) {
       break;
     case 2:
       how.hangs_booting = 100;
+      break;
+    case 3:
+      how.crashes_booting = 100;
+      how.breaks = 100;
       break;
     default:
       how.crashes_booting = 100;

@@ -52,6 +52,7 @@ class Bench {
     Feed(WorkerExited{id, clean, clean ? "exit code 0" : "exit code 1"});
   }
   void Disconnect(WorkerId id) { Feed(WorkerDisconnected{id}); }
+  void Break(WorkerId id) { Feed(WorkerBroke{id, "broke the protocol"}); }
   void Wait(Millis span) {
     now_ += span;
     Feed(TimePassed{});
@@ -173,6 +174,34 @@ TEST_CASE("A roll goes slot by slot: successor, ready, drain, next") {
   bench.Exit(2, true);
   CHECK(bench.phase() == "running");
   CHECK(bench.fleet().LiveGenerations() == std::vector<Generation>{2});
+}
+
+TEST_CASE("A worker that breaks the protocol is killed, and replaced like one that crashed") {
+  Bench bench;
+  bench.Up(2);
+  // One that has not lived long yet waits, so that a rogue cannot keep us busy.
+  bench.Break(1);
+  CHECK(bench.deeds() == "kill 1");
+  CHECK(bench.fleet().state().slots.at(1).last_exit == "broke the protocol");
+  CHECK(bench.fleet().state().slots.at(1).failures == 1);
+  bench.Break(1);
+  CHECK(bench.deeds().empty());
+  bench.Exit(1);
+  CHECK(bench.fleet().state().slots.at(1).last_exit == "broke the protocol");
+  bench.Wait(120);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 1");
+  bench.Ready(3);
+  // One that had lived is replaced at once.
+  bench.Wait(20'000);
+  bench.Break(2);
+  CHECK(bench.deeds() == "kill 2, spawn 4 in 2 of 1");
+  bench.Ready(4);
+  // One that was leaving has no successor to get.
+  bench.Stop(true);
+  bench.Break(3);
+  CHECK(bench.deeds() == "kill 3");
+  bench.Exit(3);
+  CHECK(bench.fleet().state().slots.at(1).restarts == 1);
 }
 
 TEST_CASE("A worker that drains too long loses its connections, is stopped, and is killed") {

@@ -43,6 +43,7 @@ std::string Describe(const FleetEvent& event) {
   if (const auto* gone = std::get_if<WorkerDisconnected>(&event)) {
     text << gone->worker << " disconnected";
   }
+  if (const auto* broke = std::get_if<WorkerBroke>(&event)) text << broke->worker << " broke";
   if (const auto* exited = std::get_if<WorkerExited>(&event)) text << exited->worker << " exited";
   if (const auto* lost = std::get_if<WorkerLost>(&event)) text << lost->worker << " lost";
   return text.str();
@@ -174,6 +175,8 @@ void FleetWorld::Happen(const Happening& happening) {
       if (process.channel_ended) return;
       process.channel_ended = true;
       return Feed(WorkerDisconnected{happening.worker});
+    case Kind::kBroke:
+      return Feed(WorkerBroke{happening.worker, "broke"});
     case Kind::kExited: {
       const bool clean = process.ends_clean;
       // Most often the end of the channel is seen first.
@@ -225,14 +228,17 @@ void FleetWorld::Act(const SpawnWorker& action) {
   if (random_.Chance(how.cannot_start)) return Plan(0, Kind::kExited, action.worker);
   const Millis boot = random_.Between(how.boots_from, how.boots_to);
   if (random_.Chance(how.crashes_booting)) {
-    const Kind kind = random_.Chance(how.disconnects) ? Kind::kDisconnected : Kind::kExited;
-    return Plan(random_.Between(0, boot), kind, action.worker);
+    return Plan(random_.Between(0, boot), UnaskedEnd(how), action.worker);
   }
   if (random_.Chance(how.hangs_booting)) return;
   Plan(boot, Kind::kReady, action.worker);
   if (how.lives_to == 0) return;
-  const Kind kind = random_.Chance(how.disconnects) ? Kind::kDisconnected : Kind::kExited;
-  Plan(boot + random_.Between(how.lives_from, how.lives_to), kind, action.worker);
+  Plan(boot + random_.Between(how.lives_from, how.lives_to), UnaskedEnd(how), action.worker);
+}
+
+FleetWorld::Kind FleetWorld::UnaskedEnd(const Behaviour& how) {
+  if (random_.Chance(how.breaks)) return Kind::kBroke;
+  return random_.Chance(how.disconnects) ? Kind::kDisconnected : Kind::kExited;
 }
 
 void FleetWorld::Act(const DrainWorker& action) {
@@ -431,11 +437,12 @@ void FleetWorld::CheckState(const FleetEvent& event, const FleetState& before) {
   // A slot that serves goes on serving, unless its worker leaves by itself or is to leave.
   const auto* exited = std::get_if<WorkerExited>(&event);
   const auto* lost = std::get_if<WorkerLost>(&event);
+  const auto* broke = std::get_if<WorkerBroke>(&event);
   for (const auto& [id, worker] : before.workers) {
     if (!wish.run || worker.state != WorkerState::kReady || worker.slot > wish.size) continue;
     if (wish.mode == RollMode::kRestart && worker.generation != wish.generation) continue;
     if ((exited != nullptr && exited->worker == id) || (lost != nullptr && lost->worker == id) ||
-        worker.disconnected) {
+        (broke != nullptr && broke->worker == id) || worker.disconnected) {
       continue;
     }
     const bool serves = std::any_of(

@@ -22,6 +22,7 @@ struct Behaviour {
   int hangs_booting = 0;  // lives, but never gets ready
   Millis lives_from = 0;  // after it was ready; 0: for ever
   Millis lives_to = 0;
+  int breaks = 0;       // of those that end unasked: break the protocol of their channel instead
   int ends_clean = 0;   // of those that end unasked: with exit code 0
   int disconnects = 0;  // of those that end unasked: only their channel does, they live on
   int ignores_drain = 0;
@@ -83,7 +84,7 @@ class FleetWorld {
     Millis hung_up_at = 0;  // 0: was not told to end its connections
     WorkerState asked = WorkerState::kStarting;
   };
-  enum class Kind { kReady, kDisconnected, kExited };
+  enum class Kind { kReady, kDisconnected, kBroke, kExited };
   struct Happening {
     Kind kind;
     WorkerId worker;
@@ -92,6 +93,7 @@ class FleetWorld {
   bool Step(Millis end);
   void Feed(const FleetEvent& event);
   void Plan(Millis delay, Kind kind, WorkerId worker);
+  Kind UnaskedEnd(const Behaviour& how);
   void Happen(const Happening& happening);
   void Act(const SpawnWorker& action);
   void Act(const DrainWorker& action);

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "common/model/json_fields.h"
 #include "daemon/master/cluster_messages.h"
 #include "tests/unit/node_recordings.h"
 
@@ -50,6 +51,7 @@ std::string Text(const AgentListening& message) {
 }
 std::string Text(const AppReady& /*message*/) { return "ready"; }
 std::string Text(const OtherMessage& /*message*/) { return "other"; }
+std::string Text(const TooDeep& message) { return "deep " + std::to_string(message.depth); }
 std::string Text(const Garbage& /*message*/) { return "garbage"; }
 
 std::string MeaningOf(const std::string& line) {
@@ -195,6 +197,45 @@ TEST_CASE("What no Node was seen to send is read too, or is garbage") {
   for (const char* line : {"", "{", "ready", R"({"cmd":"NODE_CLUSTER","act":"onl)"}) {
     CHECK(MeaningOf(line) == "garbage");
   }
+}
+
+TEST_CASE("A message deeper than our parser goes is one all the same") {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  CHECK(MeaningOf(nested(65)) == "other");
+  CHECK(MeaningOf(nested(66)) == "deep 66");
+  CHECK(MeaningOf(nested(30'000)) == "deep 30000");
+  CHECK(MeaningOf(nested(65) + "]") == "garbage");
+  CHECK(MeaningOf(std::string(60'000, '[')) == "garbage");
+}
+
+TEST_CASE("What comes back in an answer is small enough for one frame, whatever was asked for") {
+  const std::string huge(60'000, '\x01');
+  std::string quoted;
+  AppendJsonString(quoted, huge);
+  const auto ask = [&](const std::string& members) {
+    const auto message = ParseWorkerMessage(
+        R"({"cmd":"NODE_CLUSTER","act":"queryServer","seq":1,"port":80,)" + members + "}");
+    return std::get<QueryServer>(message);
+  };
+  const QueryServer address = ask(R"("addressType":"-1","address":)" + quoted);
+  CHECK(address.address.size() == kMostAddress);
+  // What is left of it is another place, which must not be bound.
+  CHECK(address.type.empty());
+  CHECK(ask(R"("addressType":)" + quoted).type.size() <= 4);
+  CHECK(ask(R"("addressType":4,"data":)" + quoted).data == "null");
+  ListenerFacts listener;
+  listener.key = address.address + ":80:udp6:0";
+  listener.data = ask(R"("addressType":4,"data":")" + std::string(kMostData - 2, 'x') + '"').data;
+  CHECK(listener.data.size() == kMostData);
+  constexpr std::size_t kWholeFrame = 16U << 10;
+  CHECK(SharedListener(1, listener, 2).size() < kWholeFrame);
+  CHECK(RoundRobinListener(1, listener, 2).size() < kWholeFrame);
+  CHECK(ListenError(1, listener.key, 1, 2).size() < kWholeFrame);
+  const auto listening = ParseWorkerMessage(
+      R"({"cmd":"NODE_SLC","act":"listening","port":1,"address":)" + quoted + "}");
+  CHECK(std::get<AgentListening>(listening).address.size() == 64);
 }
 
 }  // namespace slc

@@ -111,6 +111,15 @@ void Fleet::Record(const WorkerDisconnected& event, Millis now) {
   }
 }
 
+// Like one that crashed: what is left of it is killed.
+void Fleet::Record(const WorkerBroke& event, Millis now) {
+  const auto found = state_.workers.find(event.worker);
+  if (found == state_.workers.end() || found->second.state == WorkerState::kKilling) return;
+  FleetWorker& worker = found->second;
+  if (IsStaying(worker)) EndedUnasked(worker, WorkerExited{worker.id, false, event.why, {}}, now);
+  Kill(worker, now);
+}
+
 void Fleet::Record(const WorkerExited& event, Millis now) {
   const auto found = state_.workers.find(event.worker);
   if (found == state_.workers.end()) return;

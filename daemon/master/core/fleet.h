@@ -42,6 +42,10 @@ struct WorkerHindered {  // it asked for something that it needs, and was refuse
 struct WorkerDisconnected {  // its channel has ended; it may still run
   WorkerId worker = 0;
 };
+struct WorkerBroke {  // it broke the protocol of its channel, and cannot be trusted any more
+  WorkerId worker = 0;
+  std::string why;  // for people
+};
 struct WorkerExited {
   WorkerId worker = 0;
   bool clean = false;  // exit code 0
@@ -53,7 +57,7 @@ struct WorkerLost {  // ended with, or because of, a master that was killed: nob
 };
 struct TimePassed {};
 using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerHindered, WorkerDisconnected,
-                                WorkerExited, WorkerLost, TimePassed>;
+                                WorkerBroke, WorkerExited, WorkerLost, TimePassed>;
 
 // Deeds.
 struct SpawnWorker {
@@ -113,6 +117,7 @@ class Fleet {
   void Record(const WorkerReady& event, Millis now);
   void Record(const WorkerHindered& event, Millis now);
   void Record(const WorkerDisconnected& event, Millis now);
+  void Record(const WorkerBroke& event, Millis now);
   void Record(const WorkerExited& event, Millis now);
   void Record(const WorkerLost& event, Millis) { state_.workers.erase(event.worker); }
   void Record(const TimePassed&, Millis) {}
