@@ -7,6 +7,7 @@
 
 #include "common/model/json_fields.h"
 #include "daemon/master/cluster_messages.h"
+#include "daemon/master/core/json_shape.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace slc {
@@ -66,6 +67,19 @@ void CheckOrderDoesNotMatter(const std::string& line, const WorkerMessage& messa
   }
 }
 
+// What is JSON is never taken for a breach of the protocol, however it is cut.
+void CheckShape(const std::string& line) {
+  JsonShape whole;
+  whole.Take(line);
+  JsonShape pieces;
+  for (std::size_t at = 0; at < line.size(); at += 3) {
+    pieces.Take(std::string_view(line).substr(at, 3));
+  }
+  Check(whole.whole() == pieces.whole() && whole.depth() == pieces.depth(),
+        "pieces have the shape of the whole");
+  if (ParseJson(line)) Check(whole.whole(), "JSON has the shape of JSON");
+}
+
 }  // namespace
 }  // namespace slc
 
@@ -75,6 +89,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const WorkerMessage message = ParseWorkerMessage(line);
   if (const auto* query = std::get_if<QueryServer>(&message)) CheckAnswers(*query);
   CheckOrderDoesNotMatter(line, message);
+  CheckShape(line);
   AnnouncesHandle(line);
   CheckLine(NewConnection(line, 1));
   return 0;

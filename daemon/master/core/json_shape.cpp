@@ -5,8 +5,10 @@
 namespace slc {
 namespace {
 
-// Of numbers, true, false and null, and what may stand around a value.
-constexpr std::string_view kOutsideOfBrackets = "0123456789+-.Etruefalsn \t\r\n";
+// Of numbers, true, false and null, and what may stand around a value: a byte order mark, too.
+constexpr std::string_view kOutsideOfBrackets =
+    "0123456789+-.Etruefalsn \t\r\n"
+    "\xEF\xBB\xBF";
 
 }  // namespace
 
