@@ -14,6 +14,7 @@
 
 #include "common/base/files.h"
 #include "common/base/process.h"
+#include "common/base/safe_place.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
@@ -140,6 +141,7 @@ std::string Details(const Launch& launch) {
 Result<Launch> LaunchDaemon(const HomePaths& paths, std::vector<std::string> arguments) {
   auto program = DaemonProgram();
   if (!program) return program.error();
+  if (Status safe = CheckSafePlace(paths.home); !safe) return safe.error();
   auto home = OpenPrivateDirectory(paths.home, true);
   if (!home) return home.error();
   auto logs = OpenPrivateDirectoryAt(home->get(), "logs", true);

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "common/base/file_rights.h"
 #include "common/base/files.h"
 #include "common/base/process.h"
 #include "common/base/spawn.h"
@@ -55,7 +56,8 @@ struct NodeVersion {
   int major = 0;
   int minor = 0;
 };
-NodeVersion VersionOf(const std::string& node) {
+// Asked with the rights of the service: what it names may be a program of its own.
+NodeVersion VersionOf(const std::string& node, const std::optional<RunAs>& run_as) {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return {};
   UniqueFd read_end(ends[0]);
@@ -65,6 +67,7 @@ NodeVersion VersionOf(const std::string& node) {
   options.arguments = {node, "--version"};
   options.environment = {std::string("PATH=") + kDefaultPath};
   options.descriptors = {{write_end.get(), STDOUT_FILENO}};
+  options.run_as = run_as;
   auto spawned = Spawn(options);
   write_end.reset();
   if (!spawned) return {};
@@ -95,8 +98,9 @@ bool LoadsSomething(const std::vector<std::string>& options) {
 }
 
 // Flags with which this Node runs TypeScript.
-Result<std::vector<std::string>> TypeScriptFlags(const std::string& node) {
-  const NodeVersion version = VersionOf(node);
+Result<std::vector<std::string>> TypeScriptFlags(const std::string& node,
+                                                 const std::optional<RunAs>& run_as) {
+  const NodeVersion version = VersionOf(node, run_as);
   const bool by_itself = version.major > 23 || (version.major == 23 && version.minor >= 6) ||
                          (version.major == 22 && version.minor >= 18);
   if (by_itself) return std::vector<std::string>{};
@@ -111,10 +115,23 @@ Result<std::vector<std::string>> TypeScriptFlags(const std::string& node) {
                    "JavaScript"};
 }
 
-Result<Environment> ReadDotEnv(const std::string& directory) {
-  auto text = ReadFile(directory + "/.env", 1U << 20);
+// Nobody but us and root can put a file there.
+bool IsOurs(const std::string& directory) {
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) != 0) return false;
+  return (info.st_uid == 0 || info.st_uid == ::geteuid()) &&
+         (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+// With --run-as the user may own the folder, and its .env be a link to a file of root's: it is read
+// with the user's rights, unless the folder is one in which the user can plant nothing.
+Result<Environment> ReadDotEnv(const std::string& directory, const std::optional<RunAs>& run_as) {
+  const FileRights rights(IsOurs(directory) ? std::nullopt : run_as);
+  const std::string path = directory + "/.env";
+  if (rights.errno_value() != 0) return SystemError("open " + path, rights.errno_value());
+  auto text = ReadRegularFile(path, 1U << 20);
   if (!text) {
-    if (::access((directory + "/.env").c_str(), F_OK) != 0) return Environment{};
+    if (text.error().code == ErrorCode::kNotFound) return Environment{};
     return text.error();
   }
   auto parsed = ParseDotEnv(*text);
@@ -182,6 +199,7 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   if (Status there = CheckScript(script); !there) return there.error();
 
   TargetUser user;
+  std::optional<RunAs> run_as;
   if (!spec.run_as.empty()) {
     auto target = ResolveRunAs(spec.run_as);
     if (!target) return target.error().During("--run-as " + spec.run_as);
@@ -189,11 +207,12 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
     config.uid = target->uid;
     config.gid = target->gid;
     config.groups.assign(target->groups.begin(), target->groups.end());
+    run_as = *target;
     const UserInfo known = LookUpUser(target->uid);
     user = TargetUser{known.name.empty() ? std::to_string(target->uid) : known.name,
                       known.home.empty() ? "/" : known.home};
   }
-  auto dot_env = ReadDotEnv(*directory);
+  auto dot_env = ReadDotEnv(*directory, run_as);
   if (!dot_env) return dot_env.error();
   const Environment environment = ComposeEnvironment(
       wish, *dot_env, config.has_run_as ? &user : nullptr, config.working_directory);
@@ -209,7 +228,7 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
     config.arguments = {*node};
     config.arguments.insert(config.arguments.end(), options.begin(), options.end());
     if (IsTypeScript(script) && !LoadsSomething(options)) {
-      auto flags = TypeScriptFlags(*node);
+      auto flags = TypeScriptFlags(*node, run_as);
       if (!flags) return flags.error();
       config.arguments.insert(config.arguments.end(), flags->begin(), flags->end());
     }

@@ -230,6 +230,7 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   }
   // The master raises its own limit again and must know what to give back to workers.
   options.nofile = context_.nofile;
+  options.core = context_.core;
   options.working_directory = "/";
   auto spawned = Spawn(options);
   pair.second.reset();

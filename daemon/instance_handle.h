@@ -38,6 +38,7 @@ struct DaemonContext {
   std::string daemon_program;  // for masters that miss us
   std::string master_program;
   rlimit nofile{};          // what we were started with, for workers
+  rlimit core{};            // the same
   bool revive = true;       // masters may start a new daemon
   bool foreground = false;  // `slc run`: workers' output goes to our stdout
 };

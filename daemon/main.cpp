@@ -146,6 +146,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.context.daemon_program = slc::OwnDirectory() + "/slcd";
   options.context.master_program = slc::OwnDirectory() + "/slc-master";
   options.context.nofile = slc::RaiseFileLimit();
+  options.context.core = slc::ForbidCoreDumps();
   options.context.revive = !kept;
   options.context.foreground = arguments.run;
   options.run = std::move(run);

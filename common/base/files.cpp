@@ -70,6 +70,20 @@ Result<std::string> ReadFileAt(int directory, const std::string& name, std::size
   return ReadOpenFile(fd, name, limit);
 }
 
+Result<std::string> ReadRegularFile(const std::string& path, std::size_t limit) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd) {
+    const int reason = errno;
+    Error error = SystemError("open " + path, reason);
+    if (reason == ENOENT) error.code = ErrorCode::kNotFound;
+    return error;
+  }
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return SystemError("stat " + path, errno);
+  if (!S_ISREG(info.st_mode)) return Error{ErrorCode::kInvalid, path + " is not a regular file"};
+  return ReadOpenFile(fd, path, limit);
+}
+
 Status WriteAll(int fd, std::string_view data) {
   while (!data.empty()) {
     const ssize_t put = ::write(fd, data.data(), data.size());

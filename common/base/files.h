@@ -18,6 +18,10 @@ Result<std::string> ReadFile(const std::string& path, std::size_t limit = 16U <<
 Result<std::string> ReadFileAt(int directory, const std::string& name,
                                std::size_t limit = 16U << 20);
 
+// The whole file if it is a regular one: a fifo in its place keeps nobody waiting. kNotFound if
+// there is none.
+Result<std::string> ReadRegularFile(const std::string& path, std::size_t limit);
+
 // Replaces `name` in `directory` so that after a crash or power loss it holds either the old
 // content or the new: temporary file, fsync, rename, fsync of the directory. With `keep_previous`
 // the old file remains as NAME.prev. Mode 0600. A failed fsync is never retried (the kernel may

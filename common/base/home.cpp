@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "common/base/files.h"
+#include "common/base/safe_place.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 
@@ -39,6 +40,9 @@ Result<HomePaths> LocateOwnHome() {
 
 Result<HomeDirectories> OpenHome(const HomePaths& paths) {
   HomeDirectories open;
+  for (const std::string& place : {paths.home, paths.run}) {
+    if (Status safe = CheckSafePlace(place); !safe) return safe.error();
+  }
   auto home = OpenPrivateDirectory(paths.home, true);
   if (!home) return home.error();
   auto run = OpenPrivateDirectory(paths.run, true);

@@ -17,6 +17,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include "common/base/text.h"
@@ -45,6 +46,8 @@ struct ChildPlan {
   int highest = 2;
   const RunAs* run_as = nullptr;
   const rlimit* nofile = nullptr;
+  const rlimit* core = nullptr;
+  int oom_score = 0;
   bool new_session = true;
   const mode_t* file_mask = nullptr;
   sigset_t mask{};
@@ -99,6 +102,20 @@ void PlaceDescriptors(ChildPlan* plan) {
   }
 }
 
+// Never lowers: that is refused to most, and whoever was given a higher score meant it.
+void RaiseOomScore(int wanted) {
+  const int fd = ::open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+  if (fd < 0) return;
+  char text[16] = {};
+  const ssize_t got = ::read(fd, text, sizeof(text) - 1);
+  if (got > 0 && std::atoi(text) < wanted) {
+    WriteDigits(text, wanted);
+    // Where it is refused the worker runs as it would have without us.
+    static_cast<void>(::pwrite(fd, text, std::strlen(text), 0) < 0);
+  }
+  ::close(fd);
+}
+
 void DropPrivileges(ChildPlan* plan) {
   const RunAs& target = *plan->run_as;
   if (::syscall(SYS_setgroups, target.groups.size(), target.groups.data()) != 0) {
@@ -138,6 +155,10 @@ int ChildMain(void* argument) {
   if (plan->nofile != nullptr && ::setrlimit(RLIMIT_NOFILE, plan->nofile) != 0) {
     Fail(plan, Step::kLimit);
   }
+  if (plan->core != nullptr && ::setrlimit(RLIMIT_CORE, plan->core) != 0) {
+    Fail(plan, Step::kLimit);
+  }
+  if (plan->oom_score > 0) RaiseOomScore(plan->oom_score);
   if (plan->run_as != nullptr) DropPrivileges(plan);
   if (plan->directory != nullptr && ::chdir(plan->directory) != 0) Fail(plan, Step::kDirectory);
   if (plan->listen_pid != nullptr) WriteDigits(plan->listen_pid, ::syscall(SYS_getpid));
@@ -152,7 +173,7 @@ std::string Explain(const SpawnOptions& options, const ChildPlan& plan) {
     case Step::kDescriptors:
       return "hand over descriptors: " + reason;
     case Step::kLimit:
-      return "set the limit of open files: " + reason;
+      return "set the limits of open files and core dumps: " + reason;
     case Step::kGroups:
       return "take on the groups of uid " + std::to_string(options.run_as->uid) + ": " + reason;
     case Step::kUser:
@@ -206,6 +227,8 @@ Result<Spawned> Spawn(const SpawnOptions& options) {
   }
   plan.run_as = options.run_as ? &*options.run_as : nullptr;
   plan.nofile = options.nofile ? &*options.nofile : nullptr;
+  plan.core = options.core ? &*options.core : nullptr;
+  plan.oom_score = options.oom_score.value_or(0);
   plan.new_session = options.new_session;
   plan.file_mask = options.file_mask ? &*options.file_mask : nullptr;
 
@@ -292,6 +315,16 @@ rlimit RaiseFileLimit() {
   rlimit raised = limit;
   raised.rlim_cur = raised.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &raised);
+  return limit;
+}
+
+rlimit ForbidCoreDumps() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CORE, &limit) != 0) return {0, RLIM_INFINITY};
+  rlimit forbidden = limit;
+  // 0 forbids files only; at 1 nothing goes to a program named in core_pattern either (core(5)).
+  forbidden.rlim_cur = std::min<rlim_t>(limit.rlim_max, 1);
+  ::setrlimit(RLIMIT_CORE, &forbidden);
   return limit;
 }
 

@@ -37,6 +37,10 @@ struct SpawnOptions {
   std::vector<std::pair<int, int>> descriptors;
   std::optional<RunAs> run_as;   // needs root; also sets no_new_privs, drops capabilities
   std::optional<rlimit> nofile;  // soft and hard limit of open files
+  std::optional<rlimit> core;    // of core dumps
+  // Raises how soon the kernel chooses it when memory runs out (/proc/PID/oom_score_adj) to at
+  // least this; what cannot be written stays as it is.
+  std::optional<int> oom_score;
   bool new_session = true;
   std::optional<mode_t> file_mask;  // umask; else ours
   int listen_fds = 0;               // > 0: LISTEN_FDS and LISTEN_PID are set for fds 3...
@@ -64,5 +68,9 @@ UserInfo LookUpUser(uid_t uid);
 // Raises our soft limit of open files to the hard one and returns what it was before, to be given
 // back to children (old programs select() and break above 1024).
 rlimit RaiseFileLimit();
+
+// No core dump of ours: it would hold the environments of services, secrets and all. Returns the
+// limit as it was, to be given back to children.
+rlimit ForbidCoreDumps();
 
 }  // namespace slc

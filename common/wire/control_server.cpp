@@ -83,12 +83,13 @@ void ControlServer::Accept() {
     auto peer = PeerOf(socket.get());
     if (!peer) continue;
     if (peer->uid != ::geteuid() && peer->uid != 0) {
-      log::Warn("refused a client of uid " + std::to_string(peer->uid) + " (pid " +
-                std::to_string(peer->pid) + ")");
+      SayRefused("of uid " + std::to_string(peer->uid) + " (pid " + std::to_string(peer->pid) +
+                 ")");
       continue;
     }
     if (sessions_.size() >= kMostClients) {
-      log::Warn("refused a client: " + std::to_string(kMostClients) + " are connected already");
+      SayRefused("of pid " + std::to_string(peer->pid) + ": " + std::to_string(kMostClients) +
+                 " are connected already");
       continue;
     }
     const ClientId client = ++last_;
@@ -99,6 +100,21 @@ void ControlServer::Accept() {
     session->poll.Watch(true, false);
     sessions_[client] = std::move(session);
   }
+}
+
+// Whoever asks again and again must not fill the log.
+void ControlServer::SayRefused(const std::string& whom) {
+  constexpr Millis kTellAgain = 10'000;
+  const Millis now = loop_.now();
+  if (refused_told_at_ > 0 && now - refused_told_at_ < kTellAgain) {
+    ++refused_untold_;
+    return;
+  }
+  const std::string more =
+      refused_untold_ == 0 ? "" : ", and " + std::to_string(refused_untold_) + " others before";
+  log::Warn("refused a client " + whom + more);
+  refused_told_at_ = now;
+  refused_untold_ = 0;
 }
 
 void ControlServer::OnReady(ClientId client, uv::Poll::Ready ready) {

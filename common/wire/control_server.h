@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/base/time.h"
 #include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
@@ -52,6 +53,7 @@ class ControlServer {
  private:
   struct Session;
   void Accept();
+  void SayRefused(const std::string& whom);
   void OnReady(ClientId client, uv::Poll::Ready ready);
   void Read(ClientId client);
   bool Flush(Session& session);
@@ -62,6 +64,8 @@ class ControlServer {
   Events events_;
   std::map<ClientId, std::unique_ptr<Session>> sessions_;
   ClientId last_ = 0;
+  Millis refused_told_at_ = 0;        // 0: never
+  std::uint64_t refused_untold_ = 0;  // since then
   uv::Timer accept_again_;
   uv::Poll poll_;
 };

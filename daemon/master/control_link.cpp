@@ -180,6 +180,7 @@ void ControlLink::Start(const std::string& option, const std::string& why) {
   options.environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
   // Else it would take our raised limit for what workers are to be given.
   options.nofile = revival_.nofile;
+  options.core = revival_.core;
   options.working_directory = "/";
   auto spawned = Spawn(options);
   if (!spawned) {

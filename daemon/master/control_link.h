@@ -47,6 +47,7 @@ class ControlLink {
     std::string daemon_program;  // empty: nobody
     std::string home;
     std::optional<rlimit> nofile;  // of open files, as the daemon before was given it
+    std::optional<rlimit> core;    // of core dumps, the same
   };
   void SetRevival(Revival revival) { revival_ = std::move(revival); }
   // Dropped if there is no link: a new daemon is told the state anyway.

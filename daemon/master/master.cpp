@@ -21,6 +21,7 @@ Master::Master(uv::Loop& loop, UniqueFd directory, UniqueFd first_link, std::str
       on_int_(loop, SIGINT, [this] { Leave(); }) {
   environment_.agent_path = std::move(agent_path);
   environment_.nofile = worker_nofile;
+  environment_.core = ForbidCoreDumps();
 }
 
 Master::~Master() { log::SetSink(nullptr); }
@@ -55,7 +56,7 @@ void Master::Begin(const link::Setup& setup) {
   if (instance_) return;
   epoch_ = setup.epoch;
   environment_.cookie = setup.cookie;
-  link_.SetRevival({setup.daemon_program, setup.home, environment_.nofile});
+  link_.SetRevival({setup.daemon_program, setup.home, environment_.nofile, environment_.core});
   logs_ = std::make_unique<LogPump>(loop_, setup.log_directory, LogSettings{});
   log::SetSink([this](log::Level level, const std::string& line) { logs_->Say(level, line); });
   // Two masters of one instance would hand out the same connections: the lock is held for life.

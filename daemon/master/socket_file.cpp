@@ -1,68 +1,21 @@
 #include "daemon/master/socket_file.h"
 
 #include <fcntl.h>
-#include <sys/fsuid.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <vector>
 
+#include "common/base/file_rights.h"
 #include "common/base/files.h"
 #include "common/base/unique_fd.h"
 
 namespace slc {
 namespace {
-
-// While it lives, this thread reaches files with somebody else's rights: the kernel judges, so that
-// we need not guess what ACLs and sticky folders allow. Plain system calls where glibc's functions
-// would change all threads.
-class FileRights {
- public:
-  explicit FileRights(const std::optional<RunAs>& owner) {
-    if (!owner) return;
-    errno_value_ = EPERM;
-    groups_.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
-    if (::getgroups(static_cast<int>(groups_.size()), groups_.data()) < 0) return;
-    if (::syscall(SYS_setgroups, owner->groups.size(), owner->groups.data()) != 0) return;
-    changed_ = true;
-    gid_ = static_cast<gid_t>(::setfsgid(owner->gid));
-    uid_ = static_cast<uid_t>(::setfsuid(owner->uid));
-    // They report no failure, only what was; asked for nobody they change nothing.
-    if (static_cast<uid_t>(::setfsuid(kNobody)) != owner->uid) return;
-    if (static_cast<gid_t>(::setfsgid(kNobody)) != owner->gid) return;
-    errno_value_ = 0;
-  }
-  ~FileRights() {
-    if (!changed_) return;
-    ::setfsuid(uid_);
-    ::setfsgid(gid_);
-    const long restored = ::syscall(SYS_setgroups, groups_.size(), groups_.data());
-    // Going on with the rights of somebody else would be worse than a new master.
-    if (restored != 0 || static_cast<uid_t>(::setfsuid(kNobody)) != uid_) std::abort();
-    // The kernel took the change for a set-uid program's and forbade core dumps.
-    ::prctl(PR_SET_DUMPABLE, 1);
-  }
-  FileRights(const FileRights&) = delete;
-  FileRights& operator=(const FileRights&) = delete;
-  int errno_value() const { return errno_value_; }
-
- private:
-  static constexpr unsigned kNobody = static_cast<unsigned>(-1);
-
-  std::vector<gid_t> groups_;
-  uid_t uid_ = 0;
-  gid_t gid_ = 0;
-  bool changed_ = false;
-  int errno_value_ = 0;
-};
 
 struct Place {
   UniqueFd folder;

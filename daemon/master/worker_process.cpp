@@ -16,6 +16,9 @@ namespace {
 // Node knows its channel by this number; it is the first free one.
 constexpr int kChannelFd = 3;
 
+// When memory runs out a worker is to go before its master, and both before slcd; it is replaced.
+constexpr int kOomScore = 300;
+
 Status MakePipe(UniqueFd& ours, UniqueFd& theirs) {
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return SystemError("make a pipe", errno);
@@ -112,6 +115,8 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
     }
   }
   options.nofile = environment.nofile;
+  options.core = environment.core;
+  options.oom_score = kOomScore;
   options.file_mask = config.file_mask;
   auto spawned = Spawn(options);
   // Whatever happened, the worker's ends must not stay open here: the end of a pipe or channel is

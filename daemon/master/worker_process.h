@@ -29,6 +29,7 @@ struct SpawnEnvironment {
   std::string cookie;      // of the instance
   std::string agent_path;  // preloaded into Node; empty: none
   rlimit nofile{};         // what slcd was started with
+  rlimit core{};           // the same
 };
 
 struct WorkerEnd {

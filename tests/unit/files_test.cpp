@@ -220,6 +220,18 @@ TEST_CASE("A sender is told when there is no room, and never waits") {
   CHECK(IsNoRoom(errno));
 }
 
+TEST_CASE("Only a regular file is read where a fifo could keep us waiting") {
+  TempFolder folder;
+  folder.Write("file", "content");
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  CHECK(*ReadRegularFile(folder / "file", 100) == "content");
+  CHECK(ReadRegularFile(folder / "file", 3).error().code == ErrorCode::kInvalid);
+  CHECK(ReadRegularFile(folder / "none", 100).error().code == ErrorCode::kNotFound);
+  CHECK(ReadRegularFile(folder / "fifo", 100).error().message ==
+        folder / "fifo" + " is not a regular file");
+  CHECK_FALSE(ReadRegularFile(folder.path(), 100));
+}
+
 TEST_CASE("A descriptor has one owner") {
   UniqueFd a(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const int number = a.get();

@@ -143,6 +143,41 @@ TEST_CASE("What cannot be started says at which step and why, and leaves no chil
   CHECK((::waitpid(-1, nullptr, WNOHANG) == -1) == childless);
 }
 
+TEST_CASE("A child gets the limit of core dumps it is given, and we make none") {
+  const auto soft_limit = [](const std::optional<rlimit>& given) {
+    SpawnOptions options = Shell("ulimit -S -c");
+    options.core = given;
+    return std::string(Trim(Run(options).output));
+  };
+  rlimit own{};
+  REQUIRE(::getrlimit(RLIMIT_CORE, &own) == 0);
+  const std::string before = soft_limit({});
+  const rlimit as_it_was = ForbidCoreDumps();
+  CHECK(as_it_was.rlim_cur == own.rlim_cur);
+  // In blocks of 512 bytes: no byte at all.
+  CHECK(soft_limit({}) == "0");
+  CHECK(soft_limit(as_it_was) == before);
+  REQUIRE(::setrlimit(RLIMIT_CORE, &own) == 0);
+}
+
+TEST_CASE("A child can be made to go first when memory runs out, but never later than it would") {
+  const auto score = [](const std::string& own, std::optional<int> wanted) {
+    SpawnOptions options = Shell("cat /proc/self/oom_score_adj");
+    options.oom_score = wanted;
+    const UniqueFd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+    REQUIRE(WriteAll(file.get(), own).ok());
+    return std::string(Trim(Run(options).output));
+  };
+  std::string before = *ReadFile("/proc/self/oom_score_adj");
+  const std::string own(Trim(before));
+  CHECK(score(own, std::nullopt) == own);
+  CHECK(score(own, 300) == "300");
+  CHECK(score("500", 300) == "500");
+  // Ours is what it was, although a child shares our memory until it is another program.
+  score(own, 300);
+  CHECK(Trim(*ReadFile("/proc/self/oom_score_adj")) == own);
+}
+
 TEST_CASE("A child is told that its listening sockets are its own") {
   SpawnOptions options = Shell("echo $$ $LISTEN_PID $LISTEN_FDS");
   options.listen_fds = 2;
