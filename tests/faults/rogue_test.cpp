@@ -229,6 +229,8 @@ TEST_SUITE("rogue") {
     MESSAGE("a rogue was started ", seen.size(), " times in 6 s; shown as ", view.state, ": ",
             view.reason);
     CHECK(Get(company.app().url()).status == 200);
+    const Ran events = world.Must({"events"});
+    CHECK_MESSAGE(Contains(events.out, "broke the protocol of its channel"), events.out);
     company.Order("none");
     world.WaitForState(company.app().name, "running");
   }

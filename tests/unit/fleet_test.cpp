@@ -181,7 +181,7 @@ TEST_CASE("A worker that breaks the protocol is killed, and replaced like one th
   bench.Up(2);
   // One that has not lived long yet waits, so that a rogue cannot keep us busy.
   bench.Break(1);
-  CHECK(bench.deeds() == "kill 1");
+  CHECK(bench.deeds() == "give up 1, kill 1");
   CHECK(bench.fleet().state().slots.at(1).last_exit == "broke the protocol");
   CHECK(bench.fleet().state().slots.at(1).failures == 1);
   bench.Break(1);
@@ -194,7 +194,7 @@ TEST_CASE("A worker that breaks the protocol is killed, and replaced like one th
   // One that had lived is replaced at once.
   bench.Wait(20'000);
   bench.Break(2);
-  CHECK(bench.deeds() == "kill 2, spawn 4 in 2 of 1");
+  CHECK(bench.deeds() == "give up 2, kill 2, spawn 4 in 2 of 1");
   bench.Ready(4);
   // One that was leaving has no successor to get.
   bench.Stop(true);

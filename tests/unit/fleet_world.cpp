@@ -336,7 +336,7 @@ void FleetWorld::DisturbWithStaleEvent() {
 // ------------------------------------------------------------------------------------------ the
 // promises
 
-void FleetWorld::CheckDeeds(const FleetEvent&, const FleetState& before,
+void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
                             const std::vector<FleetAction>& actions) {
   const FleetState& after = state();
   const FleetWish& wish = after.wish;
@@ -387,7 +387,10 @@ void FleetWorld::CheckDeeds(const FleetEvent&, const FleetState& before,
     }
     if (const auto* report = std::get_if<ReportGivenUp>(&action)) {
       const FleetWorker* worker = was(report->worker);
-      if (worker == nullptr || worker->state > WorkerState::kReady || worker->deadline > now_) {
+      const auto* broke = std::get_if<WorkerBroke>(&event);
+      const bool rogue = broke != nullptr && broke->worker == report->worker;
+      if (worker == nullptr || worker->state > WorkerState::kReady ||
+          (worker->deadline > now_ && !rogue)) {
         Wrong("gave up a worker that had time");
       } else if (after.workers.at(report->worker).state != WorkerState::kKilling) {
         Wrong("gave up a worker and let it live");

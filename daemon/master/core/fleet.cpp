@@ -116,7 +116,10 @@ void Fleet::Record(const WorkerBroke& event, Millis now) {
   const auto found = state_.workers.find(event.worker);
   if (found == state_.workers.end() || found->second.state == WorkerState::kKilling) return;
   FleetWorker& worker = found->second;
-  if (IsStaying(worker)) EndedUnasked(worker, WorkerExited{worker.id, false, event.why, {}}, now);
+  if (IsStaying(worker)) {
+    EndedUnasked(worker, WorkerExited{worker.id, false, event.why, {}}, now);
+    actions_.push_back(ReportGivenUp{worker.id});
+  }
   Kill(worker, now);
 }
 
