@@ -173,12 +173,10 @@ void RememberArguments(std::vector<std::string> arguments) { Arguments() = std::
 Environment DaemonEnvironment(const Environment& own) {
   static const std::vector<std::string> kept{"PATH",   "HOME", "USER",   "LOGNAME",        "LANG",
                                              "LC_ALL", "TZ",   "TMPDIR", "XDG_RUNTIME_DIR"};
-  Environment environment;
+  Environment environment = TestVariables(own);
   for (const auto& [name, value] : own) {
     const bool ours = StartsWith(name, "SLC_") && name != kCookieVariable && name != "SLC_SLOT";
-    // Sanitizers of a test build.
-    const bool sanitizer = EndsWith(name, "SAN_OPTIONS");
-    if (ours || sanitizer || std::find(kept.begin(), kept.end(), name) != kept.end()) {
+    if (ours || std::find(kept.begin(), kept.end(), name) != kept.end()) {
       environment[name] = value;
     }
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/version.h"
@@ -40,8 +41,10 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       journal_(loop, disk_, directories_.home.get(), registry_),
       services_(loop, options_.context, registry_, disk_, ServiceEvents()),
       operations_(registry_, services_, clients_),
-      changes_(registry_, store_, disk_, services_, operations_, clients_, options_.paths.home),
-      requests_(registry_, services_, operations_, changes_, clients_, About(options_),
+      recorder_(loop, registry_, store_, disk_, options_.paths.home,
+                [this](ServiceId id) { changes_.Settle(id); }),
+      changes_(registry_, store_, recorder_, services_, operations_, clients_, options_.paths.home),
+      requests_(registry_, services_, operations_, changes_, recorder_, clients_, About(options_),
                 [this](const Command& command) {
                   shutdowns_.push_back(command);
                   StopAll();
@@ -124,7 +127,12 @@ Status Daemon::Begin() {
   registry_.Reserve(loaded->last_id);
   changes_.RememberRemoval(loaded->last_removal);
   auto listener = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
-  if (!listener) return listener.error();
+  if (!listener) {
+    Error error = listener.error().During("listen in " + options_.paths.run);
+    const std::string room = DescribeRoom(directories_.run.get());
+    if (!room.empty()) error.message += "; " + room + "; services run on meanwhile";
+    return error;
+  }
   for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
   if (run_) {
     if (Status alone = run_->CheckIsAlone(registry_); !alone) return alone;
@@ -140,6 +148,8 @@ Status Daemon::Begin() {
                               requests_.OnFrame(client, payload);
                             },
                             [this](ClientId client) { operations_.ForgetClient(client); }});
+  for (const ServiceId id : loaded->reserved) recorder_.Owe(id);
+  recorder_.Begin();
   if (run_) run_->Start();
   return Ok();
 }

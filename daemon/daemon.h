@@ -21,6 +21,7 @@
 #include "daemon/core/registry.h"
 #include "daemon/instance_handle.h"
 #include "daemon/journal.h"
+#include "daemon/recorder.h"
 #include "daemon/services.h"
 #include "daemon/store.h"
 
@@ -64,6 +65,7 @@ class Daemon {
   Journal journal_;
   Services services_;
   Operations operations_;
+  Recorder recorder_;
   Changes changes_;
   Requests requests_;
   std::optional<AppRun> run_;

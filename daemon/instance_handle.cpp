@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <mutex>
 
 #include <nlohmann/json.hpp>
 
@@ -32,10 +33,17 @@ constexpr int kMasterDirectory = 4;
 
 }  // namespace
 
-InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, ServiceId id,
-                               std::string name, Events events)
+// Shared with the disk thread.
+struct InstanceHandle::Removal {
+  std::mutex mutex;  // held while it is done
+  bool cancelled = false;
+};
+
+InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, uv::DiskThread& disk,
+                               ServiceId id, std::string name, Events events)
     : loop_(loop),
       context_(context),
+      disk_(disk),
       id_(id),
       name_(std::move(name)),
       events_(std::move(events)),
@@ -48,6 +56,13 @@ InstanceHandle::~InstanceHandle() = default;
 std::string InstanceHandle::Cookie() const { return context_.home_key + "-" + std::to_string(id_); }
 
 Result<UniqueFd> InstanceHandle::OpenDirectory() {
+  if (removal_) {
+    // A removal that is still to come would take the new one's.
+    const std::unique_lock<std::mutex> hold(removal_->mutex, std::try_to_lock);
+    if (!hold) return Error{ErrorCode::kStorage, "its run directory is still being removed"};
+    removal_->cancelled = true;
+  }
+  removal_.reset();
   return OpenPrivateDirectoryAt(context_.instances, std::to_string(id_), true);
 }
 
@@ -378,9 +393,21 @@ void InstanceHandle::Do(const CleanUp&) {
   master_.reset();
   if (link_) old_link_ = std::move(link_);
   sweep_.StartIn(0);
-  if (Status removed = RemoveTreeAt(context_.instances, std::to_string(id_)); !removed) {
-    log::Warn("service " + name_ + ": " + removed.error().message);
-  }
+  RemoveDirectory();
+}
+
+// By the disk thread: a disk that hangs must not stop us.
+void InstanceHandle::RemoveDirectory() {
+  removal_ = std::make_shared<Removal>();
+  auto removed = std::make_shared<Status>(Ok());
+  disk_.Run(
+      [removal = removal_, removed, instances = context_.instances, name = std::to_string(id_)] {
+        const std::lock_guard<std::mutex> hold(removal->mutex);
+        if (!removal->cancelled) *removed = RemoveTreeAt(instances, name);
+      },
+      [removed, name = name_] {
+        if (!*removed) log::Warn("service " + name + ": " + removed->error().message);
+      });
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@
 #include "common/model/journal.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
+#include "common/uv/disk_thread.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
@@ -55,8 +56,8 @@ class InstanceHandle {
     std::function<void()> on_gone;  // no master any more, and none is to come
   };
 
-  InstanceHandle(uv::Loop& loop, const DaemonContext& context, ServiceId id, std::string name,
-                 Events events);
+  InstanceHandle(uv::Loop& loop, const DaemonContext& context, uv::DiskThread& disk, ServiceId id,
+                 std::string name, Events events);
   ~InstanceHandle();
   InstanceHandle(const InstanceHandle&) = delete;
   InstanceHandle& operator=(const InstanceHandle&) = delete;
@@ -120,9 +121,11 @@ class InstanceHandle {
   void Sweep();
   std::string Cookie() const;
   Result<UniqueFd> OpenDirectory();
+  void RemoveDirectory();
 
   uv::Loop& loop_;
   const DaemonContext& context_;
+  uv::DiskThread& disk_;
   ServiceId id_;
   std::string name_;
   Events events_;
@@ -138,6 +141,8 @@ class InstanceHandle {
   UniqueFd pidfd_;
   bool adopt_ = false;  // the launched master is to take over
   bool launching_ = false;
+  struct Removal;
+  std::shared_ptr<Removal> removal_;  // of the run directory, under way or done
   Epoch master_epoch_ = 0;
   std::uint64_t launches_ = 0;
   std::uint64_t pings_ = 0;

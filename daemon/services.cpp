@@ -31,7 +31,7 @@ Services::Service& Services::ServiceOf(ServiceId id) {
     std::string name = wish != nullptr ? wish->spec.name : bad != nullptr ? bad->name : "";
     if (name.empty()) name = std::to_string(id);
     service.instance = std::make_unique<InstanceHandle>(
-        loop_, context_, id, std::move(name),
+        loop_, context_, disk_, id, std::move(name),
         InstanceHandle::Events{
             [this, id](const link::Facts& facts) { events_.on_facts(id, facts); },
             [this, id](const link::Notice& notice) { events_.on_notice(id, notice); },
@@ -75,14 +75,16 @@ bool Services::AnyUnrecognized() const {
 // is done by the disk thread. A living master has the config already and needs none of ours.
 void Services::Prepare(const Wish& wish) {
   ServiceOf(wish.id).preparing = true;
-  auto outcome = std::make_shared<Result<std::string>>(std::string());
+  auto outcome = std::make_shared<Result<UniqueFd>>(UniqueFd());
   disk_.Run(
       [wish, outcome] {
         auto config = ResolveGeneration(wish);
-        if (config) {
-          *outcome = DumpJson(ToJson(*config));
+        auto memfd = config ? MakeMemfd("slc-config", DumpJson(ToJson(*config)))
+                            : Result<int>(config.error());
+        if (memfd) {
+          *outcome = UniqueFd(*memfd);
         } else {
-          *outcome = config.error();
+          *outcome = memfd.error();
         }
       },
       [this, id = wish.id, generation = wish.generation, outcome] {
@@ -90,33 +92,27 @@ void Services::Prepare(const Wish& wish) {
       });
 }
 
-void Services::Prepared(ServiceId id, Generation generation, const Result<std::string>& config) {
+void Services::Prepared(ServiceId id, Generation generation, Result<UniqueFd>& config) {
   const Wish* wish = registry_.Get(id);
   if (wish == nullptr) return;
   Service& service = ServiceOf(id);
   service.preparing = false;
   if (wish->generation != generation) return;
-  const Status added = config ? AddConfig(*wish, *config) : Status(config.error());
-  if (added) {
+  if (config) {
+    AddConfig(*wish, std::move(*config));
     Order(*wish);
   } else {
-    service.trouble = added.error().message;
+    service.trouble = config.error().message;
     log::Failure("service " + wish->spec.name + ": " + service.trouble);
   }
   events_.on_prepared(id);
 }
 
-Status Services::AddConfig(const Wish& wish, const std::string& config) {
-  auto memfd = MakeMemfd("slc-config", config);
+void Services::AddConfig(const Wish& wish, UniqueFd config) {
   Service& service = ServiceOf(wish.id);
-  if (!memfd) {
-    service.trouble = memfd.error().message;
-    return memfd.error();
-  }
   service.instance->Rename(wish.spec.name);
-  service.instance->AddConfig(wish.generation, UniqueFd(*memfd));
+  service.instance->AddConfig(wish.generation, std::move(config));
   service.trouble.clear();
-  return Ok();
 }
 
 FleetWish Services::FleetWishOf(const Wish& wish) const {

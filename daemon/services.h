@@ -48,8 +48,8 @@ class Services {
   // Tells the master what is wanted. `wish` is committed. Nothing is told of a run that cannot be,
   // see WhyNotRun: what runs goes on, and the wish stays recorded.
   void Order(const Wish& wish);
-  // The config of a new generation, to be given before it is ordered.
-  Status AddConfig(const Wish& wish, const std::string& config);
+  // The config of a new generation, a memfd, to be given before it is ordered.
+  void AddConfig(const Wish& wish, UniqueFd config);
   void Forget(ServiceId id) { services_.erase(id); }
 
   // From now on nothing is to run, whatever the wishes say.
@@ -83,7 +83,7 @@ class Services {
                         const std::optional<InstanceState>& state) const;
   FleetWish FleetWishOf(const Wish& wish) const;
   void Prepare(const Wish& wish);
-  void Prepared(ServiceId id, Generation generation, const Result<std::string>& config);
+  void Prepared(ServiceId id, Generation generation, Result<UniqueFd>& config);
 
   uv::Loop& loop_;
   const DaemonContext& context_;

@@ -110,7 +110,7 @@ Result<Wish> Store::Decode(const std::string& text) {
   return wish;
 }
 
-Result<LoadedWishes> Store::Load() const {
+Result<LoadedWishes> Store::Load() {
   auto names = ListDirectory(services_);
   if (!names) return names.error();
   LoadedWishes loaded;
@@ -129,7 +129,22 @@ Result<LoadedWishes> Store::Load() const {
     loaded.last_id = std::max(loaded.last_id, id);
     if (Status done = LoadOne(id, loaded); !done) return done.error();
   }
+  LoadReserved(loaded);
   return loaded;
+}
+
+void Store::LoadReserved(LoadedWishes& loaded) {
+  for (const std::string& record : reserve_.Read()) {
+    auto reserved = Decode(record);
+    if (!reserved) continue;  // the crash came before it was answered
+    for (Wish& wish : loaded.wishes) {
+      // A service that is gone, or changed since, has no use for it.
+      if (wish.id != reserved->id || wish.order >= reserved->order) continue;
+      wish = std::move(*reserved);
+      loaded.reserved.push_back(wish.id);
+      break;
+    }
+  }
 }
 
 Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
@@ -186,24 +201,60 @@ Result<Store::OneFile> Store::ReadOne(ServiceId id, const std::string& file) con
   return one;
 }
 
-Status Store::Save(const Wish& wish) const {
-  const std::string name = FileOf(wish.id);
-  Status saved = ReplaceFileAt(services_, name, Encode(wish), true);
-  if (saved) return saved;
-  Error error = saved.error().During("record the change in services/" + name);
+// Who is answered with it wants to know what to do.
+Error Store::StorageError(const Error& reason, const std::string& what) const {
+  Error error = reason.During(what);
   error.code = ErrorCode::kStorage;
   if (const std::string room = DescribeRoom(services_); !room.empty()) error.message += "; " + room;
   return error;
 }
 
+Status Store::Save(const Wish& wish) const {
+  const std::string name = FileOf(wish.id);
+  Status saved = ReplaceFileAt(services_, name, Encode(wish), true);
+  if (saved) return saved;
+  return StorageError(saved.error(), "record the change in services/" + name);
+}
+
+Status Store::SaveInReserve(const Wish& wish) {
+  const json content = ToJson(wish);
+  // On one line.
+  Status saved = reserve_.Append(DumpJson(
+      json{{"schema", kSchema}, {"crc32c", Crc32c(DumpJson(content))}, {"wish", content}}));
+  if (saved) return saved;
+  return StorageError(saved.error(), "record the change in services");
+}
+
+Status Store::Discard(ServiceId id) const {
+  const std::string name = FileOf(id);
+  for (const std::string& file : {name + kPrevious, name}) {
+    if (::unlinkat(services_, file.c_str(), 0) != 0 && errno != ENOENT) {
+      return StorageError(SystemError("remove services/" + file, errno), "take a change back");
+    }
+  }
+  if (::fsync(services_) == 0) return Ok();
+  return StorageError(SystemError("fsync services", errno), "take a change back");
+}
+
+Status Store::Try() const {
+  constexpr const char* kTrial = "trial";
+  constexpr std::size_t kBytes = 4096;  // a block of its own
+  Status written = ReplaceFileAt(services_, kTrial, std::string(kBytes, '\n'), false);
+  if (::unlinkat(services_, kTrial, 0) != 0 && errno != ENOENT && written) {
+    written = SystemError("remove services/trial", errno);
+  }
+  if (written) return written;
+  return StorageError(written.error(), "try the disk in services");
+}
+
 Status Store::RememberRemoval(ServiceId id, const std::string& request) const {
   if (Status kept = ReplaceFileAt(services_, kLastRemovalFile, request + "\n", false); !kept) {
-    return kept.error().During("record the removal");
+    return StorageError(kept.error(), "record the removal");
   }
   // Ids are never used again: the highest one outlives its service.
   if (ReadNumber(services_, kLastIdFile) < id) {
     Status kept = ReplaceFileAt(services_, kLastIdFile, std::to_string(id) + "\n", false);
-    if (!kept) return kept.error().During("record the last id");
+    if (!kept) return StorageError(kept.error(), "record the last id");
   }
   return Ok();
 }
@@ -214,11 +265,11 @@ Status Store::Remove(ServiceId id, const std::string& request) const {
   const std::string name = FileOf(id);
   for (const std::string& file : {name + kPrevious, name + kBad, name}) {
     if (::unlinkat(services_, file.c_str(), 0) != 0 && errno != ENOENT) {
-      return SystemError("remove services/" + file, errno);
+      return StorageError(SystemError("remove services/" + file, errno), "remove the service");
     }
   }
-  if (::fsync(services_) != 0) return SystemError("fsync services", errno);
-  return Ok();
+  if (::fsync(services_) == 0) return Ok();
+  return StorageError(SystemError("fsync services", errno), "remove the service");
 }
 
 std::string Store::RemovedFile(ServiceId id) { return FileOf(id) + kRemoved; }
@@ -228,17 +279,17 @@ Status Store::RemoveQuarantined(ServiceId id, const std::string& request) const 
   const std::string name = FileOf(id);
   const std::string previous = name + kPrevious;
   if (::unlinkat(services_, previous.c_str(), 0) != 0 && errno != ENOENT) {
-    return SystemError("remove services/" + previous, errno);
+    return StorageError(SystemError("remove services/" + previous, errno), "remove the service");
   }
   const std::string removed = RemovedFile(id);
   // Under its own name if it could not be set aside.
   for (const std::string& file : {name, name + kBad}) {
     if (::renameat(services_, file.c_str(), services_, removed.c_str()) != 0 && errno != ENOENT) {
-      return SystemError("rename services/" + file, errno);
+      return StorageError(SystemError("rename services/" + file, errno), "remove the service");
     }
   }
-  if (::fsync(services_) != 0) return SystemError("fsync services", errno);
-  return Ok();
+  if (::fsync(services_) == 0) return Ok();
+  return StorageError(SystemError("fsync services", errno), "remove the service");
 }
 
 }  // namespace slc

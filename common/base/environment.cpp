@@ -132,11 +132,16 @@ Environment OwnEnvironment() {
   return environment;
 }
 
-std::vector<std::string> SanitizerOptions() {
-  Environment environment = OwnEnvironment();
-  std::erase_if(environment,
-                [](const auto& entry) { return !EndsWith(entry.first, "SAN_OPTIONS"); });
-  return ToBlock(environment);
+Environment TestVariables(const Environment& own) {
+  Environment environment;
+  for (const auto& [name, value] : own) {
+    if (EndsWith(name, "SAN_OPTIONS") || StartsWith(name, "SLC_TEST_")) environment[name] = value;
+  }
+  const auto library = own.find("SLC_TEST_PRELOAD");
+  if (library != own.end()) environment["LD_PRELOAD"] = library->second;
+  return environment;
 }
+
+std::vector<std::string> SanitizerOptions() { return ToBlock(TestVariables(OwnEnvironment())); }
 
 }  // namespace slc

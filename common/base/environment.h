@@ -28,8 +28,11 @@ std::vector<std::string> ToBlock(const Environment& environment);
 // The caller's own environment.
 Environment OwnEnvironment();
 
-// What the sanitizers of a test build were told (ASAN_OPTIONS=..., for exec): a program that gets
-// an environment of its own needs it too, or what they find in it is lost.
+// What a test has told programs of ours, which get an environment of their own: the options of the
+// sanitizers (ASAN_OPTIONS), SLC_TEST_..., and SLC_TEST_PRELOAD as LD_PRELOAD, by which the fault
+// tests have system calls fail. They come from the owner's own environment; workers get none of it.
+Environment TestVariables(const Environment& own);
+// Those of our own environment, for exec.
 std::vector<std::string> SanitizerOptions();
 
 }  // namespace slc

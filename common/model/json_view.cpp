@@ -141,6 +141,7 @@ json ToJson(const DaemonInfo& info) {
       {"cpus", info.cpus},
       {"services", info.services},
       {"masters", std::move(masters)},
+      {"storage", info.storage},
   };
 }
 
@@ -169,6 +170,7 @@ Status FromJson(const json& value, DaemonInfo& info) {
   fields.Read("uptime_ms", info.uptime);
   fields.Read("cpus", info.cpus);
   fields.Read("services", info.services);
+  fields.Read("storage", info.storage);
   fields.ReadArray("masters", [&](const json& element) {
     info.masters.emplace_back();
     return FromJson(element, info.masters.back());

@@ -82,6 +82,7 @@ struct DaemonInfo {
   unsigned cpus = 0;
   std::uint32_t services = 0;
   std::vector<MasterInfo> masters;  // those that live
+  std::string storage;              // why changes cannot be recorded now; empty: they can
 };
 
 }  // namespace slc

@@ -107,6 +107,9 @@ int Run(const InfoOptions& options) {
       "Services:        " +
       std::to_string(info->services) +
       "\n"
+      "Storage:         " +
+      (info->storage.empty() ? std::string("changes are recorded") : Printable(info->storage)) +
+      "\n"
       "Masters:         " +
       MastersText(info->masters) +
       "\n"

@@ -7,15 +7,16 @@
 
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
+#include "common/wire/snapshot_format.h"
 #include "daemon/generation_resolver.h"
 
 namespace slc {
 
-Changes::Changes(Registry& registry, const Store& store, uv::DiskThread& disk, Services& services,
+Changes::Changes(Registry& registry, Store& store, Recorder& recorder, Services& services,
                  Operations& operations, Clients& clients, std::string home)
     : registry_(registry),
       store_(store),
-      disk_(disk),
+      recorder_(recorder),
       services_(services),
       operations_(operations),
       clients_(clients),
@@ -114,41 +115,51 @@ void Changes::Create(const Command& command, Result<Proposal> proposal) {
 // Calls `done` when the change is committed or refused.
 void Changes::Carry(const Command& command, Proposal proposal, std::function<void()> done) {
   proposal.wish.last_request = command.request.id;
-  struct Outcome {
-    Status status = Ok();
-    std::string config;
-  };
-  auto outcome = std::make_shared<Outcome>();
-  disk_.Run(
-      [&store = store_, proposal, outcome] {
+  auto carriage = std::make_shared<Carriage>();
+  recorder_.Do(
+      proposal.wish.id,
+      [&store = store_, proposal, carriage](Recorder::Stage& stage) -> Status {
+        const Wish& wish = proposal.wish;
         if (proposal.new_generation) {
-          auto config = ResolveGeneration(proposal.wish);
-          if (!config) {
-            outcome->status = config.error();
-            return;
-          }
-          outcome->config = DumpJson(ToJson(*config));
+          stage = "reading the app's folder";
+          auto config = ResolveGeneration(wish);
+          if (!config) return config.error();
+          // Before it is recorded: a generation that cannot be given to the master must not hold.
+          auto memfd = MakeMemfd("slc-config", DumpJson(ToJson(*config)));
+          if (!memfd) return memfd.error().During("hand the new configuration over");
+          carriage->config = UniqueFd(*memfd);
         }
-        outcome->status = store.Save(proposal.wish);
+        stage = "recording the change";
+        Status saved = store.Save(wish);
+        if (saved || wish.run || wish.removing) return saved;
+        carriage->reserved = store.SaveInReserve(wish).ok();
+        return carriage->reserved ? Ok() : saved;
       },
-      [this, command, proposal, outcome, done] {
-        if (outcome->status) {
-          Commit(command, proposal, outcome->config);
-        } else {
-          clients_.Refuse(command, outcome->status.error());
-        }
+      [this, command, proposal, carriage, done = std::move(done)](const Status& status) {
+        Carried(command, proposal, *carriage, status);
         done();
       });
 }
 
-void Changes::Commit(const Command& command, const Proposal& proposal, const std::string& config) {
+void Changes::Carried(const Command& command, Proposal proposal, Carriage& carriage,
+                      const Status& status) {
+  const Wish& wish = proposal.wish;
+  if (carriage.reserved) recorder_.Owe(wish.id);
+  const bool stop = std::holds_alternative<StopService>(command.request.body);
+  if (!status && !stop) return clients_.Refuse(command, status.error());
+  if (!status) {
+    recorder_.Owe(wish.id);
+    proposal.notes.push_back("this is not recorded, and tried again every second until it is: " +
+                             status.error().message + "; a slcd that is started before starts '" +
+                             wish.spec.name + "' again");
+  }
+  Commit(command, proposal, std::move(carriage.config));
+}
+
+void Changes::Commit(const Command& command, const Proposal& proposal, UniqueFd config) {
   const Wish& wish = proposal.wish;
   registry_.Commit(wish);
-  if (proposal.new_generation) {
-    if (Status added = services_.AddConfig(wish, config); !added) {
-      return clients_.Refuse(command, added.error());
-    }
-  }
+  if (proposal.new_generation) services_.AddConfig(wish, std::move(config));
   operations_.Overtake(wish.id, command.request.body);
   if (command.request.wait || wish.removing) {
     clients_.Accept(command, wish.id, proposal.notes);
@@ -214,26 +225,32 @@ void Changes::FinishRemoval(const Quarantined& bad) {
 void Changes::Forget(ServiceId id, const std::string& request, std::vector<std::string> notes,
                      std::function<Status()> remove) {
   if (!forgetting_.insert(id).second) return;
-  auto status = std::make_shared<Status>(Ok());
-  disk_.Run([remove = std::move(remove), status] { *status = remove(); },
-            [this, id, request, notes = std::move(notes), status] {
-              forgetting_.erase(id);
-              Reply reply;
-              if (*status) {
-                reply.notes = notes;
-              } else {
-                reply.error = status->error();
-              }
-              operations_.AnswerAll(id, reply);
-              if (!*status) return;
-              RememberRemoval(request);
-              registry_.Forget(id);
-              services_.Forget(id);
-              const auto waiting = std::move(queues_[id].waiting);
-              queues_.erase(id);
-              for (const auto& change : waiting) change();
-              ServeCreations();
-            });
+  recorder_.Do(
+      id,
+      [remove = std::move(remove)](Recorder::Stage& stage) {
+        stage = "removing the service";
+        return remove();
+      },
+      [this, id, request, notes = std::move(notes)](const Status& status) {
+        forgetting_.erase(id);
+        Reply reply;
+        if (status) {
+          reply.notes = notes;
+        } else {
+          reply.error = status.error();
+          reply.error->message += "; the removal is tried again every second";
+          recorder_.Owe(id);
+        }
+        operations_.AnswerAll(id, reply);
+        if (!status) return;
+        RememberRemoval(request);
+        registry_.Forget(id);
+        services_.Forget(id);
+        const auto waiting = std::move(queues_[id].waiting);
+        queues_.erase(id);
+        for (const auto& change : waiting) change();
+        ServeCreations();
+      });
 }
 
 bool Changes::HasRemoved(const std::string& request) const {

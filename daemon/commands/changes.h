@@ -1,8 +1,11 @@
 // Changes: what commands make of the wishes.
 //
-// A change goes: propose (pure) -> resolve and save on the disk thread -> commit -> order to the
+// A change goes: propose (pure) -> resolve and record on the disk thread -> commit -> order to the
 // master -> answer when the master's facts say it has happened. Changes of one service are taken
 // one after another, and so are the creations of services.
+//
+// What cannot be recorded is refused and changes nothing, but for a stop: that is carried out all
+// the same, in the reserve if that can be, and recorded when the disk is well again.
 #pragma once
 
 #include <deque>
@@ -12,10 +15,10 @@
 #include <string>
 #include <vector>
 
-#include "common/uv/disk_thread.h"
 #include "daemon/commands/clients.h"
 #include "daemon/commands/operations.h"
 #include "daemon/core/registry.h"
+#include "daemon/recorder.h"
 #include "daemon/services.h"
 #include "daemon/store.h"
 
@@ -26,7 +29,7 @@ class Changes {
   using Propose = std::function<Result<Proposal>(ServiceId id)>;
 
   // All is owned by the caller and outlives this. `home`: its path, to be named.
-  Changes(Registry& registry, const Store& store, uv::DiskThread& disk, Services& services,
+  Changes(Registry& registry, Store& store, Recorder& recorder, Services& services,
           Operations& operations, Clients& clients, std::string home);
 
   // Changes a known service, given by name or id.
@@ -51,6 +54,11 @@ class Changes {
   void RememberRemoval(const std::string& request);
 
  private:
+  // What the disk thread brings back of a change.
+  struct Carriage {
+    UniqueFd config;        // of the new generation, a memfd
+    bool reserved = false;  // it is in the reserve, not in its file
+  };
   struct Queue {
     bool saving = false;                        // a change is on its way to the disk
     std::deque<std::function<void()>> waiting;  // changes that came meanwhile
@@ -58,7 +66,8 @@ class Changes {
 
   bool RefuseDuringRoll(const Command& command, ServiceId id);
   void Carry(const Command& command, Proposal proposal, std::function<void()> done);
-  void Commit(const Command& command, const Proposal& proposal, const std::string& config);
+  void Carried(const Command& command, Proposal proposal, Carriage& carriage, const Status& status);
+  void Commit(const Command& command, const Proposal& proposal, UniqueFd config);
   void NextChange(ServiceId id);
   void ServeCreations();
   void FinishRemoval(const Wish& wish);
@@ -67,8 +76,8 @@ class Changes {
               std::function<Status()> remove);
 
   Registry& registry_;
-  const Store& store_;
-  uv::DiskThread& disk_;
+  Store& store_;
+  Recorder& recorder_;
   Services& services_;
   Operations& operations_;
   Clients& clients_;

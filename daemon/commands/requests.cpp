@@ -7,12 +7,13 @@
 namespace slc {
 
 Requests::Requests(const Registry& registry, Services& services, Operations& operations,
-                   Changes& changes, Clients& clients, DaemonInfo about,
+                   Changes& changes, const Recorder& recorder, Clients& clients, DaemonInfo about,
                    std::function<void(const Command& command)> shut_down)
     : registry_(registry),
       services_(services),
       operations_(operations),
       changes_(changes),
+      recorder_(recorder),
       clients_(clients),
       about_(std::move(about)),
       started_(BootNow()),
@@ -46,22 +47,29 @@ void Requests::Handle(const Command& command, const ListServices&) {
   for (const auto& [id, bad] : registry_.quarantined()) views.push_back(services_.ViewOf(bad));
   std::sort(views.begin(), views.end(),
             [](const ServiceView& one, const ServiceView& other) { return one.id < other.id; });
+  AnswerLooking(command, std::move(reply));
+}
+
+void Requests::AnswerLooking(const Command& command, Reply reply) {
+  const std::string trouble = recorder_.trouble();
+  if (!trouble.empty()) reply.notes.push_back("storage: " + trouble);
   clients_.Answer(command, reply);
 }
 
 void Requests::Handle(const Command& command, const GetStatus& body) {
   if (body.service.empty()) return Handle(command, ListServices{});
   if (const Quarantined* bad = registry_.FindQuarantined(body.service)) {
-    return clients_.Answer(command, operations_.ReplyWith(bad->id, {}));
+    return AnswerLooking(command, operations_.ReplyWith(bad->id, {}));
   }
   auto id = registry_.Find(body.service);
   if (!id) return clients_.Refuse(command, id.error());
-  clients_.Answer(command, operations_.ReplyWith(*id, {}));
+  AnswerLooking(command, operations_.ReplyWith(*id, {}));
 }
 
 void Requests::Handle(const Command& command, const GetInfo&) {
   DaemonInfo info = about_;
   info.uptime = BootNow() - started_;
+  info.storage = recorder_.trouble();
   info.services =
       static_cast<std::uint32_t>(registry_.wishes().size() + registry_.quarantined().size());
   info.masters = services_.Masters();

@@ -15,10 +15,10 @@ namespace slc {
 
 class Requests {
  public:
-  // `about`: slcd itself, for `slc ctl info`; its uptime and number of services are filled in.
-  // `shut_down` is to answer the command itself. All references are to outlive this.
+  // `about`: slcd itself, for `slc ctl info`; what changes of it is filled in. `shut_down` is to
+  // answer the command itself. All references are to outlive this.
   Requests(const Registry& registry, Services& services, Operations& operations, Changes& changes,
-           Clients& clients, DaemonInfo about,
+           const Recorder& recorder, Clients& clients, DaemonInfo about,
            std::function<void(const Command& command)> shut_down);
 
   void OnFrame(ClientId client, const std::string& payload);
@@ -37,6 +37,8 @@ class Requests {
   void Handle(const Command& command, const SetEnvironment& body);
   void Handle(const Command& command, const RemoveService& body);
   void Handle(const Command& command, const Shutdown& body);
+  // With what whoever looks should know of the disk.
+  void AnswerLooking(const Command& command, Reply reply);
   // A start that would change nothing of a service that does not do well is a new try.
   Result<Proposal> OrTryAgain(ServiceId id, Result<Proposal> proposal);
 
@@ -44,6 +46,7 @@ class Requests {
   Services& services_;
   Operations& operations_;
   Changes& changes_;
+  const Recorder& recorder_;
   Clients& clients_;
   DaemonInfo about_;
   Millis started_;

@@ -322,9 +322,10 @@ LogHealth Instance::HealthOfLogs() const {
 
 void Instance::LookAtLogs() {
   LogHealth health = HealthOfLogs();
-  if (health == log_health_) return;
-  log_health_ = std::move(health);
-  snapshot_.NoteChange();
+  if (health != log_health_) {
+    log_health_ = std::move(health);
+    snapshot_.NoteChange();
+  }
   snapshot_.Save();
 }
 

@@ -1,5 +1,6 @@
 #include "daemon/master/snapshot_writer.h"
 
+#include <algorithm>
 #include <string>
 
 #include "common/base/log.h"
@@ -16,34 +17,40 @@ constexpr std::size_t kFirstBytes = 16U << 10;
 
 void SnapshotWriter::Continue(UniqueFd memfd) {
   auto snapshot = Snapshot::Continue(std::move(memfd));
-  if (snapshot) snapshot_ = std::move(*snapshot);
+  if (!snapshot) return;
+  snapshot_ = std::move(*snapshot);
+  wanted_ = true;
 }
 
 void SnapshotWriter::Start() {
-  auto snapshot = Snapshot::Create(kFirstBytes);
-  if (!snapshot) {
-    log::Failure("no snapshot: " + snapshot.error().message);
-    return;
-  }
-  snapshot_ = std::move(*snapshot);
+  wanted_ = true;
   changed_ = true;
   Save();
-  safekeeping_.Store(KeptFds());
 }
 
 void SnapshotWriter::Save() {
-  if (!changed_ || !snapshot_) return;
-  changed_ = false;
+  if (!changed_ || !wanted_) return;
   const std::string text = EncodeInstanceState(gather_());
-  if (snapshot_->Write(text)) return;
-  auto larger = Snapshot::Create(text.size() * 2);
-  if (!larger) {
-    log::Failure("the snapshot cannot grow: " + larger.error().message);
-    return;
+  const bool written = (snapshot_ && snapshot_->Write(text)) || Renew(text);
+  if (written == failing_) {
+    failing_ = !written;
+    if (written) log::Info("the state is written again");
+  }
+  changed_ = !written;
+}
+
+// A new one with more room.
+bool SnapshotWriter::Renew(const std::string& text) {
+  auto larger = Snapshot::Create(std::max(kFirstBytes, text.size() * 2));
+  if (!larger || !larger->Write(text)) {
+    if (failing_) return false;
+    log::Failure("the state cannot be written, a successor would know an older one: " +
+                 (larger ? std::string("no memory") : larger.error().message));
+    return false;
   }
   snapshot_ = std::move(*larger);
-  snapshot_->Write(text);
   safekeeping_.Store(KeptFds());
+  return true;
 }
 
 std::vector<KeptFd> SnapshotWriter::KeptFds() const {

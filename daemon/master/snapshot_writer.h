@@ -26,19 +26,24 @@ class SnapshotWriter {
   void Continue(UniqueFd memfd);
   // Makes a new snapshot, writes it and stores it with slcd.
   void Start();
-  bool started() const { return snapshot_.has_value(); }
+  bool started() const { return wanted_; }
 
   void NoteChange() { changed_ = true; }
-  // Writes if something has changed since. Nothing is written before Start() or Continue().
+  // Writes if something has changed since. Nothing is written before Start() or Continue(). What
+  // the system has no memory or descriptor for is tried again by the next call.
   void Save();
 
   std::vector<KeptFd> KeptFds() const;
 
  private:
+  bool Renew(const std::string& text);
+
   Safekeeping& safekeeping_;
   std::function<InstanceState()> gather_;
   std::optional<Snapshot> snapshot_;
+  bool wanted_ = false;
   bool changed_ = false;
+  bool failing_ = false;
 };
 
 }  // namespace slc

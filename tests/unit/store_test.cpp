@@ -287,4 +287,47 @@ TEST_CASE("Store: a wish that cannot be written is an error of storage, and the 
   CHECK_FALSE(folder.Has("6.json.tmp"));
 }
 
+TEST_CASE("Store: a wish in the reserve counts as long as its file holds an older one") {
+  TempFolder folder;
+  Store store(folder.fd());
+  Wish wish = FullWish(3);
+  REQUIRE(store.Save(wish));
+  CHECK_FALSE(store.SaveInReserve(wish));
+  REQUIRE(store.KeepReserve());
+  Wish stopped = wish;
+  stopped.run = false;
+  ++stopped.order;
+  REQUIRE(store.SaveInReserve(stopped));
+  Wish unknown = FullWish(4);
+  REQUIRE(store.SaveInReserve(unknown));
+  {
+    Store next(folder.fd());
+    auto loaded = next.Load();
+    REQUIRE(loaded);
+    REQUIRE(loaded->wishes.size() == 1);
+    CHECK(Same(loaded->wishes[0]) == Same(stopped));
+    CHECK(loaded->reserved == std::vector<ServiceId>{3});
+  }
+  Wish started = stopped;
+  started.run = true;
+  ++started.order;
+  REQUIRE(store.Save(started));
+  Store next(folder.fd());
+  auto loaded = next.Load();
+  CHECK(Same(loaded->wishes[0]) == Same(started));
+  CHECK(loaded->reserved.empty());
+}
+
+TEST_CASE("Store: what a refused change may have left is taken back") {
+  TempFolder folder;
+  Store store(folder.fd());
+  REQUIRE(store.Save(FullWish(3)));
+  REQUIRE(store.Save(FullWish(3)));
+  REQUIRE(store.Discard(3));
+  REQUIRE(store.Discard(3));
+  CHECK(store.Load()->wishes.empty());
+  REQUIRE(store.Try());
+  CHECK(ListDirectory(folder.fd())->empty());
+}
+
 }  // namespace slc

@@ -1,0 +1,253 @@
+// A disk that is full, read-only, broken or silent below the home: services run on and serve,
+// changes are refused with a clear word, a stop works all the same, and all is well soon after the
+// trouble ends.
+#include <cerrno>
+#include <csignal>
+#include <functional>
+
+#include <doctest/doctest.h>
+
+#include "common/base/text.h"
+#include "tests/faults/fault_rules.h"
+#include "tests/faults/faults.h"
+#include "tests/faults/loop_disk.h"
+
+using namespace slc;
+using namespace slc::test;
+
+namespace {
+
+// What the issue allows.
+constexpr Millis kWellWithin = 5'000;
+// slcd's patience with its disk, and a second of a busy machine.
+constexpr Millis kAnswered = 11'000;
+constexpr Millis kLooks = 1'000;
+
+struct Trouble {
+  std::string reason;        // in the words of the refusal
+  bool durable_stop = true;  // a stop can be recorded all the same
+  bool hangs = false;
+  std::function<void()> begin;
+  std::function<void()> end;
+};
+
+// The whole walk through one kind of trouble, with four services under load.
+void Endure(World& world, const Trouble& trouble) {
+  FourServices services(world);
+  const App victim = world.StartApp("plain/server.js", {"--size", "1", "--name", "victim"});
+  const App noisy = world.StartApp(
+      "plain/noisy.js", {"--size", "1", "--name", "noisy", "--env", "APP_LINES_PER_S=100"});
+  const auto pids = services.Pids();
+  world.ExpectInLog("storage: ");
+  world.ExpectInLog("the journal ");
+  world.ExpectInLog("records of the last second");
+  world.ExpectInLog("lines could not be written");
+  world.ExpectInLog("lines dropped");
+  world.ExpectInLog("cannot reach this master");
+  LoadClient load(world, services.lanes());
+
+  trouble.begin();
+  const Ran refused = world.Slc({"ctl", "set-size", "victim", "3"});
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(Contains(refused.err, trouble.reason), refused.err);
+  CHECK_MESSAGE(refused.took <= (trouble.hangs ? kAnswered : kLooks * 2), refused.took);
+  const Ran set = world.Slc({"ctl", "env-set", "victim", "A=1"});
+  CHECK_MESSAGE(set.code == 1, set.out, set.err);
+  for (const Words& look : {Words{"ctl", "ls"}, Words{"ctl", "status"}, Words{"ctl", "info"}}) {
+    const Ran ran = world.Must(look);
+    CHECK_MESSAGE(ran.took <= kLooks, look.back(), " took ", ran.took);
+    CHECK_MESSAGE(Contains(ran.out + ran.err, "changes cannot be recorded"), ran.out, ran.err);
+  }
+  CHECK(world.View("victim").size == "1");
+  Running stop = world.Begin({"ctl", "stop", "victim"});
+  if (trouble.hangs) {
+    // Its workers end. Its master cannot while its log writer waits for the disk, and nobody can
+    // make it.
+    WaitUntil([&] { return world.ReadyPids("victim").empty(); }, kLooks, "the end of its worker");
+    CHECK(world.Must({"ctl", "ls"}).took <= kLooks);
+  } else {
+    CHECK_MESSAGE(stop.Wait().code == 0, stop.out(), stop.err());
+    CHECK_MESSAGE(Contains(stop.out() + stop.err(), "not recorded") == !trouble.durable_stop,
+                  stop.out(), stop.err());
+    CHECK(world.View("victim").state == "stopped");
+    // slcd and a master end while the disk takes nothing; both have successors.
+    world.KillMaster("web");
+    world.WaitForState("web", "running");
+    world.KillDaemon();
+    const Ran up = world.Must({"ctl", "ls"});
+    MESSAGE("slcd is up again after ", up.took, " ms");
+    for (const App& app : services.apps()) world.WaitForState(app.name, "running");
+    if (trouble.durable_stop) CHECK(world.View("victim").state == "stopped");
+  }
+  CHECK(services.Pids() == pids);
+  const auto daemon = world.Daemon();
+
+  trouble.end();
+  const Millis end = BootNow();
+  CHECK_MESSAGE(stop.Wait().code == 0, stop.out(), stop.err());
+  WaitUntil(
+      [&] {
+        return world.Slc({"ctl", "set-size", "victim", "2"}).code == 0;
+      },
+      30'000, "a change that is recorded");
+  const Millis changes = BootNow() - end;
+  CHECK(changes <= kWellWithin);
+  const std::string log = world.log_folder("noisy") + "/out.log";
+  const std::size_t length = ReadText(log).size();
+  WaitUntil([&] { return ReadText(log).size() > length; }, kWellWithin, "lines in the log");
+  const Millis lines = BootNow() - end;
+  WaitUntil(
+      [&] {
+        return !Contains(world.Must({"ctl", "info"}).out, "cannot be recorded");
+      },
+      kWellWithin, "slcd to say that all is well");
+  CHECK(world.Daemon() == daemon);
+  const LoadReport report = load.Stop();
+  MESSAGE("recorded again ", changes, " ms after the end, logged ", lines, " ms", Figures(report));
+  CheckNoneFailed(report);
+  CHECK(services.Pids() == pids);
+  services.CheckWhole();
+}
+
+}  // namespace
+
+TEST_SUITE("disk") {
+  TEST_CASE("the disk is full") {
+    if (!CanMount()) return;
+    World world;
+    TinyDisk disk(world, world.home(), "size=3m");
+    Endure(world, {.reason = "No space left on device",
+                   .begin = [&] { disk.TakeAllBlocks(); },
+                   .end = [&] { disk.GiveBack(); }});
+    world.End();
+  }
+
+  TEST_CASE("the disk has no inodes left") {
+    if (!CanMount()) return;
+    World world;
+    TinyDisk disk(world, world.home(), "size=30m,nr_inodes=300");
+    Endure(world, {.reason = "No space left on device",
+                   .begin = [&] { disk.TakeAllInodes(); },
+                   .end = [&] { disk.GiveBack(); }});
+    world.End();
+  }
+
+  // As it is for root, whose run directory lies elsewhere; in a run directory that is read-only a
+  // slcd that was killed finds no place for its socket.
+  TEST_CASE("the disk is read-only") {
+    World world;
+    FaultRules faults(world);
+    const auto take_away = [&](const std::string& folder, int place) {
+      FaultRule rule;
+      rule.call = "*w";
+      rule.below = world.home() + folder;
+      rule.error = EROFS;
+      rule.nth = -1;
+      faults.Arm(rule, place);
+    };
+    Trouble trouble;
+    trouble.reason = "Read-only file system";
+    trouble.durable_stop = false;
+    trouble.begin = [&] {
+      take_away("/services", 0);
+      take_away("/logs", 1);
+    };
+    trouble.end = [&] {
+      faults.Disarm(0);
+      faults.Disarm(1);
+    };
+    Endure(world, trouble);
+  }
+
+  TEST_CASE("the disk does not write what it took") {
+    World world;
+    FaultRules faults(world);
+    Endure(world, {.reason = "fsync: Input/output error",
+                   .durable_stop = false,
+                   .begin =
+                       [&] {
+                         faults.Arm({.call = "fsync",
+                                     .process = "",
+                                     .below = world.home(),
+                                     .error = EIO,
+                                     .nth = -1});
+                       },
+                   .end = [&] { faults.Disarm(); }});
+  }
+
+  TEST_CASE("the disk hangs") {
+    if (!CanMount()) return;
+    World world;
+    LoopDisk disk(world, world.home(), 64);
+    Millis begun = 0;
+    Endure(world, {.reason = "has not answered for",
+                   .durable_stop = false,
+                   .hangs = true,
+                   .begin =
+                       [&] {
+                         disk.Freeze();
+                         begun = BootNow();
+                       },
+                   .end =
+                       [&] {
+                         // The blow itself; the walk alone takes slcd's patience.
+                         constexpr Millis kHangs = 30'000;
+                         if (Long()) LetPass(std::max<Millis>(0, begun + kHangs - BootNow()));
+                         disk.Thaw();
+                       }});
+    world.End();
+  }
+
+  TEST_CASE("slcd and services end on a full disk") {
+    if (!CanMount()) return;
+    for (const bool by_signal : {false, true}) {
+      CAPTURE(by_signal);
+      World world;
+      TinyDisk disk(world, world.home(), "size=2m");
+      world.ExpectInLog("storage: ");
+      world.ExpectInLog("the journal ");
+      world.ExpectInLog("records of the last second");
+      world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+      disk.TakeAllBlocks();
+      if (by_signal) {
+        const auto daemon = world.Daemon();
+        REQUIRE(daemon);
+        Kill(*daemon, SIGTERM);
+        WaitUntil([&] { return !IsAlive(*daemon); }, 5'000, "the end of slcd");
+        world.Must({"ctl", "ls"});
+      }
+      world.End();
+    }
+  }
+
+  TEST_CASE("logs go on where their files or folders are taken away") {
+    World world;
+    const App noisy = world.StartApp(
+        "plain/noisy.js", {"--size", "1", "--name", "noisy", "--env", "APP_LINES_PER_S=100"});
+    const std::string folder = world.log_folder("noisy");
+    const std::string log = folder + "/out.log";
+    const auto resumes = [&](const std::string& what) {
+      // The issue's second.
+      const Millis took =
+          WaitUntil([&] { return !ReadText(log).empty(); }, 1'000, "lines after " + what);
+      MESSAGE("after ", what, " lines again within ", took, " ms");
+      for (const std::string& line : LinesOf(ReadText(log))) {
+        CHECK_MESSAGE(Contains(line, "pid:"), "a torn line: ", line);
+      }
+    };
+    WaitUntil([&] { return !ReadText(log).empty(); }, 5'000, "lines");
+    REQUIRE(::unlink(log.c_str()) == 0);
+    resumes("the file was removed");
+    REQUIRE(::rename(log.c_str(), (folder + "/mine").c_str()) == 0);
+    resumes("the file was renamed");
+    const Ran ran = world.BeginProgram({"rm", "-rf", folder}).Wait();
+    REQUIRE(ran.code == 0);
+    resumes("the folder was removed");
+    world.KillMaster("noisy");
+    REQUIRE(::unlink(log.c_str()) == 0);
+    world.WaitForState("noisy", "running");
+    resumes("the file was removed and the master killed");
+    REQUIRE(world.BeginProgram({"rm", "-rf", world.home() + "/logs"}).Wait().code == 0);
+    resumes("all logs were removed");
+  }
+}
