@@ -181,7 +181,9 @@ Result<json> ParseJson(const std::string& text) {
   if (too_deep) {
     return Error{ErrorCode::kInvalid, "nested deeper than " + std::to_string(kMostJsonDepth)};
   }
-  if (value.is_discarded()) return Error{ErrorCode::kInvalid, "this is not JSON"};
+  // For the parser the text ends at a NUL, whatever follows it.
+  const bool cut = text.find('\0') != std::string::npos;
+  if (value.is_discarded() || cut) return Error{ErrorCode::kInvalid, "this is not JSON"};
   return value;
 }
 

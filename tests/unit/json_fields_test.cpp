@@ -110,6 +110,8 @@ TEST_CASE("Only JSON is parsed, and nothing deeper than 64") {
     CAPTURE(text);
     CHECK(ParseJson(text).error().message == "this is not JSON");
   }
+  CHECK_FALSE(ParseJson(std::string("{}\0", 3)));
+  CHECK_FALSE(ParseJson(std::string("1\0{", 3)));
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };
