@@ -60,8 +60,8 @@ void SettlePort(ServiceSpec& spec, bool port_given) {
 Status CheckSetting(const std::string& name, const std::string& value) {
   if (Status good = CheckVariable(name, value); !good) return good;
   if (name != "PORT" || ParseInteger(value, 0, 65535)) return Ok();
-  return Error{ErrorCode::kInvalid,
-               "PORT must be a number from 0 to 65535, not '" + Printable(value) + "'"};
+  // Without the value, which may belong to another name: messages go into the journal.
+  return Error{ErrorCode::kInvalid, "PORT must be a number from 0 to 65535"};
 }
 
 Status CheckDuration(const char* name, Millis value) {
