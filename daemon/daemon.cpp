@@ -48,7 +48,8 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                 [this](const Command& command) {
                   shutdowns_.push_back(command);
                   StopAll();
-                }) {
+                }),
+      supervisor_(loop, options_.supervision) {
   clients_.SetObserver(Clients::Observer{
       [this](const Command& command, ServiceId id, const std::vector<std::string>& notes) {
         journal_.NoteAccepted(command, id, notes);
@@ -84,6 +85,7 @@ Services::Events Daemon::ServiceEvents() {
     journal_.NoteFacts(id, facts);
     if (run_) run_->OnFacts(registry_, id, facts);
     changes_.Settle(id);
+    supervisor_.Show(StatusLine());
   };
   events.on_notice = [this](ServiceId id, const link::Notice& notice) {
     journal_.NoteNotice(id, notice);
@@ -99,6 +101,7 @@ Services::Events Daemon::ServiceEvents() {
   events.on_gone = [this](ServiceId id) {
     Recognize(id);
     changes_.Settle(id);
+    supervisor_.Show(StatusLine());
     EndWhenAllAreGone();
   };
   events.on_prepared = [this](ServiceId id) { changes_.Settle(id); };
@@ -151,6 +154,7 @@ Status Daemon::Begin() {
   for (const ServiceId id : loaded->reserved) recorder_.Owe(id);
   recorder_.Begin();
   if (run_) run_->Start();
+  supervisor_.Ready(StatusLine());
   return Ok();
 }
 
@@ -158,15 +162,32 @@ void Daemon::Leave() {
   if (run_) return StopAll();
   log::Info("leaving, services go on");
   journal_.NoteDaemon("daemon_leaving", "services go on");
+  supervisor_.Leave("leaving, services go on");
   services_.SayLeaving();
   loop_.Stop();
 }
 
 void Daemon::StopAll() {
-  if (!services_.stopping()) log::Info("stopping all services");
+  if (!services_.stopping()) {
+    log::Info("stopping all services");
+    supervisor_.Leave("stopping all services");
+  }
   if (run_) run_->OnStop();
   services_.StopAll();
   EndWhenAllAreGone();
+}
+
+int Daemon::exit_code() const {
+  if (run_) return run_->exit_code();
+  return shut_down_ && options_.supervision.by_systemd ? kStaysDown : 0;
+}
+
+std::string Daemon::StatusLine() const {
+  const auto& wishes = registry_.wishes();
+  const auto running = std::count_if(wishes.begin(), wishes.end(), [this](const auto& entry) {
+    return services_.IsRunning(entry.first);
+  });
+  return std::to_string(running) + " of " + std::to_string(wishes.size()) + " services run";
 }
 
 void Daemon::EndWhenAllAreGone() {
@@ -180,6 +201,7 @@ void Daemon::EndWhenAllAreGone() {
         (wanted == 1 ? std::string("the service") : "the " + std::to_string(wanted) + " services") +
         " that ran will be started by the next slc command; `slc ctl stop` keeps one down");
   }
+  shut_down_ = !shutdowns_.empty();
   for (const Command& command : shutdowns_) clients_.Answer(command, reply);
   shutdowns_.clear();
   log::Info("all services have stopped; leaving");

@@ -24,12 +24,14 @@
 #include "daemon/recorder.h"
 #include "daemon/services.h"
 #include "daemon/store.h"
+#include "daemon/supervisor.h"
 
 namespace slc {
 
 struct DaemonOptions {
   HomePaths paths;
   DaemonContext context;
+  Supervision supervision;
   // `slc run`: start this service, and end with it.
   std::optional<Request> run;
 };
@@ -41,8 +43,10 @@ class Daemon {
 
   // Loads the wishes, listens, and sets every service going.
   Status Begin();
-  // What the process should exit with: 0, or in `slc run` what the app ended with.
-  int exit_code() const { return run_ ? run_->exit_code() : 0; }
+  // What the process should exit with: 0, in `slc run` what the app ended with, and under systemd,
+  // which else would start the next one, kStaysDown after a shutdown by a client.
+  static constexpr int kStaysDown = 101;
+  int exit_code() const;
 
  private:
   Services::Events ServiceEvents();
@@ -54,6 +58,8 @@ class Daemon {
   // Stops all services and then ends slcd.
   void StopAll();
   void EndWhenAllAreGone();
+  // For `systemctl status`.
+  std::string StatusLine() const;
 
   uv::Loop& loop_;
   HomeDirectories directories_;
@@ -70,6 +76,8 @@ class Daemon {
   Requests requests_;
   std::optional<AppRun> run_;
   std::vector<Command> shutdowns_;  // to be answered when all services have stopped
+  bool shut_down_ = false;
+  Supervisor supervisor_;
   std::vector<std::unique_ptr<uv::Signal>> signals_;
 };
 

@@ -1,6 +1,7 @@
 // slcd: the daemon. Started by slc, by systemd, or by a master that misses it.
 //
-//   slcd                    serves the home of SLC_HOME; exits 100 if another one does already
+//   slcd                    serves the home of SLC_HOME; exits 100 if another one does already.
+//                           Started by systemd it exits 101 when it was shut down by a client
 //   slcd --replace          the same, but one that does not answer for 10 s is ended first
 //   slcd --run --run-spec FD   in the foreground with one service, read from FD (slc run)
 //   slcd --self-check       tells in JSON which version it is, if it could run
@@ -16,9 +17,11 @@
 #include <optional>
 #include <string>
 
+#include "common/base/environment.h"
 #include "common/base/files.h"
 #include "common/base/home.h"
 #include "common/base/log.h"
+#include "common/base/notify.h"
 #include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
@@ -104,11 +107,19 @@ slc::Result<slc::UniqueFd> TakeLock(const slc::HomePaths& paths, int run,
                                     const Arguments& arguments, bool kept, std::string& replaced) {
   const std::string self = slc::WriteLockHolder({slc::IdentifySelf(), kept});
   auto lock = slc::LockFileAt(run, slc::kDaemonLock, self);
-  const bool taken = !lock && lock.error().code == slc::ErrorCode::kConflict;
-  if (taken && arguments.replace) {
+  const auto taken = [&lock] { return !lock && lock.error().code == slc::ErrorCode::kConflict; };
+  if (taken() && arguments.replace) {
     auto ended = slc::EndSilentDaemon(paths, lock.error().message);
     if (!ended && ended.error().code != slc::ErrorCode::kConflict) return ended.error();
     if (ended) replaced = *ended;
+    lock = slc::LockFileAt(run, slc::kDaemonLock, self);
+  }
+  // Clients may start another one as fast as one leaves, but not for long.
+  constexpr int kTries = 20;
+  for (int i = 0; i < kTries && taken() && kept && !arguments.run; ++i) {
+    auto ended = slc::EndUnkeptDaemon(lock.error().message);
+    if (!ended) break;
+    if (!ended->empty()) replaced = *ended;
     lock = slc::LockFileAt(run, slc::kDaemonLock, self);
   }
   return lock;
@@ -124,8 +135,10 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
           std::optional<slc::Request> run) {
   auto directories = slc::OpenHome(paths);
   if (!directories) return Complain(directories.error());
+  const slc::Supervision supervision =
+      slc::ReadSupervision(slc::OwnEnvironment(), static_cast<int>(::getpid()));
   // What systemd or a caller of ours looks after is nobody else's business.
-  const bool kept = arguments.run || std::getenv("NOTIFY_SOCKET") != nullptr;
+  const bool kept = arguments.run || supervision.by_systemd;
   std::string replaced;
   auto lock = TakeLock(paths, directories->run.get(), arguments, kept, replaced);
   if (!lock) {
@@ -149,6 +162,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.context.core = slc::ForbidCoreDumps();
   options.context.revive = !kept;
   options.context.foreground = arguments.run;
+  options.supervision = supervision;
   options.run = std::move(run);
   slc::uv::Loop loop;
   slc::DaemonLog log(loop, paths.home + "/logs", arguments.run);

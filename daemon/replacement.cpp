@@ -1,5 +1,7 @@
 #include "daemon/replacement.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <csignal>
 #include <optional>
@@ -77,6 +79,24 @@ Result<std::string> EndSilentDaemon(const HomePaths& paths, const std::string& h
                      "); the services go on, and the next command tries again"};
   }
   return silent + " and was killed";
+}
+
+Result<std::string> EndUnkeptDaemon(const std::string& holder, Millis leave) {
+  constexpr int kPause = 20;
+  constexpr int kEnd = 5000;
+  const auto found = ReadLockHolder(holder);
+  const UniqueFd pidfd = found ? OpenProcess(found->process) : UniqueFd();
+  if (!pidfd) {
+    ::poll(nullptr, 0, kPause);
+    return std::string();
+  }
+  const std::string who = "slcd (pid " + std::to_string(found->process.pid) + ")";
+  if (found->kept) return Error{ErrorCode::kConflict, who + " is looked after"};
+  SignalProcess(pidfd, SIGTERM);
+  if (HasEnded(pidfd, static_cast<int>(leave))) return who + " was told to leave";
+  SignalProcess(pidfd, SIGKILL);
+  if (HasEnded(pidfd, kEnd)) return who + " did not leave when told to and was killed";
+  return Error{ErrorCode::kTimeout, who + " does not end after SIGKILL"};
 }
 
 }  // namespace slc

@@ -30,4 +30,12 @@ struct ReplacementPatience {
 Result<std::string> EndSilentDaemon(const HomePaths& paths, const std::string& holder,
                                     const ReplacementPatience& patience = {});
 
+// For a slcd that systemd has started: ends one that has the lock though nobody looks after it. It
+// was started by hand before there was a unit, or by a client while systemd was about to. It is
+// told to leave, which its services do not notice, and killed if it has not within `leave`.
+//
+// The text is as above; empty if there is none any more, or who it is has not been written yet.
+// kConflict: somebody looks after it too. kTimeout: as above. Blocks.
+Result<std::string> EndUnkeptDaemon(const std::string& holder, Millis leave = 10000);
+
 }  // namespace slc

@@ -163,6 +163,13 @@ std::vector<MasterInfo> Services::Masters() const {
   return masters;
 }
 
+bool Services::IsRunning(ServiceId id) const {
+  const auto found = services_.find(id);
+  if (found == services_.end() || !found->second.instance) return false;
+  const auto& facts = found->second.instance->facts();
+  return facts && facts->ready > 0;
+}
+
 void Services::SayLeaving() {
   for (auto& [id, service] : services_) service.instance->SayLeaving(false);
 }

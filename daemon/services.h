@@ -56,6 +56,8 @@ class Services {
   void StopAll();
   bool stopping() const { return stopping_; }
   bool AnyMaster() const;
+  // Its master says that workers of it serve.
+  bool IsRunning(ServiceId id) const;
   void SayLeaving();
   // Takes the status of every child that has ended, and passes it to whom it may concern.
   void ReapChildren();

@@ -12,10 +12,16 @@
 #include "common/base/text.h"
 
 namespace slc {
+namespace {
+
+constexpr const char* kRootHome = "/var/lib/slc";
+
+}  // namespace
 
 Result<HomePaths> LocateHome(const std::string& slc_home, const std::string& user_home, bool root) {
+  // Named or not, root's home is the same: units and masters name it.
+  if (root && (slc_home.empty() || slc_home == kRootHome)) return HomePaths{kRootHome, "/run/slc"};
   if (!slc_home.empty()) return HomePaths{slc_home, slc_home + "/run"};
-  if (root) return HomePaths{"/var/lib/slc", "/run/slc"};
   if (user_home.empty()) {
     return Error{ErrorCode::kNotFound,
                  "neither SLC_HOME nor HOME is set, so there is no place for slc's files; set one"};

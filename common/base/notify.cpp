@@ -43,8 +43,8 @@ bool IsPlain(char c) { return c >= ' ' && c <= '~' && c != ':' && c != kEscape; 
 Status NotifySupervisor(std::string_view text, const std::vector<int>& fds) {
   const std::string path = Own("NOTIFY_SOCKET");
   if (path.empty()) return Ok();
-  const auto failed = [&](const std::string& why) {
-    return Error{ErrorCode::kUnreachable, "tell the supervisor at " + path + ": " + why};
+  const auto failed = [&](const std::string& why, ErrorCode code = ErrorCode::kUnreachable) {
+    return Error{code, "tell the supervisor at " + path + ": " + why};
   };
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -56,7 +56,8 @@ Status NotifySupervisor(std::string_view text, const std::vector<int>& fds) {
   const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
       SendWithFds(socket.get(), text, fds.data(), fds.size()) < 0) {
-    return failed(std::strerror(errno));
+    const ErrorCode code = IsNoRoom(errno) ? ErrorCode::kTimeout : ErrorCode::kUnreachable;
+    return failed(std::strerror(errno), code);
   }
   return Ok();
 }

@@ -16,8 +16,8 @@
 namespace slc {
 
 // "READY=1", "STATUS=serves\nREADY=1" and so on; with duplicates of `fds`, at most
-// kMaxFdsPerMessage. Never blocks. Success when nobody supervises us. kUnreachable: the supervisor
-// cannot be reached or takes nothing now.
+// kMaxFdsPerMessage. Never blocks. Success when nobody supervises us. kTimeout: the supervisor
+// takes nothing now, but will. kUnreachable: it is not there.
 Status NotifySupervisor(std::string_view text, const std::vector<int>& fds = {});
 
 // Has systemd keep a duplicate of `fd` under `name` as long as the service is not stopped, over the

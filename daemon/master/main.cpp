@@ -6,6 +6,7 @@
 //
 // FD are descriptors it inherits: one end of a SOCK_SEQPACKET pair and the instance's run
 // directory. --self-check tells in JSON which version it is, if it could run.
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -16,9 +17,12 @@
 #include <cstring>
 #include <string>
 
+#include "common/base/files.h"
+#include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
+#include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
 #include "common/wire/self_check.h"
 #include "daemon/master/master.h"
@@ -45,6 +49,17 @@ int CheckSelf() {
   }
   std::printf("%s\n", slc::EncodeSelfCheck(slc::DescribeSelf("slc-master")).c_str());
   return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+// Where the system's memory is short, slcd is spared by its unit's OOMScoreAdjust. Apps are not to
+// be: what leaks is to die. Raising one's own score needs no privilege.
+void GiveUpMemoryPrivilege() {
+  constexpr const char* kScore = "/proc/self/oom_score_adj";
+  const auto score = slc::ReadFile(kScore, 64);
+  if (!score || !slc::StartsWith(*score, "-")) return;
+  const slc::UniqueFd file(::open(kScore, O_WRONLY | O_CLOEXEC));
+  const slc::Status given = slc::WriteAll(file.get(), "0");
+  if (!given) slc::log::Warn(std::string(kScore) + ": " + given.error().message);
 }
 
 }  // namespace
@@ -76,6 +91,7 @@ int main(int argc, char** argv) {
   // Where Yama restricts ptrace, a slcd that is started while we hang may still fetch our
   // descriptors. Its pid is not known before, and a process of our uid could do worse.
   ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+  GiveUpMemoryPrivilege();
   const rlimit worker_limit = slc::RaiseFileLimit();
   slc::uv::Loop loop;
   {

@@ -44,6 +44,9 @@ TEST_CASE("Home is $SLC_HOME, else of root under /var/lib and /run, else under ~
   CHECK(LocateHome("/x", "", true)->run == "/x/run");
   CHECK(LocateHome("", "/root", true)->home == "/var/lib/slc");
   CHECK(LocateHome("", "/root", true)->run == "/run/slc");
+  // Whoever names the default means the default: masters and systemd's unit do.
+  CHECK(LocateHome("/var/lib/slc", "/root", true)->run == "/run/slc");
+  CHECK(LocateHome("/var/lib/slc", "/home/u", false)->run == "/var/lib/slc/run");
   CHECK(LocateHome("", "/home/u", false)->home == "/home/u/.slc");
   CHECK(LocateHome("", "/home/u", false)->run == "/home/u/.slc/run");
   CHECK(LocateHome("", "", false).error().code == ErrorCode::kNotFound);

@@ -23,7 +23,10 @@ namespace {
 class Actor {
  public:
   explicit Actor(const std::function<void()>& play) {
+    // The handler of the tests' framework is not for the actor.
+    const auto before = ::signal(SIGTERM, SIG_DFL);
     pid_ = ::fork();
+    if (pid_ != 0) ::signal(SIGTERM, before);
     if (pid_ == 0) {
       play();
       while (true) ::pause();
@@ -124,6 +127,42 @@ TEST_CASE("A silent slcd of systemd or slc run is left to them") {
   REQUIRE_FALSE(ended);
   CHECK(ended.error().code == ErrorCode::kPermission);
   CHECK(silent.alive());
+}
+
+TEST_CASE("For systemd's slcd one that nobody looks after is told to leave, answering or not") {
+  const Actor stray([] {});
+  const auto ended = EndUnkeptDaemon(WriteLockHolder({stray.identity(), false}));
+  REQUIRE(ended);
+  CHECK_FALSE(stray.alive());
+  CHECK(ended->find("told to leave") != std::string::npos);
+}
+
+TEST_CASE("One that does not leave when told to is killed") {
+  TempFolder folder;
+  const std::string ready = folder / "ready";
+  const Actor stubborn([&] {
+    ::signal(SIGTERM, SIG_IGN);
+    ::close(::open(ready.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  });
+  while (!folder.Has("ready")) ::usleep(1000);
+  const auto ended = EndUnkeptDaemon(WriteLockHolder({stubborn.identity(), false}), 100);
+  REQUIRE(ended);
+  CHECK_FALSE(stubborn.alive());
+  CHECK(ended->find("was killed") != std::string::npos);
+}
+
+TEST_CASE("One that is looked after, and one that is gone, are left alone") {
+  const Actor kept([] {});
+  const auto ended = EndUnkeptDaemon(WriteLockHolder({kept.identity(), true}));
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().code == ErrorCode::kConflict);
+  CHECK(kept.alive());
+  ProcessIdentity before = kept.identity();
+  --before.start_time;
+  const auto none = EndUnkeptDaemon(WriteLockHolder({before, false}));
+  REQUIRE(none);
+  CHECK(none->empty());
+  CHECK(kept.alive());
 }
 
 }  // namespace slc
