@@ -38,7 +38,7 @@ constexpr const char* kExitCodes =
 
 CommandTable Programs() {
   static constexpr std::reference_wrapper<const CommandInfo> kTable[] = {
-      kStartCommand, kRunCommand, kLogsCommand, kEventsCommand, kControlCommand};
+      kStartCommand, kRunCommand, kLogsCommand, kEventsCommand, kControlCommand, kServiceCommand};
   return kTable;
 }
 

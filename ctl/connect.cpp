@@ -18,6 +18,7 @@
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
+#include "ctl/boot/systemd.h"
 
 namespace slc::ctl {
 namespace {
@@ -237,6 +238,12 @@ Result<std::optional<ControlClient>> Daemon::Start() {
   const auto failed = [](const std::string& why) {
     return Error{ErrorCode::kUnreachable, "slcd could not be started: " + why};
   };
+  // One that systemd starts is also started again by it. If that fails, why is found out below.
+  const auto unit = SystemdRuns() ? FindUnit(paths_.home) : std::nullopt;
+  if (unit && RunToEnd(StartCommand(*unit), true)) {
+    auto client = ControlClient::Connect(socket_);
+    if (client) return std::optional<ControlClient>(std::move(*client));
+  }
   const std::string log = paths_.home + "/logs/" + kOutputFile;
   const Millis deadline = BootNow() + kStartTimeout;
   bool lost_race = false;

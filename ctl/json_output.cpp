@@ -111,6 +111,17 @@ std::string LogDumpJson(const std::vector<DumpedLog>& logs) {
   return Line(json{{"ok", true}, {"logs", std::move(list)}});
 }
 
+std::string BootJson(const BootDeed& deed) {
+  json commands = deed.before;
+  for (const auto& command : deed.after) commands.push_back(command);
+  return Line(json{{"ok", true},
+                   {"done", deed.done},
+                   {"file", deed.file},
+                   {"unit", deed.unit},
+                   {"commands", commands},
+                   {"notes", deed.notes}});
+}
+
 std::string DoneJson(const Reply& reply, Millis took) {
   json value{{"ok", true}, {"notes", reply.notes}, {"took_ms", took}};
   const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data);

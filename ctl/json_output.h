@@ -21,6 +21,9 @@
 // log-dump: {"ok":true, "logs":[{"service", "log"}, ...]} with the services that have something
 // new. With --follow one such value whenever something came.
 //
+// service: {"ok":true, "done":bool, "file":"...", "unit":"...", "commands":[["systemctl", ...],
+// ...], "notes":["..."]}; "done":false: only shown
+//
 // logs: a value per line of the log, {"service", "time", "pid", "worker", "stream", "text"}; null
 // for what the line does not say
 //
@@ -64,6 +67,15 @@ struct DumpedLog {
   std::string log;
 };
 std::string LogDumpJson(const std::vector<DumpedLog>& logs);
+struct BootDeed {  // see ctl/commands/boot.cpp
+  bool done = false;
+  std::string file;
+  std::string unit;
+  std::vector<std::vector<std::string>> before;
+  std::vector<std::vector<std::string>> after;
+  std::vector<std::string> notes;
+};
+std::string BootJson(const BootDeed& deed);
 // For a reply without error.
 std::string DoneJson(const Reply& reply, Millis took);
 std::string ErrorJson(const Error& error, const std::vector<std::string>& log_tail,

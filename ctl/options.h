@@ -121,11 +121,19 @@ struct RemoveOptions {
 struct ShutdownOptions {
   Control control;
 };
+struct BootOptions {  // `slc service install` and `uninstall`
+  bool install = true;
+  bool user = false;
+  bool yes = false;
+  bool force = false;
+  bool json = false;
+  std::string name = "slc";  // of the unit
+};
 
 using Command =
     std::variant<StartOptions, RunOptions, LogsQuery, EventsQuery, StatusOptions, ListOptions,
                  InfoOptions, CreateOptions, StartServiceOptions, StopOptions, RestartOptions,
                  SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpQuery,
-                 PackagesOptions, RemoveOptions, ShutdownOptions>;
+                 PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions>;
 
 }  // namespace slc::ctl

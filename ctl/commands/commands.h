@@ -34,6 +34,10 @@ extern const CommandInfo kShutdownCommand;
 int Run(const InfoOptions& options);
 int Run(const ShutdownOptions& options);
 
+// boot.cpp
+extern const CommandInfo kServiceCommand;
+int Run(const BootOptions& options);
+
 // service.cpp
 extern const CommandInfo kCreateCommand;
 extern const CommandInfo kSetSizeCommand;

@@ -13,7 +13,7 @@
 #include "common/base/text.h"
 #include "common/base/time.h"
 #include "ctl/app_folder.h"
-#include "ctl/boot_hint.h"
+#include "ctl/boot/hint.h"
 #include "ctl/commands/commands.h"
 #include "ctl/commands/service_options.h"
 #include "ctl/conversation.h"

@@ -51,6 +51,23 @@ TEST_CASE("slc ctl alone is status") {
   CHECK(Parse<StatusOptions>({"ctl", "status", "my-app", "--wide"}).service == "my-app");
 }
 
+TEST_CASE("slc service knows two things to do, and shows them unless it is told to act") {
+  const auto shown = Parse<BootOptions>({"service", "install"});
+  CHECK(shown.install);
+  CHECK_FALSE(shown.yes);
+  CHECK_FALSE(shown.user);
+  CHECK(shown.name == "slc");
+  const auto mine =
+      Parse<BootOptions>({"service", "uninstall", "--user", "--yes", "--force", "--name", "b"});
+  CHECK_FALSE(mine.install);
+  CHECK((mine.user && mine.yes && mine.force));
+  CHECK(mine.name == "b");
+  CHECK(Contains(Refused({"service", "start"}), "neither install nor uninstall"));
+  CHECK(Contains(Refused({"service", "install", "--name", "a/b"}), "no name for a unit"));
+  CHECK(Contains(Refused({"service"}), "missing argument"));
+  CHECK(Contains(Refused({"startup"}), "did you mean 'slc service'?"));
+}
+
 TEST_CASE("The control socket and --json may stand before or after the verb") {
   for (const Words& words :
        {Words{"ctl", "-C", "/s", "--json", "ls"}, Words{"ctl", "ls", "-C", "/s", "--json"},

@@ -1,4 +1,4 @@
-// Boot hint: how the services of this home come back after a reboot, in one line.
+// Hint: how the services of our home come back after a reboot, in one line.
 #pragma once
 
 #include <string>

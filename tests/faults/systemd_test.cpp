@@ -1,0 +1,299 @@
+// slcd as a service of a real systemd: it is started when the machine is, again whenever it ends or
+// hangs, and nobody who uses a service notices; a machine that goes down drains them.
+#include <unistd.h>
+
+#include <csignal>
+
+#include <doctest/doctest.h>
+
+#include "common/base/text.h"
+#include "tests/faults/machine.h"
+#include "tests/system/raw_connection.h"
+
+using namespace slc;
+using namespace slc::test;
+
+namespace {
+
+bool IsPossible() {
+  const std::string why = Machine::WhyNot();
+  if (why.empty()) return true;
+  MESSAGE("skipped: no machine with a systemd of its own can be made here: ", why);
+  return false;
+}
+
+constexpr const char* kUnit = "slc.service";
+
+// Installs the unit and waits for nothing else: slc has seen slcd answer.
+void Install(Machine& machine) {
+  const Ran ran = machine.Slc({"service", "install", "--yes"});
+  REQUIRE_MESSAGE(ran.code == 0, ran.out, ran.err);
+}
+
+// slcd, as another than `old`, or any if there was none; it answers.
+ProcessIdentity AwaitDaemon(World& world, const std::optional<ProcessIdentity>& old) {
+  std::optional<ProcessIdentity> daemon;
+  WaitUntil(
+      [&] {
+        daemon = world.Daemon();
+        return daemon && daemon != old && !world.Views().empty();
+      },
+      30'000, "a new slcd");
+  return *daemon;
+}
+
+// Ends what runs, so that the world finds nothing that it could not see from here.
+void ShutDown(World& world, Machine& machine) {
+  const Ran ran = machine.Slc({"ctl", "shutdown"});
+  CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+  WaitUntil([&] { return !world.Daemon(); }, 10'000, "slcd to leave");
+  machine.PullThePlug();
+}
+
+}  // namespace
+
+TEST_SUITE("systemd") {
+  TEST_CASE("a unit is shown, installed and uninstalled over services that run") {
+    if (!IsPossible()) return;
+    World world;
+    Machine machine(world);
+    machine.Boot();
+    const std::string folder = world.CopyApp("plain/server.js");
+    const std::string port = std::to_string(FreePort());
+    const Ran started =
+        machine.Slc({"start", folder, "--size", "2", "--name", "web", "--port", port});
+    REQUIRE_MESSAGE(started.code == 0, started.out, started.err);
+    const auto pids = world.ReadyPids("web");
+    LoadClient load(world, {"connections=4,think=0-50,url=http://127.0.0.1:" + port + "/"});
+    const auto by_hand = world.Daemon();
+    REQUIRE(by_hand);
+
+    const std::string file = machine.units() + "/slc.service";
+    const Ran shown = machine.Slc({"service", "install"});
+    CHECK(shown.code == 0);
+    for (const char* part : {"Type=notify", "/etc/systemd/system/slc.service", "systemctl enable",
+                             "would leave", "nothing was changed"}) {
+      CHECK_MESSAGE(Contains(shown.out, part), part, " is not in: ", shown.out);
+    }
+    CHECK(!Exists(file));
+    CHECK(world.Daemon() == by_hand);
+
+    WriteText(file, "[Service]\nExecStart=/bin/true\n");
+    const Ran refused = machine.Slc({"service", "install", "--yes"});
+    CHECK(refused.code == 1);
+    CHECK(Contains(refused.err, "was not written by slc"));
+    CHECK(Contains(ReadText(file), "/bin/true"));
+    REQUIRE(::unlink(file.c_str()) == 0);
+
+    world.ExpectInLog("was told to leave; this one takes its place");
+    Install(machine);
+    const ProcessIdentity daemon = AwaitDaemon(world, by_hand);
+    CHECK(machine.Show("ActiveState") == "active");
+    CHECK(machine.Show("UnitFileState") == "enabled");
+    CHECK(machine.Show("StatusText") == "1 of 1 services run");
+    CHECK(world.ReadyPids("web") == pids);
+    // What systemd tells slcd is for slcd alone.
+    for (const ProcessIdentity& each : world.Supervisors()) {
+      if (each == daemon) continue;
+      const std::string environment = ReadText("/proc/" + std::to_string(each.pid) + "/environ");
+      CHECK(!Contains(environment, "NOTIFY_SOCKET"));
+      CHECK(!Contains(environment, "WATCHDOG_"));
+      CHECK(!Contains(environment, "LISTEN_"));
+    }
+    const Ran verified =
+        machine.Run({"systemd-analyze", "verify", "/etc/systemd/system/slc.service"});
+    CHECK(verified.code == 0);
+    CHECK(verified.err == "");
+    const Ran security = machine.Run(
+        {"systemd-analyze", "security", "--offline=true", "/etc/systemd/system/slc.service"});
+    for (const std::string& line : LinesOf(security.out)) {
+      if (Contains(line, "Overall exposure")) MESSAGE(line);
+    }
+
+    // Installed again, by a newer slc say: the same, and no harm done.
+    Install(machine);
+    const ProcessIdentity again = AwaitDaemon(world, daemon);
+
+    const Ran would = machine.Slc({"service", "uninstall"});
+    CHECK(would.code == 0);
+    CHECK(Exists(file));
+    const Ran gone = machine.Slc({"service", "uninstall", "--yes"});
+    CHECK_MESSAGE(gone.code == 0, gone.out, gone.err);
+    CHECK(!Exists(file));
+    AwaitDaemon(world, again);
+    CHECK(machine.Run({"systemctl", "is-active", kUnit}).code != 0);
+    CHECK(world.ReadyPids("web") == pids);
+    const LoadReport report = load.Stop();
+    MESSAGE("installed twice and uninstalled", Figures(report));
+    CheckNoneFailed(report);
+    ShutDown(world, machine);
+  }
+
+  TEST_CASE("systemd brings slcd back after every kill -9, and nobody notices") {
+    if (!IsPossible()) return;
+    World world;
+    Machine machine(world);
+    machine.Boot();
+    Install(machine);
+    FourServices services(world);
+    const auto pids = services.Pids();
+    const auto masters = services.Masters();
+    const std::size_t descriptors = CountOpenFiles(world.Daemon()->pid);
+    LoadClient load(world, services.lanes());
+    const int kills = std::max(10, Blows(100));
+    std::vector<Millis> back;
+    Dice dice;
+    for (int i = 0; i < kills; ++i) {
+      INFO("kill ", i);
+      LetPass(dice.Between(0, 300));
+      const auto victim = world.Daemon();
+      REQUIRE(victim);
+      const Millis killed = BootNow();
+      Kill(*victim);
+      AwaitDaemon(world, victim);
+      back.push_back(BootNow() - killed);
+    }
+    services.CheckWhole();
+    const LoadReport report = load.Stop();
+    MESSAGE(kills, " kills of slcd under systemd: it answers again within ", Percentile(back, 50),
+            " ms (median), ", Percentile(back, 100), " ms (at most)", Figures(report));
+    CheckNoneFailed(report);
+    // RestartSec=100ms, the start of slcd, and its four masters on two busy cores.
+    CHECK(Percentile(back, 90) <= 1000);
+    CHECK(machine.Show("NRestarts") == std::to_string(kills));
+    CHECK(services.Pids() == pids);
+    CHECK(services.Masters() == masters);
+    CHECK(CountOpenFiles(world.Daemon()->pid) <= descriptors);
+    ShutDown(world, machine);
+  }
+
+  TEST_CASE("a slcd that hangs is killed by the watchdog, and services go on") {
+    if (!IsPossible()) return;
+    World world;
+    Machine machine(world);
+    machine.Boot();
+    Install(machine);
+    const App app = world.StartApp("plain/server.js", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    // Twenty seconds are the unit's; nobody wants to wait for them here.
+    WriteText(machine.units() + "/slc.service.d/watchdog.conf", "[Service]\nWatchdogSec=2\n");
+    machine.Must({"systemctl", "daemon-reload"});
+    machine.Must({"systemctl", "restart", kUnit});
+    const ProcessIdentity daemon = AwaitDaemon(world, std::nullopt);
+    LoadClient load(world, {"connections=4,think=0-50,url=" + app.url()});
+    // It gives signs of life as long as it turns: for longer than the watchdog's patience.
+    LetPass(3000);
+    CHECK(world.Daemon() == daemon);
+    CHECK(machine.Show("NRestarts") == "0");
+    const Millis stopped = BootNow();
+    Kill(daemon, SIGSTOP);
+    AwaitDaemon(world, daemon);
+    const Millis took = BootNow() - stopped;
+    MESSAGE("stopped slcd was replaced within ", took, " ms (WatchdogSec=2)");
+    // The watchdog's 2 s from its last sign of life, RestartSec, and a start on two busy cores.
+    CHECK(took <= 4000);
+    CHECK(machine.Show("NRestarts") == "1");
+    CheckNoneFailed(load.Stop());
+    CHECK(world.ReadyPids(app.name) == pids);
+    ShutDown(world, machine);
+  }
+
+  TEST_CASE("a stop ends slcd alone, a shutdown all, and the next command asks systemd") {
+    if (!IsPossible()) return;
+    World world;
+    Machine machine(world);
+    machine.Boot();
+    Install(machine);
+    const App app = world.StartApp("plain/server.js", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    const int master = world.MasterPid(app.name);
+    machine.Must({"systemctl", "stop", kUnit});
+    CHECK(!world.Daemon());
+    CHECK(Masters(world).size() == 1);
+    CHECK(Get(app.url()).status == 200);
+    machine.Must({"systemctl", "start", kUnit});
+    // Type=notify: whoever waits for the start finds it answering.
+    CHECK(world.Views().size() == 1);
+    world.WaitForState(app.name, "running");
+    CHECK(world.ReadyPids(app.name) == pids);
+    CHECK(world.MasterPid(app.name) == master);
+
+    const Ran shut = machine.Slc({"ctl", "shutdown"});
+    CHECK(shut.code == 0);
+    WaitUntil([&] { return machine.Show("ActiveState") == "inactive"; }, 10'000, "the unit to end");
+    CHECK(machine.Show("Result") == "success");
+    CHECK(world.Workers().empty());
+    const Ran asked = machine.Slc({"ctl", "ls"});
+    CHECK(asked.code == 0);
+    CHECK(machine.Show("ActiveState") == "active");
+    world.WaitForState(app.name, "running");
+    ShutDown(world, machine);
+  }
+
+  TEST_CASE("a slcd that a client has started meanwhile gives way to systemd's") {
+    if (!IsPossible()) return;
+    World world;
+    Machine machine(world);
+    machine.Boot();
+    Install(machine);
+    const App app = world.StartApp("plain/server.js", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    machine.Must({"systemctl", "stop", kUnit});
+    world.ExpectInLog("was told to leave; this one takes its place");
+    Options elsewhere;
+    // As in a shell within some service of systemd.
+    elsewhere.env["NOTIFY_SOCKET"] = "/run/systemd/notify";
+    Running stray = machine.Begin({BinaryPath("slcd")}, elsewhere);
+    const ProcessIdentity by_hand = AwaitDaemon(world, std::nullopt);
+    machine.Must({"systemctl", "start", kUnit});
+    CHECK(stray.Wait().code == 0);
+    AwaitDaemon(world, by_hand);
+    world.WaitForState(app.name, "running");
+    CHECK(world.ReadyPids(app.name) == pids);
+    ShutDown(world, machine);
+  }
+
+  TEST_CASE(
+      "a machine that goes down drains its services, and what ran is up after the next boot") {
+    if (!IsPossible()) return;
+    World world;
+    Machine machine(world);
+    machine.Boot();
+    Install(machine);
+    const App app = world.StartApp("express4", {"--size", "2", "--name", "web"});
+    const App stopped = world.StartApp("plain/server.js", {"--size", "1", "--name", "stopped"});
+    world.Must({"ctl", "stop", stopped.name});
+    RawConnection slow(app.port);
+    REQUIRE(slow.SendGet("/pid"));
+    REQUIRE(!slow.Answer().empty());
+    REQUIRE(slow.SendGet("/slow?ms=1500"));
+    machine.Must({"systemctl", "--no-block", "start", "shutdown.target"});
+    WaitUntil([&] { return !world.Daemon(); }, 30'000, "slcd to end with the machine");
+    CHECK(Contains(slow.Answer(), "slow"));
+    CHECK(world.Workers().empty());
+    CHECK(world.Supervisors().empty());
+    machine.PullThePlug();
+
+    for (const std::string how : {"it was shut down", "the power was gone"}) {
+      INFO("after ", how);
+      machine.Boot();
+      // From the moment at which systemd takes commands.
+      const Millis booted = BootNow();
+      WaitUntil(
+          [&] {
+            const auto view = world.TryView(app.name);
+            return view && view->state == "running" && Get(app.url()).status == 200;
+          },
+          20'000, "the service to be up after boot");
+      const Millis up = BootNow() - booted;
+      MESSAGE("after a boot (", how, ") the service was up within ", up, " ms");
+      CHECK(up <= 5000);
+      CHECK(world.View(stopped.name).state == "stopped");
+      CHECK(machine.Show("ActiveState") == "active");
+      machine.PullThePlug();
+    }
+    machine.Boot();
+    world.WaitForState(app.name, "running");
+    ShutDown(world, machine);
+  }
+}
