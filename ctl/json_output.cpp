@@ -122,6 +122,17 @@ std::string BootJson(const BootDeed& deed) {
                    {"notes", deed.notes}});
 }
 
+std::string FindingsJson(const Findings& findings) {
+  json list = json::array();
+  for (const Finding& finding : findings) {
+    list.push_back(json{{"level", Name(finding.level)},
+                        {"check", finding.check},
+                        {"text", finding.text},
+                        {"advice", finding.advice}});
+  }
+  return Line(json{{"ok", !AnyWrong(findings)}, {"findings", std::move(list)}});
+}
+
 std::string DoneJson(const Reply& reply, Millis took) {
   json value{{"ok", true}, {"notes", reply.notes}, {"took_ms", took}};
   const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data);

@@ -24,6 +24,9 @@
 // service: {"ok":true, "done":bool, "file":"...", "unit":"...", "commands":[["systemctl", ...],
 // ...], "notes":["..."]}; "done":false: only shown
 //
+// doctor: {"ok":bool, "findings":[{"level":"ok|warn|wrong", "check", "text", "advice"}, ...]};
+// "ok": nothing is wrong
+//
 // logs: a value per line of the log, {"service", "time", "pid", "worker", "stream", "text"}; null
 // for what the line does not say
 //
@@ -47,6 +50,7 @@
 #include "common/model/journal.h"
 #include "common/model/view.h"
 #include "common/wire/messages.h"
+#include "ctl/doctor/finding.h"
 #include "ctl/logs/line.h"
 #include "ctl/package_tree.h"
 #include "ctl/status_tables.h"
@@ -76,6 +80,7 @@ struct BootDeed {  // see ctl/commands/boot.cpp
   std::vector<std::string> notes;
 };
 std::string BootJson(const BootDeed& deed);
+std::string FindingsJson(const Findings& findings);
 // For a reply without error.
 std::string DoneJson(const Reply& reply, Millis took);
 std::string ErrorJson(const Error& error, const std::vector<std::string>& log_tail,

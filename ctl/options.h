@@ -129,11 +129,14 @@ struct BootOptions {  // `slc service install` and `uninstall`
   bool json = false;
   std::string name = "slc";  // of the unit
 };
+struct DoctorOptions {
+  bool json = false;
+};
 
 using Command =
     std::variant<StartOptions, RunOptions, LogsQuery, EventsQuery, StatusOptions, ListOptions,
                  InfoOptions, CreateOptions, StartServiceOptions, StopOptions, RestartOptions,
                  SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpQuery,
-                 PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions>;
+                 PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions, DoctorOptions>;
 
 }  // namespace slc::ctl

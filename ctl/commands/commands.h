@@ -38,6 +38,10 @@ int Run(const ShutdownOptions& options);
 extern const CommandInfo kServiceCommand;
 int Run(const BootOptions& options);
 
+// doctor.cpp
+extern const CommandInfo kDoctorCommand;
+int Run(const DoctorOptions& options);
+
 // service.cpp
 extern const CommandInfo kCreateCommand;
 extern const CommandInfo kSetSizeCommand;

@@ -66,6 +66,8 @@ TEST_CASE("slc service knows two things to do, and shows them unless it is told 
   CHECK(Contains(Refused({"service", "install", "--name", "a/b"}), "no name for a unit"));
   CHECK(Contains(Refused({"service"}), "missing argument"));
   CHECK(Contains(Refused({"startup"}), "did you mean 'slc service'?"));
+  CHECK(Parse<DoctorOptions>({"doctor", "--json"}).json);
+  CHECK(Contains(Refused({"doctor", "web"}), "has no place"));
 }
 
 TEST_CASE("The control socket and --json may stand before or after the verb") {

@@ -1,0 +1,135 @@
+#include "ctl/doctor/patient.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/files.h"
+#include "common/base/ids.h"
+#include "common/base/text.h"
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+#include "common/wire/client.h"
+
+namespace slc::ctl {
+namespace {
+
+// What a request is answered with; nothing if it is not within two seconds.
+std::optional<Reply> AskOnce(const std::string& socket, RequestBody body) {
+  constexpr Millis kPatience = 2000;
+  auto client = ControlClient::Connect(socket);
+  if (!client) return std::nullopt;
+  Request request;
+  request.id = NewRequestId();
+  request.body = std::move(body);
+  if (!client->Send(request)) return std::nullopt;
+  auto message = client->Receive(kPatience);
+  if (!message || !*message) return std::nullopt;
+  auto* reply = std::get_if<Reply>(&(*message)->body);
+  return reply != nullptr ? std::optional<Reply>(std::move(*reply)) : std::nullopt;
+}
+
+void AskDaemon(Patient& patient) {
+  const std::string socket = patient.paths.run + "/" + kDaemonSocket;
+  const auto info = AskOnce(socket, GetInfo{});
+  const auto* about = info ? std::get_if<DaemonInfo>(&info->data) : nullptr;
+  if (about == nullptr) return;
+  patient.daemon = *about;
+  auto list = AskOnce(socket, ListServices{});
+  auto* views = list ? std::get_if<std::vector<ServiceView>>(&list->data) : nullptr;
+  if (views != nullptr) patient.views = std::move(*views);
+}
+
+// slcd judges what a file holds; here only what can be read counts.
+std::optional<Wish> ReadWish(int services, const std::string& file) {
+  auto text = ReadFileAt(services, file);
+  if (!text) return std::nullopt;
+  auto parsed = ParseJson(*text);
+  Wish wish;
+  if (!parsed || !parsed->is_object() || !parsed->contains("wish") ||
+      !FromJson(parsed->at("wish"), wish)) {
+    return std::nullopt;
+  }
+  return wish;
+}
+
+void ReadWishes(Patient& patient) {
+  const UniqueFd services(
+      ::open((patient.paths.home + "/services").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!services) return;
+  const auto names = ListDirectory(services.get());
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (EndsWith(name, ".json.bad")) patient.unreadable.push_back(name);
+    if (!EndsWith(name, ".json")) continue;
+    auto wish = ReadWish(services.get(), name);
+    if (wish) {
+      patient.wishes.push_back(std::move(*wish));
+    } else {
+      patient.unreadable.push_back(name);
+    }
+  }
+}
+
+// Who holds the lock, without taking it: F_OFD_GETLK only asks. The file names the last holder.
+std::optional<ProcessIdentity> HolderOf(const std::string& lock) {
+  const UniqueFd file(::open(lock.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return std::nullopt;
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  if (::fcntl(file.get(), F_OFD_GETLK, &range) != 0 || range.l_type == F_UNLCK) return std::nullopt;
+  const auto text = ReadFile(lock, 4096);
+  const auto words = Split(text ? std::string(Trim(*text)) : std::string(), ' ');
+  ProcessIdentity holder;
+  holder.pid = static_cast<pid_t>(ParseInteger(words[0], 1, INT32_MAX).value_or(0));
+  if (words.size() > 1) {
+    holder.start_time =
+        static_cast<std::uint64_t>(ParseInteger(words[1], 0, INT64_MAX).value_or(0));
+  }
+  return holder;
+}
+
+}  // namespace
+
+const ServiceView* Patient::ViewOf(const std::string& name) const {
+  for (const ServiceView& view : views) {
+    if (view.name == name) return &view;
+  }
+  return nullptr;
+}
+
+Result<Patient> Examine() {
+  Patient patient;
+  auto paths = LocateOwnHome();
+  if (!paths) return paths.error();
+  patient.paths = *paths;
+  struct stat info {};
+  patient.exists = ::stat(paths->home.c_str(), &info) == 0;
+  if (!patient.exists) return patient;
+  patient.cookie = std::to_string(info.st_dev) + "-" + std::to_string(info.st_ino) + "-";
+  ReadWishes(patient);
+  patient.holder = HolderOf(paths->run + "/" + kDaemonLock);
+  AskDaemon(patient);
+  return patient;
+}
+
+Environment EnvironmentOf(pid_t pid) {
+  Environment environment;
+  const auto text = ReadFile("/proc/" + std::to_string(pid) + "/environ", 8U << 20);
+  if (!text) return environment;
+  for (const std::string& line : Split(*text, '\0')) {
+    if (auto variable = ParseAssignment(line)) environment.insert(std::move(*variable));
+  }
+  return environment;
+}
+
+std::string VariableOf(pid_t pid, const std::string& name) {
+  const Environment environment = EnvironmentOf(pid);
+  const auto found = environment.find(name);
+  return found == environment.end() ? std::string() : found->second;
+}
+
+}  // namespace slc::ctl

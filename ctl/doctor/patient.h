@@ -1,0 +1,41 @@
+// Patient: what the doctor looks at: one home, what is recorded in it, and what its slcd tells, if
+// one answers. Taken once, without changing anything.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/environment.h"
+#include "common/base/home.h"
+#include "common/base/process.h"
+#include "common/model/service.h"
+#include "common/model/view.h"
+
+namespace slc::ctl {
+
+struct Patient {
+  HomePaths paths;
+  bool exists = false;  // the home
+  // services/ID.json as they are; names of those that cannot be read.
+  std::vector<Wish> wishes;
+  std::vector<std::string> unreadable;
+  // What slcd says. It may run and not answer: see `holder`.
+  std::optional<DaemonInfo> daemon;
+  std::vector<ServiceView> views;
+  // Of the lock, if somebody holds it.
+  std::optional<ProcessIdentity> holder;
+  std::string cookie;  // with which the cookies of this home's processes begin: "N-M-"
+
+  // The view of a service; null if slcd does not answer or does not know it.
+  const ServiceView* ViewOf(const std::string& name) const;
+};
+
+Result<Patient> Examine();
+
+// Of a process, "" if it cannot be seen or there is none.
+std::string VariableOf(pid_t pid, const std::string& name);
+Environment EnvironmentOf(pid_t pid);
+
+}  // namespace slc::ctl

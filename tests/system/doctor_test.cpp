@@ -1,0 +1,208 @@
+// slc doctor: says of a home whether all is well, finds each trouble that is made here, and changes
+// nothing.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "tests/system/harness.h"
+
+using namespace slc;
+using namespace slc::test;
+using nlohmann::json;
+
+namespace {
+
+// The first finding of this check at this level; fails the test if there is none.
+json Find(const json& answer, const std::string& check, const std::string& level) {
+  for (const json& finding : answer.at("findings")) {
+    if (finding.at("check") == check && finding.at("level") == level) return finding;
+  }
+  FAIL("no finding '", level, "' of '", check, "' in ", answer.dump(1));
+  return {};
+}
+
+// Looks, and expects this finding with `part` in its text or advice.
+void Expect(World& world, const std::string& check, const std::string& level,
+            const std::string& part, const Options& options = {}) {
+  const json answer = world.Json({"doctor"}, options);
+  const json finding = Find(answer, check, level);
+  const std::string text =
+      finding.at("text").get<std::string>() + ": " + finding.at("advice").get<std::string>();
+  CHECK_MESSAGE(Contains(text, part), part, " is not in: ", text);
+  CHECK((level != "wrong" || answer.at("ok") == false));
+  CHECK((level == "ok" || !finding.at("advice").get<std::string>().empty()));
+}
+
+std::string WrongOnes(const json& answer) {
+  std::string text;
+  for (const json& finding : answer.at("findings")) {
+    if (finding.at("level") == "wrong") text += finding.dump() + "\n";
+  }
+  return text;
+}
+
+void LeaveDaemon(World& world) {
+  const auto daemon = world.Daemon();
+  REQUIRE(daemon);
+  Kill(*daemon, SIGTERM);
+  WaitUntil([&] { return !IsAlive(*daemon); }, 5'000, "slcd to leave");
+}
+
+}  // namespace
+
+TEST_SUITE("doctor") {
+  TEST_CASE("without a home all is well, and none is made") {
+    World world;
+    const Ran ran = world.Slc({"doctor"});
+    CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+    CHECK(Contains(ran.out, "does not exist yet"));
+    CHECK(!Exists(world.home()));
+  }
+
+  TEST_CASE("with a service that runs nothing is wrong, in text and in JSON") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    const Ran ran = world.Slc({"doctor"});
+    CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+    for (const char* check : {"home", "disk", "slcd", "masters", "kernel", "open files", "clock",
+                              "state of web", "program of web", "port of web", "orphans"}) {
+      CHECK_MESSAGE(Contains(ran.out, std::string("  ") + check + "  "), check, " in ", ran.out);
+    }
+    const json answer = world.Json({"doctor"});
+    CHECK_MESSAGE(answer.at("ok") == true, WrongOnes(answer));
+    // A unit is not installed here, and no crontab.
+    Find(answer, "boot", "warn");
+  }
+
+  TEST_CASE("folders that others reach, and files that hold no service") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    LeaveDaemon(world);
+    REQUIRE(::chmod((world.home() + "/logs").c_str(), 0755) == 0);
+    Expect(world, "home", "warn", "/logs");
+    REQUIRE(::chmod((world.home() + "/logs").c_str(), 0777) == 0);
+    Expect(world, "home", "wrong", "chmod 700");
+    REQUIRE(::chmod((world.home() + "/logs").c_str(), 0700) == 0);
+    WriteText(world.home() + "/services/9.json", "{");
+    Expect(world, "state", "wrong", "9.json");
+    REQUIRE(::unlink((world.home() + "/services/9.json").c_str()) == 0);
+    WriteText(world.home() + "/services/9.json.bad", "{");
+    Expect(world, "state", "wrong", "9.json.bad");
+    REQUIRE(::unlink((world.home() + "/services/9.json.bad").c_str()) == 0);
+    // Nothing was started to find all that out.
+    CHECK(!world.Daemon());
+    Expect(world, "slcd", "warn", "does not run");
+    Expect(world, "orphans", "warn", "slc ctl status");
+  }
+
+  TEST_CASE("a slcd that holds its lock and does not answer") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    const auto daemon = world.Daemon();
+    REQUIRE(daemon);
+    Kill(*daemon, SIGSTOP);
+    Expect(world, "slcd", "wrong", "pid " + std::to_string(daemon->pid));
+    Kill(*daemon, SIGCONT);
+    Expect(world, "slcd", "ok", "runs");
+  }
+
+  TEST_CASE("a program that boot does not find") {
+    World world;
+    const std::string folder = world.folder() + "/versions";
+    REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
+    const auto node = FindProgram("node", world.env()["PATH"]);
+    REQUIRE(node);
+    REQUIRE(::symlink(node->c_str(), (folder + "/node").c_str()) == 0);
+    Options shell;
+    shell.env["PATH"] = folder + ":/usr/bin:/bin";
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "web"}, shell);
+    // The world is below /tmp, where this node would not be after a reboot.
+    if (StartsWith(folder, "/tmp/")) Expect(world, "program of web", "warn", "after a reboot");
+    REQUIRE(::unlink((folder + "/node").c_str()) == 0);
+    const bool another = Exists("/usr/bin/node") || Exists("/bin/node");
+    if (!another) Expect(world, "program of web", "wrong", "--node");
+  }
+
+  TEST_CASE("a stranger on the port") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    Expect(world, "port of web", "ok", std::to_string(app.port));
+    world.Must({"ctl", "shutdown"});
+    WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
+    Running stranger =
+        world.BeginProgram({"python3", "-m", "http.server", std::to_string(app.port)});
+    WaitUntil([&] { return FindPortHolder(app.port).has_value(); }, 10'000, "the stranger");
+    Expect(world, "port of web", "wrong", "pid " + std::to_string(stranger.pid()));
+  }
+
+  TEST_CASE("a log that cannot be written, and a service that fails") {
+    World world;
+    world.ExpectInLog("web");
+    const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    world.Must({"ctl", "shutdown"});
+    WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
+    const std::string folder = world.log_folder("web");
+    REQUIRE(::rename(folder.c_str(), (folder + ".away").c_str()) == 0);
+    WriteText(folder, "in the way");
+    Expect(world, "log of web", "wrong", "not a folder");
+    REQUIRE(::unlink(folder.c_str()) == 0);
+    REQUIRE(::rename((folder + ".away").c_str(), folder.c_str()) == 0);
+
+    const Ran failed = world.Slc({"start", SourcePath("tests/apps/plain/crash-at-start.js"),
+                                  "--name", "crashes", "--size", "1"});
+    CHECK(failed.code == 1);
+    Expect(world, "state of crashes", "wrong", "slc logs crashes");
+    world.Must({"ctl", "remove", "crashes"});
+  }
+
+  TEST_CASE("a process of a worker that nobody knows") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    struct stat home {};
+    REQUIRE(::stat(world.home().c_str(), &home) == 0);
+    Options marked;
+    marked.env["SLC_COOKIE"] =
+        std::to_string(home.st_dev) + "-" + std::to_string(home.st_ino) + "-1.77";
+    Running orphan = world.BeginProgram({"sleep", "60"}, marked);
+    Expect(world, "orphans", "wrong", std::to_string(orphan.pid()));
+    orphan.Signal(SIGKILL);
+    orphan.Wait();
+    Expect(world, "orphans", "ok", "none");
+  }
+
+  TEST_CASE("a limit that is too low for the workers there are to be") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    world.Must({"ctl", "shutdown"});
+    WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
+    const Ran ran =
+        world.BeginProgram({"sh", "-c", "ulimit -n 100; exec \"$0\" doctor", BinaryPath("slc")})
+            .Wait();
+    CHECK(ran.code == 1);
+    CHECK_MESSAGE(Contains(ran.out, "wrong  open files"), ran.out);
+  }
+
+  TEST_CASE("a home that is full") {
+    if (::geteuid() != 0) {
+      MESSAGE("skipped: only root can mount");
+      return;
+    }
+    World world;
+    const std::string script =
+        "mkdir -p \"$SLC_HOME\" && mount -t tmpfs -o size=64k,mode=700 none \"$SLC_HOME\" && "
+        "{ head -c 1000000 /dev/zero >\"$SLC_HOME/x\" || true; } 2>/dev/null && "
+        "\"$0\" doctor; code=$?; umount \"$SLC_HOME\"; exit $code";
+    const Ran ran =
+        world.BeginProgram({"unshare", "-m", "sh", "-c", script, BinaryPath("slc")}).Wait();
+    CHECK_MESSAGE(ran.code == 1, ran.out, ran.err);
+    CHECK_MESSAGE(Contains(ran.out, "is full"), ran.out);
+    CHECK_MESSAGE(Contains(ran.out, "in memory"), ran.out);
+  }
+}
