@@ -140,6 +140,7 @@ Status Daemon::Begin() {
   if (run_) {
     if (Status alone = run_->CheckIsAlone(registry_); !alone) return alone;
   }
+  services_.Inherit(std::move(options_.kept));
   for (const auto& [id, wish] : registry_.wishes()) services_.TakeUp(wish);
   for (const Quarantined& bad : loaded->quarantined) {
     services_.TakeUp(bad);

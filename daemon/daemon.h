@@ -32,6 +32,7 @@ struct DaemonOptions {
   HomePaths paths;
   DaemonContext context;
   Supervision supervision;
+  std::vector<KeptFd> kept;  // by systemd, see FdStore
   // `slc run`: start this service, and end with it.
   std::optional<Request> run;
 };

@@ -47,6 +47,7 @@ InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, uv:
       id_(id),
       name_(std::move(name)),
       events_(std::move(events)),
+      keeper_(*context.fd_store, KeptPrefix(id)),
       timer_(loop, [this] { Tick(); }),
       look_again_(loop, [this] { Look(); }),
       sweep_(loop, [this] { Sweep(); }) {}
@@ -175,11 +176,13 @@ void InstanceHandle::Look() {
   if (!contact.nobody) {
     const std::string name = follows_ ? ServiceNameOf(contact.master) : std::string();
     if (!name.empty()) name_ = name;
+    keeper_.BeginRenewal();
     Watch(contact.master, std::move(contact.pidfd));
     UseLink(std::move(contact.socket));
     Record("master_adopted", "");
   }
-  Feed(MasterSearched{!contact.nobody, wish_.run});
+  const bool kept = contact.nobody && keeper_.Find(link::kStateName) >= 0;
+  Feed(MasterSearched{!contact.nobody, wish_.run, kept});
 }
 
 void InstanceHandle::Follow() {
@@ -476,7 +479,10 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
     if (!hello->in_charge) Feed(MasterSpoke{false});
     return;
   }
-  if (std::holds_alternative<link::StoredAll>(packet)) return Feed(MasterSpoke{true});
+  if (std::holds_alternative<link::StoredAll>(packet)) {
+    keeper_.EndRenewal();
+    return Feed(MasterSpoke{true});
+  }
   if (std::holds_alternative<link::Pong>(packet)) return Feed(MasterAnswered{});
   if (const auto* in_charge = std::get_if<link::InCharge>(&packet)) {
     log::Info("service " + name_ + ": a new master (pid " +

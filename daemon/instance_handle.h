@@ -25,6 +25,7 @@
 #include "common/uv/timer.h"
 #include "common/wire/packet_socket.h"
 #include "daemon/core/instance_plan.h"
+#include "daemon/fd_store.h"
 #include "daemon/keeper.h"
 
 namespace slc {
@@ -38,10 +39,11 @@ struct DaemonContext {
   std::string home_key;        // identifies this home in cookies
   std::string daemon_program;  // for masters that miss us
   std::string master_program;
-  rlimit nofile{};          // what we were started with, for workers
-  rlimit core{};            // the same
-  bool revive = true;       // masters may start a new daemon
-  bool foreground = false;  // `slc run`: workers' output goes to our stdout
+  rlimit nofile{};              // what we were started with, for workers
+  rlimit core{};                // the same
+  bool revive = true;           // masters may start a new daemon
+  bool foreground = false;      // `slc run`: workers' output goes to our stdout
+  FdStore* fd_store = nullptr;  // there always is one, and it outlives all instances
 };
 
 class InstanceHandle {
@@ -62,6 +64,8 @@ class InstanceHandle {
   InstanceHandle(const InstanceHandle&) = delete;
   InstanceHandle& operator=(const InstanceHandle&) = delete;
 
+  // What systemd has kept of it: to be called before Search or Follow.
+  void InheritKept(const std::string& name, UniqueFd fd) { keeper_.Inherit(name, std::move(fd)); }
   // slcd has come up: adopts a living master, or clears away what a dead one left. There counts as
   // one until the outcome is known.
   void Search(const FleetWish& wish);

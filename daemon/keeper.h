@@ -1,22 +1,30 @@
 // Keeper: duplicates of every descriptor a master could not afford to lose, by name. Opaque to
-// slcd: it only holds them, and hands them to a successor.
+// slcd: it only holds them, has systemd hold them too (FdStore), and hands them to a successor.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "common/base/unique_fd.h"
+#include "daemon/fd_store.h"
 
 namespace slc {
 
 class Keeper {
  public:
+  // `store` outlives this; its names begin with `prefix`.
+  Keeper(FdStore& store, std::string prefix) : store_(store), prefix_(std::move(prefix)) {}
+
   // A name that is stored again replaces what was there.
-  void Store(const std::string& name, UniqueFd fd) { fds_[name] = std::move(fd); }
-  void Drop(const std::string& name) { fds_.erase(name); }
-  void Clear() { fds_.clear(); }
+  void Store(const std::string& name, UniqueFd fd);
+  // The same of what systemd has already.
+  void Inherit(const std::string& name, UniqueFd fd) { fds_[name] = std::move(fd); }
+  void Drop(const std::string& name);
+  void Clear();
+  // A living master stores everything anew. What it has not by the end of that, it has no more.
+  void BeginRenewal();
+  void EndRenewal();
   // -1 if there is none.
   int Find(const std::string& name) const {
     const auto found = fds_.find(name);
@@ -25,7 +33,13 @@ class Keeper {
   const std::map<std::string, UniqueFd>& fds() const { return fds_; }
 
  private:
+  FdStore& store_;
+  std::string prefix_;
   std::map<std::string, UniqueFd> fds_;
+  std::set<std::string> old_;  // of before the renewal, and not stored since
 };
+
+// What systemd keeps of an instance is called so, followed by the keeper's name for it.
+std::string KeptPrefix(unsigned service);
 
 }  // namespace slc

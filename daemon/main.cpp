@@ -33,6 +33,7 @@
 #include "common/wire/snapshot_format.h"
 #include "daemon/daemon.h"
 #include "daemon/daemon_log.h"
+#include "daemon/fd_store.h"
 #include "daemon/lock_holder.h"
 #include "daemon/replacement.h"
 
@@ -163,8 +164,11 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.context.revive = !kept;
   options.context.foreground = arguments.run;
   options.supervision = supervision;
+  options.kept = slc::TakeFromSupervisor();
   options.run = std::move(run);
   slc::uv::Loop loop;
+  slc::FdStore fd_store(loop, supervision.by_systemd);
+  options.context.fd_store = &fd_store;
   slc::DaemonLog log(loop, paths.home + "/logs", arguments.run);
   slc::log::SetSink(
       [&log](slc::log::Level level, const std::string& line) { log.Write(level, line); });

@@ -3,11 +3,13 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/text.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
@@ -40,6 +42,25 @@ Services::Service& Services::ServiceOf(ServiceId id) {
             [this] { ReapChildren(); }, [this, id] { events_.on_gone(id); }});
   }
   return service;
+}
+
+void Services::Inherit(std::vector<KeptFd> kept) {
+  for (KeptFd& each : kept) {
+    // kept/ID/NAME
+    const std::size_t first = each.name.find('/');
+    const std::size_t second = each.name.find('/', first + 1);
+    const auto id = second == std::string::npos
+                        ? std::nullopt
+                        : ParseInteger(each.name.substr(first + 1, second - first - 1), 1,
+                                       std::numeric_limits<ServiceId>::max());
+    const auto service = static_cast<ServiceId>(id.value_or(0));
+    const bool known = registry_.Get(service) != nullptr || registry_.GetQuarantined(service);
+    if (known && StartsWith(each.name, KeptPrefix(service))) {
+      ServiceOf(service).instance->InheritKept(each.name.substr(second + 1), std::move(each.fd));
+    } else {
+      context_.fd_store->Drop(each.name);
+    }
+  }
 }
 
 void Services::TakeUp(const Wish& wish) {

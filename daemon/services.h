@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/notify.h"
 #include "common/model/journal.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
@@ -36,6 +37,8 @@ class Services {
   Services(uv::Loop& loop, const DaemonContext& context, const Registry& registry,
            uv::DiskThread& disk, Events events);
 
+  // What systemd has kept, see FdStore: to be called before the services are taken up.
+  void Inherit(std::vector<KeptFd> kept);
   // slcd has come up: adopts the living master of a wish, or starts one if it is to run.
   void TakeUp(const Wish& wish);
   // Of a quarantined one: adopts its living master, and leaves that as it is.

@@ -46,6 +46,9 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       state_ = State::kSearching;
       workers_ = true;
       patience_ = now + kHelloPatience;
+    } else if (searched->kept) {
+      workers_ = true;
+      Launch(now);
     } else {
       Leave();
       if (run_) Launch(now);

@@ -29,6 +29,7 @@ struct SearchBegun {};   // slcd has come up and looks for a living master
 struct MasterSearched {  // the result of that
   bool found = false;    // a link was made; its hello is awaited
   bool run = false;      // what is wanted of one that was found; others are started by a PlanWish
+  bool kept = false;     // what one has left is at hand though it was not found
 };
 struct MasterLaunched {
   bool started = false;  // false: it could not even be executed

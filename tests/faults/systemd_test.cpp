@@ -167,6 +167,57 @@ TEST_SUITE("systemd") {
     ShutDown(world, machine);
   }
 
+  TEST_CASE("slcd and a master die in one instant, and systemd has kept what they held") {
+    if (!IsPossible()) return;
+    World world;
+    world.ExpectInLog("has taken over");
+    Machine machine(world);
+    machine.Boot();
+    Install(machine);
+    FourServices services(world);
+    const auto pids = services.Pids();
+    const std::string kept = machine.Show("NFileDescriptorStore");
+    LoadClient load(world, services.lanes());
+    const int kills = std::max(4, Blows(40));
+    std::vector<Millis> back;
+    Dice dice;
+    for (int i = 0; i < kills; ++i) {
+      INFO("kill ", i);
+      LetPass(dice.Between(0, 300));
+      const auto daemon = world.Daemon();
+      const auto masters = Masters(world);
+      REQUIRE(daemon);
+      REQUIRE(masters.size() == 4);
+      const UniqueFd first = OpenProcess(*daemon);
+      const UniqueFd second = OpenProcess(masters[dice.Below(masters.size())]);
+      const Millis killed = BootNow();
+      REQUIRE(SignalProcess(first, SIGKILL));
+      REQUIRE(SignalProcess(second, SIGKILL));
+      AwaitDaemon(world, daemon);
+      services.CheckWhole();
+      back.push_back(BootNow() - killed);
+      CHECK(services.Pids() == pids);
+    }
+    const LoadReport report = load.Stop();
+    MESSAGE(kills, " kills of slcd and a master at once under systemd, ", kept,
+            " descriptors kept: all in charge again within ", Percentile(back, 50),
+            " ms (median), ", Percentile(back, 100), " ms (at most)", Figures(report));
+    for (const LaneReport& lane : report.lanes) {
+      INFO(report.text);
+      INFO("lane ", lane.name);
+      CHECK(lane.ok > 0);
+      // In rr the one connection between accept and hand-over is lost, in a window of some 10 us.
+      CHECK(lane.failed <= (EndsWith(lane.name, "-keep") ? 0 : kills));
+    }
+    CHECK(Percentile(back, 90) <= 3000);
+    CHECK(machine.Show("NFileDescriptorStore") == kept);
+    // Nothing that is gone stays kept.
+    for (const App& app : services.apps()) world.Must({"ctl", "stop", app.name});
+    WaitUntil([&] { return machine.Show("NFileDescriptorStore") == "0"; }, 5'000,
+              "systemd to have let go of everything");
+    ShutDown(world, machine);
+  }
+
   TEST_CASE("a slcd that hangs is killed by the watchdog, and services go on") {
     if (!IsPossible()) return;
     World world;

@@ -348,6 +348,14 @@ TEST_CASE("InstancePlan paces its tries, whether masters never come up or die so
   });
 }
 
+TEST_CASE("What a master has left is taken over, be it only to be stopped") {
+  InstancePlan plan;
+  plan.On(SearchBegun{}, 0);
+  CHECK(Describe(plan.On(MasterSearched{false, false, true}, 0)) == "adopt");
+  plan.On(MasterLaunched{true}, 1);
+  CHECK(Describe(plan.On(MasterSpoke{true}, 2)) == "order");
+}
+
 TEST_CASE("A fresh master is launched, spoken to, and told what is wanted") {
   InstancePlan plan;
   CHECK(Describe(plan.On(MasterSearched{false, false}, 0)) == "clean up");

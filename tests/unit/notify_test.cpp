@@ -1,69 +1,16 @@
 #include "common/base/notify.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstddef>
 #include <cstdlib>
-#include <cstring>
-#include <optional>
 
 #include <doctest/doctest.h>
 
-#include "common/base/fd_passing.h"
+#include "tests/unit/notify_listener.h"
 #include "tests/unit/temp_folder.h"
 
 namespace slc {
-namespace {
-
-// A variable of our environment, as long as this lives.
-class Setting {
- public:
-  Setting(const char* name, const std::string& value) : name_(name) {
-    ::setenv(name, value.c_str(), 1);
-  }
-  ~Setting() { ::unsetenv(name_); }
-  Setting(const Setting&) = delete;
-  Setting& operator=(const Setting&) = delete;
-
- private:
-  const char* name_;
-};
-
-// Plays the supervisor at `path`, "@name" for an abstract socket.
-class Listener {
- public:
-  explicit Listener(const std::string& path)
-      : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)), setting_("NOTIFY_SOCKET", path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    if (path[0] == '@') address.sun_path[0] = '\0';
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
-    REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
-  }
-
-  struct Said {
-    std::string text;
-    std::vector<UniqueFd> fds;
-  };
-  Said Next() {
-    std::array<char, 4096> buffer{};
-    Received received = ReceiveWithFds(socket_.get(), buffer.data(), buffer.size());
-    if (received.bytes < 0) return {"(nothing)", {}};
-    return {std::string(buffer.data(), static_cast<std::size_t>(received.bytes)),
-            std::move(received.fds)};
-  }
-
- private:
-  UniqueFd socket_;
-  Setting setting_;
-};
-
-}  // namespace
-
 TEST_CASE("Without a supervisor there is nobody to tell, and that is no failure") {
   ::unsetenv("NOTIFY_SOCKET");
   CHECK(NotifySupervisor("READY=1").ok());
@@ -73,7 +20,7 @@ TEST_CASE("A supervisor is told at a path or at an abstract address") {
   const TempFolder folder;
   for (const std::string& path : {folder / "notify", "@slc-notify-test-" + folder.path()}) {
     CAPTURE(path);
-    Listener supervisor(path);
+    NotifyListener supervisor(path);
     CHECK(NotifySupervisor("STATUS=serves\nREADY=1").ok());
     CHECK(supervisor.Next().text == "STATUS=serves\nREADY=1");
   }
@@ -81,13 +28,13 @@ TEST_CASE("A supervisor is told at a path or at an abstract address") {
 
 TEST_CASE("Descriptors are given to the supervisor by name and taken from it again") {
   const TempFolder folder;
-  Listener supervisor(folder / "notify");
+  NotifyListener supervisor(folder / "notify");
   std::array<int, 2> ends{};
   REQUIRE(::pipe(ends.data()) == 0);
   const UniqueFd reads(ends[0]);
   UniqueFd writes(ends[1]);
   CHECK(KeepWithSupervisor("7/listen/0.0.0.0:80", reads.get()).ok());
-  const Listener::Said said = supervisor.Next();
+  const NotifyListener::Said said = supervisor.Next();
   CHECK(said.text == "FDSTORE=1\nFDNAME=7/listen/0.0.0.0%3A80");
   REQUIRE(said.fds.size() == 1);
   REQUIRE(::write(writes.get(), "x", 1) == 1);
@@ -106,7 +53,7 @@ TEST_CASE("A supervisor that takes nothing is an error and nothing worse") {
     CHECK(told.error().code == ErrorCode::kUnreachable);
   }
   SUBCASE("it does not read: we do not wait for it") {
-    Listener supervisor(folder / "notify");
+    NotifyListener supervisor(folder / "notify");
     Status told = Ok();
     for (int i = 0; i < 100'000 && told.ok(); ++i) told = NotifySupervisor("WATCHDOG=1");
     REQUIRE(!told.ok());

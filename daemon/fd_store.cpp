@@ -1,0 +1,48 @@
+#include "daemon/fd_store.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "common/base/log.h"
+#include "common/base/notify.h"
+
+namespace slc {
+
+FdStore::FdStore(uv::Loop& loop, bool by_systemd)
+    : by_systemd_(by_systemd), again_(loop, [this] { Send(); }) {}
+
+void FdStore::Keep(const std::string& name, int fd) {
+  if (!by_systemd_) return;
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy) {
+    return log::Warn("systemd does not keep " + name + ": duplicate it: " + std::strerror(errno));
+  }
+  Add({name, std::move(copy)});
+}
+
+void FdStore::Drop(const std::string& name) {
+  if (by_systemd_) Add({name, UniqueFd()});
+}
+
+void FdStore::Add(Deed deed) {
+  waiting_.push_back(std::move(deed));
+  if (!again_.active()) Send();
+}
+
+void FdStore::Send() {
+  constexpr Millis kAgain = 20;
+  while (!waiting_.empty()) {
+    const Deed& deed = waiting_.front();
+    const Status told =
+        deed.fd ? KeepWithSupervisor(deed.name, deed.fd.get()) : DropFromSupervisor(deed.name);
+    if (!told && told.error().code == ErrorCode::kTimeout) return again_.StartIn(kAgain);
+    // What systemd does not have is not lost as long as one of slcd and the master lives.
+    if (!told && !refused_) log::Warn(told.error().message);
+    refused_ = !told;
+    waiting_.pop_front();
+  }
+}
+
+}  // namespace slc

@@ -1,0 +1,39 @@
+// FdStore: has systemd keep what slcd keeps for its masters (Keeper), so that slcd and a master may
+// die in one instant and no worker with them: the next slcd gets it all back. Does nothing unless
+// systemd looks after us.
+//
+// systemd takes so many messages at a time and no more; what it does not take waits here, in order.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "common/base/unique_fd.h"
+#include "common/uv/loop.h"
+#include "common/uv/timer.h"
+
+namespace slc {
+
+class FdStore {
+ public:
+  FdStore(uv::Loop& loop, bool by_systemd);
+
+  // A name is kept once; to be dropped before it is kept anew.
+  void Keep(const std::string& name, int fd);
+  void Drop(const std::string& name);
+
+ private:
+  struct Deed {
+    std::string name;
+    UniqueFd fd;  // to be kept; none: to be dropped
+  };
+  void Add(Deed deed);
+  void Send();
+
+  bool by_systemd_;
+  std::deque<Deed> waiting_;
+  bool refused_ = false;  // the last one was not taken
+  uv::Timer again_;
+};
+
+}  // namespace slc
