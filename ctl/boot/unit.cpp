@@ -108,9 +108,8 @@ std::string Restarts() {
          "# 100: another unit's slcd serves this home. 101: `slc ctl shutdown`.\n"
          "RestartPreventExitStatus=100 101\n"
          "SuccessExitStatus=101\n"
-         "# slcd's loop has to turn. Twenty seconds, because a sign of life each ten comes "
-         "together\n"
-         "# with what wakes an idle slcd anyway, and services need it for nothing meanwhile.\n"
+         "# slcd's loop has to turn. Twenty seconds, because a sign of life each ten comes with\n"
+         "# what wakes an idle slcd anyway, and services need it for nothing meanwhile.\n"
          "WatchdogSec=20\n"
          "# What hangs has nothing to say, and a core would show what is in the environments.\n"
          "WatchdogSignal=SIGKILL\n"
@@ -136,19 +135,17 @@ std::string Limits(const Unit& unit) {
 std::string Hardening(const Unit& unit) {
   if (unit.user) return {};
   return "\n# Services inherit what is set here, so it is only what no service needs: loading\n"
-         "# modules, rebooting, raw access to hardware, the kernel's log, rules of mandatory "
-         "access\n"
-         "# control and of the audit, process accounting, waking the machine up, hanging up\n"
-         "# terminals. Left out on purpose: NoNewPrivileges (sudo and sendmail within services;\n"
-         "# --run-as sets it for those that use that), system call filters (they cost each call "
-         "of\n"
-         "# each worker), and all that makes a mount namespace (ProtectSystem, PrivateTmp, ...):\n"
-         "# what runs would stay in that of the slcd before, and see other files than new "
-         "workers.\n"
+         "# modules, rebooting, raw access to hardware, the kernel's log, rules of mandatory\n"
+         "# access control and of the audit, process accounting, waking the machine up,\n"
+         "# hanging up terminals. Left out on purpose: NoNewPrivileges (sudo and sendmail within\n"
+         "# services; --run-as sets it for those that use that), system call filters (each call\n"
+         "# of a worker costs more, and kernels before 5.16 turn on mitigations that slow Node\n"
+         "# down), and all that makes a mount namespace (ProtectSystem, PrivateTmp, ...): what\n"
+         "# runs would stay in that of the slcd before, and see other files than new workers.\n"
          "CapabilityBoundingSet=~CAP_SYS_MODULE CAP_SYS_BOOT CAP_SYS_RAWIO CAP_SYSLOG\n"
          "CapabilityBoundingSet=~CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_AUDIT_CONTROL CAP_AUDIT_READ\n"
-         "CapabilityBoundingSet=~CAP_SYS_PACCT CAP_WAKE_ALARM CAP_BLOCK_SUSPEND "
-         "CAP_SYS_TTY_CONFIG\n";
+         "CapabilityBoundingSet=~CAP_SYS_PACCT CAP_WAKE_ALARM CAP_BLOCK_SUSPEND\n"
+         "CapabilityBoundingSet=~CAP_SYS_TTY_CONFIG\n";
 }
 
 Words Systemctl(const Unit& unit, const Words& more) {
