@@ -396,7 +396,8 @@ void InstanceHandle::Do(const CleanUp&) {
   master_.reset();
   if (link_) old_link_ = std::move(link_);
   sweep_.StartIn(0);
-  RemoveDirectory();
+  // One that is to run gets another master at once, which takes the directory over.
+  if (!wish_.run) RemoveDirectory();
 }
 
 // By the disk thread: a disk that hangs must not stop us.

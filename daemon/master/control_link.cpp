@@ -49,6 +49,7 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
 ControlLink::~ControlLink() = default;
 
 void ControlLink::Listen() {
+  findable_ = true;
   constexpr Millis kListenAgain = 1000;
   auto listener = ListenOnUnixSocket(directory_, "master.sock", SOCK_SEQPACKET, 16);
   if (!listener) {
@@ -133,6 +134,7 @@ void ControlLink::OnHello(LinkId id, const link::Hello& hello) {
 void ControlLink::OnClosed(LinkId id) {
   doomed_.push_back(id);
   sweep_.StartIn(0);
+  if (!findable_) return events_.on_cut_off();
   if (id != ruler_) return;
   ruler_ = 0;
   silence_timer_.Stop();

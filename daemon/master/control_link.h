@@ -33,6 +33,8 @@ class ControlLink {
     std::function<void(link::Packet packet, std::vector<UniqueFd> fds)> on_packet;
     // A new daemon rules: it must be told everything.
     std::function<void()> on_linked;
+    // The link our maker left is gone before Listen(): nobody will ever speak to us.
+    std::function<void()> on_cut_off;
   };
 
   // `first` may be empty. `directory` is the instance's run directory (not owned).
@@ -95,6 +97,7 @@ class ControlLink {
   UniqueFd listener_;
   uv::Timer accept_again_;
   uv::Timer listen_again_;
+  bool findable_ = false;  // Listen() was called
   bool listen_failed_ = false;
   uv::Timer revive_timer_;
   uv::Timer silence_timer_;

@@ -16,7 +16,9 @@ Master::Master(uv::Loop& loop, UniqueFd directory, UniqueFd first_link, std::str
             ControlLink::Events{[this](const link::Packet& packet, std::vector<UniqueFd> fds) {
                                   OnPacket(packet, std::move(fds));
                                 },
-                                [this] { OnLinked(); }}),
+                                [this] { OnLinked(); },
+                                // slcd ended before it told us whom we work for.
+                                [this] { loop_.Stop(); }}),
       on_term_(loop, SIGTERM, [this] { Leave(); }),
       on_int_(loop, SIGINT, [this] { Leave(); }) {
   environment_.agent_path = std::move(agent_path);

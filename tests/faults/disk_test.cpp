@@ -71,8 +71,10 @@ void Endure(World& world, const Trouble& trouble) {
                   stop.out(), stop.err());
     CHECK(world.View("victim").state == "stopped");
     // slcd and a master end while the disk takes nothing; both have successors.
+    const auto old = IdentifyProcess(world.MasterPid("web"));
+    REQUIRE(old);
     world.KillMaster("web");
-    world.WaitForState("web", "running");
+    AwaitSuccessor(world, "web", *old);
     world.KillDaemon();
     const Ran up = world.Must({"ctl", "ls"});
     MESSAGE("slcd is up again after ", up.took, " ms");

@@ -2,6 +2,9 @@
 // connection, and what was under way is brought to its end by whoever comes next.
 //
 // The moments are random; the seed is printed, SLC_SEED repeats one.
+#include <fcntl.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -11,6 +14,8 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "common/base/fd_passing.h"
+#include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/wire/client.h"
 #include "tests/system/dice.h"
@@ -771,5 +776,23 @@ TEST_SUITE("takeover") {
     world.Must({"ctl", "ls"});
     CHECK(MasterOf(world) == master);
     CheckWhole(world, "web", 1, 1);
+  }
+
+  TEST_CASE("a master whose slcd ends before it says what it is for leaves") {
+    World world;
+    const std::string folder = world.MakeFolder("instance", {});
+    const UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    SocketPair link = MakeSocketPair(SOCK_SEQPACKET);
+    REQUIRE(link.first);
+    SpawnOptions options;
+    options.program = BinaryPath("slc-master");
+    options.arguments = {"slc-master", "web", "--link", "3", "--directory", "4"};
+    options.descriptors = {{link.second.get(), 3}, {directory.get(), 4}};
+    auto master = Spawn(options);
+    REQUIRE(master);
+    link.second.reset();
+    link.first.reset();
+    CHECK(HasEnded(master->pidfd, 5'000));
+    Reap(master->pidfd);
   }
 }
