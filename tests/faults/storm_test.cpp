@@ -57,6 +57,7 @@ class Storm {
         {"hold slcd up", 2, &Storm::HoldDaemon},
         {"hold a master up", 2, &Storm::HoldMaster},
         {"stop a master", 1, &Storm::StopMaster},
+        {"stop slcd", 1, &Storm::StopDaemon},
         {"roll", 3, &Storm::Roll},
         {"resize", 3, &Storm::Resize},
         {"take descriptors away", 1, &Storm::TakeDescriptors},
@@ -143,7 +144,19 @@ class Storm {
     if (process) SignalProcess(OpenProcess(*process), signal);
   }
 
-  void KillDaemon() { Signal(world_.Daemon(), SIGKILL); }
+  // Whose master is being replaced right now loses slcd's copies before the successor has them all.
+  void KillDaemon() {
+    const auto views = world_.Views();
+    for (const App& app : services_.apps()) {
+      const auto view = std::find_if(views.begin(), views.end(),
+                                     [&](const auto& each) { return each.name == app.name; });
+      const bool adopting = view != views.end() && view->state == "adopting";
+      if (adopting || BootNow() - master_killed_[app.name] < kNoticed) {
+        windows_.Open(app.name, BootNow() - kBefore, "slcd killed while a master was replaced");
+      }
+    }
+    Signal(world_.Daemon(), SIGKILL);
+  }
 
   void KillMaster() {
     const App& app = AnyApp();
@@ -157,6 +170,7 @@ class Storm {
     } else {
       windows_.Open(app.name, now - kBefore, "master killed that slcd did not have adopted");
     }
+    master_killed_[app.name] = now;
     Signal(master, SIGKILL);
   }
 
@@ -201,6 +215,16 @@ class Storm {
     windows_.Allow(app.name, BootNow() - kBefore, 15'000, 0, 1, "master stopped and fenced");
     Signal(master, SIGSTOP);
     WaitUntil([&] { return !IsAlive(*master); }, 15'000, "the end of a stopped master");
+  }
+
+  // For good: the next slc has it replaced.
+  void StopDaemon() {
+    AwaitPeace();
+    const auto daemon = world_.Daemon();
+    if (!daemon) return;
+    Signal(daemon, SIGSTOP);
+    world_.Must({"ctl", "ls"});
+    CHECK(!IsAlive(*daemon));
   }
 
   void Roll() {
@@ -250,6 +274,7 @@ class Storm {
   Changing other_;
   Windows windows_;
   std::list<Running> commands_;
+  std::map<std::string, Millis> master_killed_;
   std::map<std::string, int> counts_;
   std::string history_;
   int blows_ = 0;
