@@ -17,9 +17,19 @@ constexpr Millis kLongestPause = 5000;
 constexpr Millis kEndPatience = 5000;
 
 // 0, 100, 200, 400 ms ...
-Millis Pause(int failures) {
+Millis Pause(Millis failures) {
   if (failures <= 0) return 0;
-  return std::min(kLongestPause, Millis{100} << std::min(failures - 1, 10));
+  return std::min(kLongestPause, Millis{100} << std::min<Millis>(failures - 1, 10));
+}
+
+// A master that works is followed within half a second even when its predecessors were killed, too,
+// so long as they were not killed faster than one can look: as long as nobody is in charge nobody
+// accepts connections. 0, 100, 200, 200 ms ..., and from the tenth on ever longer.
+Millis PauseAfterWork(Millis early_ends) {
+  constexpr Millis kShort = 2;
+  constexpr Millis kPatient = 8;
+  if (early_ends <= kPatient) return Pause(std::min(early_ends, kShort));
+  return Pause(kShort + early_ends - kPatient);
 }
 
 }  // namespace
@@ -31,6 +41,7 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     left_ = left_ && run_ && !wish->renewed;
     if (state_ == State::kAbsent && run_ && !launch_pending_ && !left_) {
       failures_ = 0;
+      early_ends_ = 0;
       Launch(now);
     } else if (state_ == State::kAbsent && launch_pending_) {
       if (!Needed()) Leave();
@@ -101,17 +112,13 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     working_ = false;
     patience_ = now + kHelloPatience;
     constexpr int kTryPrevious = 2;
-    actions_.push_back(LaunchMaster{workers_, failures_ >= kTryPrevious});
+    actions_.push_back(LaunchMaster{workers_, failures_ + early_ends_ >= kTryPrevious});
   }
   deadline_ = patience_;
   const auto consider = [&](Millis at) {
     if (!deadline_ || at < *deadline_) deadline_ = at;
   };
-  if (state_ == State::kInCharge) {
-    consider(next_ping_);
-    constexpr Millis kProved = 10000;
-    if (failures_ > 0 && working_ && now >= launch_at_ + kProved) failures_ = 0;
-  }
+  if (state_ == State::kInCharge) consider(next_ping_);
   if (launch_pending_) consider(launch_at_);
   return std::move(actions_);
 }
@@ -119,6 +126,7 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
 void InstancePlan::Heard(const MasterSpoke& spoke, Millis now) {
   ping_open_ = false;
   working_ = working_ || spoke.in_charge;
+  if (working_) failures_ = 0;
   if (state_ == State::kInCharge) {
     patience_.reset();
   } else if (state_ == State::kSearching && !spoke.in_charge) {
@@ -177,7 +185,7 @@ void InstancePlan::LaunchOrLeave(Millis now) {
 
 void InstancePlan::Launch(Millis now) {
   launch_pending_ = true;
-  launch_at_ = now + Pause(failures_);
+  launch_at_ = now + std::max(Pause(failures_), PauseAfterWork(early_ends_));
   state_ = State::kAbsent;
   patience_.reset();
   left_ = false;
@@ -208,15 +216,17 @@ void InstancePlan::Gone(Millis now) {
 
 // A master that tells no facts (it finds its lock taken, its files unreadable), or is lost at once,
 // is a failed try: without a pause the next one would most likely do the same, as fast as the
-// machine can. One that told facts works; whatever kills it, nobody accepts connections meanwhile:
-// its successor comes within half a second.
+// machine can. One that told facts works, whatever has killed it. What tells a crash at each start
+// from kills at random is how long they live: 250 ms in charge pay off one early end, so kills
+// twice a second stay without a long pause, and crashes within 250 ms of the start do not.
 void InstancePlan::CountIfEarly(Millis now) {
   constexpr Millis kEarly = 1000;
-  constexpr int kMostOfWorking = 3;
+  constexpr Millis kPaysOff = 250;
   if (state_ == State::kLaunching || (state_ == State::kInCharge && !working_)) {
     ++failures_;
-  } else if (state_ == State::kInCharge && now < launch_at_ + kEarly) {
-    failures_ = std::min(failures_ + 1, kMostOfWorking);
+  } else if (state_ == State::kInCharge) {
+    const Millis lived = now - launch_at_;
+    early_ends_ = std::max<Millis>(0, early_ends_ - lived / kPaysOff) + (lived < kEarly ? 1 : 0);
   }
 }
 

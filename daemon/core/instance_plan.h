@@ -90,12 +90,13 @@ class InstancePlan {
 
   State state_ = State::kAbsent;
   bool run_ = false;
-  bool stopped_ = false;  // the master said so
-  bool left_ = false;     // it left though the wish says run: SIGTERM by the operator
-  bool workers_ = false;  // there may be some: an order was given, and no end of them was seen
-  bool working_ = false;  // the master has told facts: it got through its start
-  int failures_ = 0;      // launches in a row that did not get into charge, or not for long
-  Millis launch_at_ = 0;  // not before
+  bool stopped_ = false;   // the master said so
+  bool left_ = false;      // it left though the wish says run: SIGTERM by the operator
+  bool workers_ = false;   // there may be some: an order was given, and no end of them was seen
+  bool working_ = false;   // the master has told facts: it got through its start
+  int failures_ = 0;       // launches in a row of masters that told no facts
+  Millis early_ends_ = 0;  // of masters that worked and died soon; paid off by those that last
+  Millis launch_at_ = 0;   // not before
   bool launch_pending_ = false;
   std::optional<Millis> deadline_;
   std::optional<Millis> patience_;  // until the hello, the end, or the pong
