@@ -4,10 +4,32 @@
 
 #include <doctest/doctest.h>
 
+#include "common/base/text.h"
 #include "tests/faults/faults.h"
 
 using namespace slc;
 using namespace slc::test;
+
+namespace {
+
+// How long the workers of this log took from "started worker N" to "worker N ... is ready".
+std::vector<Millis> Boots(const std::string& log) {
+  std::map<std::string, Millis> started;
+  std::vector<Millis> boots;
+  for (const std::string& line : LinesOf(log)) {
+    const Millis at = ParseIso(line.substr(0, line.find(' ')));
+    const auto words = Split(line, ' ');
+    const auto word = std::find(words.begin(), words.end(), "worker");
+    if (at < 0 || word == words.end() || word + 1 == words.end()) continue;
+    if (Contains(line, "supervisor started worker")) started[*(word + 1)] = at;
+    if (EndsWith(line, "is ready") && started.count(*(word + 1)) > 0) {
+      boots.push_back(at - started[*(word + 1)]);
+    }
+  }
+  return boots;
+}
+
+}  // namespace
 
 TEST_SUITE("kill-worker") {
   TEST_CASE("workers that have lived are killed") {
@@ -22,11 +44,6 @@ TEST_SUITE("kill-worker") {
     // kills bearable.
     const App app = world.StartApp("express4", {"--size", std::to_string(kSize), "--min-uptime",
                                                 "300ms", "--drain-linger", "400ms"});
-    std::vector<Millis> boots;
-    for (int i = 0; i < 5; ++i) {
-      Running plain = world.BeginProgram({world.NodePath(20), "-e", "0"});
-      boots.push_back(plain.Wait().took);
-    }
     std::vector<Millis> refills;
     LoadClient load(
         world, {"name=busy,connections=" + std::to_string(kBusy) + ",url=" + app.url("/slow?ms=20"),
@@ -61,10 +78,18 @@ TEST_SUITE("kill-worker") {
     INFO(report.text);
     const LaneReport& busy = report.lane("busy");
     const LaneReport& close = report.lane("close");
+    const std::vector<Millis> boots = Boots(ReadText(world.log_folder(app.name) + "/out.log"));
+    REQUIRE(boots.size() >= static_cast<std::size_t>(kills));
     MESSAGE(kills, " kills of workers: slot filled after ", Percentile(refills, 50),
-            " ms (median), ", Percentile(refills, 99), " ms (p99); node -e 0 takes ",
-            Percentile(boots, 50), " ms; failed ", busy.failed, " kept and ", close.failed, " of ",
-            close.attempted, Figures(report));
+            " ms (median), ", Percentile(refills, 99), " ms (p99), ", Percentile(refills, 100),
+            " ms at most; from its spawn to ready a worker takes ", Percentile(boots, 50),
+            " ms (median), ", Percentile(boots, 99), " ms (p99); failed ", busy.failed,
+            " kept and ", close.failed, " of ", close.attempted, Figures(report));
+    // Of what is ours, from the kill to the spawn: the boot itself belongs to Node and the app.
+    // Both vary with what else the machine does, so each is compared with its like.
+    constexpr Millis kOurs = 200;
+    CHECK(Percentile(refills, 50) <= Percentile(boots, 50) + kOurs);
+    CHECK(Percentile(refills, 99) <= Percentile(boots, 99) + kOurs);
     // Those that were being answered: each connection has one, and the victim had its share.
     CHECK(busy.failed <= static_cast<std::int64_t>(kills) * kBusy);
     CHECK(busy.failures.at("refused") == 0);
