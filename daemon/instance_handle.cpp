@@ -50,6 +50,12 @@ InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, uv:
       keeper_(*context.fd_store, KeptPrefix(id)),
       timer_(loop, [this] { Tick(); }),
       look_again_(loop, [this] { Look(); }),
+      ask_again_(loop,
+                 [this] {
+                   if (link_ && !missing_.empty()) {
+                     link_->Send(link::StoreAgain{{missing_.begin(), missing_.end()}});
+                   }
+                 }),
       sweep_(loop, [this] { Sweep(); }) {}
 
 InstanceHandle::~InstanceHandle() = default;
@@ -441,6 +447,7 @@ void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
 }
 
 void InstanceHandle::UseLink(UniqueFd socket) {
+  missing_.clear();
   link_ = std::make_unique<PacketSocket>(
       loop_, std::move(socket),
       PacketSocket::Events{[this](link::Packet packet, std::vector<UniqueFd> fds) {
@@ -459,20 +466,35 @@ void InstanceHandle::OnLinkClosed() {
   Feed(LinkLost{});
 }
 
+void InstanceHandle::Keep(const link::Store& store, std::vector<UniqueFd> fds) {
+  constexpr Millis kAgain = 500;
+  for (std::size_t i = 0; i < store.names.size(); ++i) {
+    const std::string& name = store.names[i];
+    if (i >= fds.size()) {
+      missing_.insert(name);
+      continue;
+    }
+    keeper_.Store(name, std::move(fds[i]));
+    missing_.erase(name);
+    for (auto config = new_configs_.begin(); config != new_configs_.end();) {
+      const bool arrived = name == link::ConfigName(config->first);
+      config = arrived ? new_configs_.erase(config) : std::next(config);
+    }
+  }
+  if (missing_.empty() || ask_again_.active()) return;
+  log::Warn("service " + name_ + ": there is no room for " + std::to_string(missing_.size()) +
+            " descriptors that its master gave to be kept; it is asked for them again");
+  ask_again_.StartIn(kAgain);
+}
+
 void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
   asked_at_ = 0;
-  if (auto* store = std::get_if<link::Store>(&packet)) {
-    for (std::size_t i = 0; i < store->names.size() && i < fds.size(); ++i) {
-      keeper_.Store(store->names[i], std::move(fds[i]));
-      for (auto config = new_configs_.begin(); config != new_configs_.end();) {
-        const bool arrived = store->names[i] == link::ConfigName(config->first);
-        config = arrived ? new_configs_.erase(config) : std::next(config);
-      }
-    }
-    return;
-  }
+  if (const auto* store = std::get_if<link::Store>(&packet)) return Keep(*store, std::move(fds));
   if (const auto* drop = std::get_if<link::Drop>(&packet)) {
-    for (const std::string& name : drop->names) keeper_.Drop(name);
+    for (const std::string& name : drop->names) {
+      keeper_.Drop(name);
+      missing_.erase(name);
+    }
     return;
   }
   if (const auto* hello = std::get_if<link::MasterHello>(&packet)) {

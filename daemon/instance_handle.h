@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -122,6 +123,7 @@ class InstanceHandle {
   void HandOver();
   void OnPacket(link::Packet packet, std::vector<UniqueFd> fds);
   void OnLinkClosed();
+  void Keep(const link::Store& store, std::vector<UniqueFd> fds);
   void Sweep();
   std::string Cookie() const;
   Result<UniqueFd> OpenDirectory();
@@ -135,6 +137,7 @@ class InstanceHandle {
   Events events_;
   InstancePlan plan_;
   Keeper keeper_;
+  std::set<std::string> missing_;               // what found no room here when the master stored it
   std::map<Generation, UniqueFd> new_configs_;  // not known to have arrived
   FleetWish wish_;
   bool follows_ = false;
@@ -156,7 +159,8 @@ class InstanceHandle {
   bool feeding_ = false;
   uv::Timer timer_;
   uv::Timer look_again_;
-  uv::Timer sweep_;  // destroys a link outside its own callback
+  uv::Timer ask_again_;  // for what is missing
+  uv::Timer sweep_;      // destroys a link outside its own callback
   std::unique_ptr<PacketSocket> link_;
   std::unique_ptr<PacketSocket> old_link_;
   std::unique_ptr<uv::Poll> end_poll_;

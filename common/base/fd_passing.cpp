@@ -65,7 +65,8 @@ Received ReceiveWithFds(int socket, char* buffer, std::size_t size) {
     received.bytes = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (received.bytes < 0 && errno == EINTR);
   if (received.bytes < 0) return received;
-  received.truncated = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  received.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+  received.lost_fds = (message.msg_flags & MSG_CTRUNC) != 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;

@@ -24,7 +24,8 @@ bool IsNoRoom(int errno_value);
 
 struct Received {
   long bytes = 0;             // as recvmsg: 0 at the end of the stream, -1 with errno set
-  bool truncated = false;     // a packet was longer than the buffer, or descriptors were lost
+  bool truncated = false;     // a packet was longer than the buffer
+  bool lost_fds = false;      // the last of the descriptors found no room in our table
   std::vector<UniqueFd> fds;  // close-on-exec
 };
 

@@ -21,6 +21,7 @@ struct ControlServer::Session {
   Peer peer;
   FrameReader reader;
   std::string output;
+  bool asked = false;
   uv::Poll poll;
 };
 
@@ -73,6 +74,7 @@ void ControlServer::Accept() {
     if (!socket) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno != EAGAIN) {
+        if (MakeRoom()) continue;
         // Out of descriptors or memory: the socket stays readable, so looking again at once would
         // spin.
         poll_.Watch(false, false);
@@ -87,7 +89,7 @@ void ControlServer::Accept() {
                  ")");
       continue;
     }
-    if (sessions_.size() >= kMostClients) {
+    if (sessions_.size() >= kMostClients && !MakeRoom()) {
       SayRefused("of pid " + std::to_string(peer->pid) + ": " + std::to_string(kMostClients) +
                  " are connected already");
       continue;
@@ -117,6 +119,23 @@ void ControlServer::SayRefused(const std::string& whom) {
   refused_untold_ = 0;
 }
 
+bool ControlServer::MakeRoom() {
+  ClientId client = 0;
+  for (auto next = sessions_.begin(); next != sessions_.end();
+       next = sessions_.upper_bound(client)) {
+    client = next->first;
+    if (next->second->asked) continue;
+    // Its request may have come by now; to answer it may end it, too.
+    Read(client);
+    next = sessions_.find(client);
+    if (next == sessions_.end()) return true;
+    if (next->second->asked) continue;
+    Drop(client);
+    return true;
+  }
+  return false;
+}
+
 void ControlServer::OnReady(ClientId client, uv::Poll::Ready ready) {
   const auto found = sessions_.find(client);
   if (found == sessions_.end()) return;
@@ -141,6 +160,7 @@ void ControlServer::Read(ClientId client) {
       return Drop(client);
     }
     if (!*frame) return;
+    session->second->asked = true;
     events_.on_frame(client, **frame);
   }
 }

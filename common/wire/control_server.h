@@ -1,5 +1,7 @@
 // ControlServer: slcd's unix socket for clients. Accepts, checks who is there, cuts frames, queues
-// answers. What the frames mean is the business of its owner.
+// answers. What the frames mean is the business of its owner. When there is no room for another
+// client, those who are connected and have never asked for anything have to leave, the oldest
+// first.
 #pragma once
 
 #include <cstdint>
@@ -54,6 +56,8 @@ class ControlServer {
   struct Session;
   void Accept();
   void SayRefused(const std::string& whom);
+  // False if everybody has asked for something.
+  bool MakeRoom();
   void OnReady(ClientId client, uv::Poll::Ready ready);
   void Read(ClientId client);
   bool Flush(Session& session);

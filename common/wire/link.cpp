@@ -79,6 +79,8 @@ json Body(const InCharge& p) {
 }
 json Body(const Pong& p) { return json{{"number", p.number}}; }
 
+json Body(const StoreAgain& p) { return json{{"names", p.names}}; }
+
 void ReadRange(JsonFields& f, ProtocolRange& range) {
   f.Read("protocol", range.newest);
   // Who does not say speaks that one alone.
@@ -175,12 +177,13 @@ void Fill(JsonFields& f, InCharge& p) {
   f.Read("replaced", p.replaced);
 }
 void Fill(JsonFields& f, Pong& p) { f.Read("number", p.number); }
+void Fill(JsonFields& f, StoreAgain& p) { f.Read("names", p.names); }
 
 // The wire's name of each packet, in the order of Packet.
-constexpr const char* kKinds[] = {"hello",     "master_hello", "setup",     "order",
-                                  "adopt_fds", "adopt_end",    "exit",      "ping",
-                                  "leaving",   "store",        "drop",      "stored_all",
-                                  "facts",     "notice",       "in_charge", "pong"};
+constexpr const char* kKinds[] = {"hello",     "master_hello", "setup", "order",   "adopt_fds",
+                                  "adopt_end", "exit",         "ping",  "leaving", "store",
+                                  "drop",      "stored_all",   "facts", "notice",  "in_charge",
+                                  "pong",      "store_again"};
 static_assert(std::size(kKinds) == std::variant_size_v<Packet>);
 
 template <std::size_t I = 0>

@@ -66,6 +66,10 @@ struct ExitStatus {  // an adopted worker that slcd has reaped
   ProcessIdentity process;
   int status = 0;
 };
+// Descriptors for which slcd had no room when they came; each by its name.
+struct StoreAgain {
+  std::vector<std::string> names;
+};
 struct Ping {
   std::uint64_t number = 0;
 };
@@ -108,8 +112,9 @@ struct Pong {
   std::uint64_t number = 0;
 };
 
-using Packet = std::variant<Hello, MasterHello, Setup, Order, AdoptFds, AdoptEnd, ExitStatus, Ping,
-                            Leaving, Store, Drop, StoredAll, Facts, Notice, InCharge, Pong>;
+using Packet =
+    std::variant<Hello, MasterHello, Setup, Order, AdoptFds, AdoptEnd, ExitStatus, Ping, Leaving,
+                 Store, Drop, StoredAll, Facts, Notice, InCharge, Pong, StoreAgain>;
 
 std::string Encode(const Packet& packet);
 Result<Packet> Decode(const std::string& text);

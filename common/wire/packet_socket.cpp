@@ -81,7 +81,7 @@ bool PacketSocket::ReadOne(const bool& alive) {
     return false;
   }
   if (received.truncated) {
-    Close("a packet was too long or its descriptors did not fit", alive);
+    Close("a packet was too long", alive);
     return false;
   }
   auto packet = link::Decode(std::string(buffer.get(), static_cast<std::size_t>(received.bytes)));
@@ -89,6 +89,11 @@ bool PacketSocket::ReadOne(const bool& alive) {
     // A newer peer may say things we do not know; they are not needed to go on.
     log::Warn("link: " + packet.error().message);
     return true;
+  }
+  // What is to be kept can be asked for again; other packets mean nothing without what came along.
+  if (received.lost_fds && !std::holds_alternative<link::Store>(*packet)) {
+    Close("no descriptor is left for what came with a packet", alive);
+    return false;
   }
   // The callback may destroy us, and with us the function being called.
   const auto on_packet = events_.on_packet;

@@ -92,9 +92,10 @@ void ControlLink::AddCandidate(UniqueFd socket) {
                            [this, id](const std::string&) { OnClosed(id); }});
 }
 
-void ControlLink::Send(const link::Packet& packet, const std::vector<int>& fds) {
+bool ControlLink::Send(const link::Packet& packet, const std::vector<int>& fds) {
   const auto found = links_.find(ruler_);
-  if (found != links_.end()) found->second.socket->Send(packet, fds);
+  if (found == links_.end() || found->second.socket->closed()) return true;
+  return found->second.socket->Send(packet, fds);
 }
 
 void ControlLink::OnPacket(LinkId id, link::Packet packet, std::vector<UniqueFd> fds) {

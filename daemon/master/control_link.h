@@ -53,7 +53,8 @@ class ControlLink {
   };
   void SetRevival(Revival revival) { revival_ = std::move(revival); }
   // Dropped if there is no link: a new daemon is told the state anyway.
-  void Send(const link::Packet& packet, const std::vector<int>& fds = {});
+  // False if there was one, and no descriptor left to keep what found no room there.
+  bool Send(const link::Packet& packet, const std::vector<int>& fds = {});
   bool linked() const { return ruler_ != 0; }
   Epoch daemon_epoch() const { return highest_epoch_; }
 

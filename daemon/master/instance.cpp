@@ -263,7 +263,9 @@ void Instance::Do(const SpawnWorker& action) {
   log::Failure("supervisor cannot start worker " + std::to_string(action.worker) + ": " +
                started.error().message);
   reporter_.NotifyEnd(action.worker, WorkerEnd{false, started.error().message, {}}, true);
-  Feed(WorkerExited{action.worker, false, started.error().message});
+  WorkerExited unborn{action.worker, false, started.error().message};
+  unborn.unborn = started.error().code == ErrorCode::kSystem;
+  Feed(unborn);
 }
 
 ReadinessJudge Instance::JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const {
@@ -354,6 +356,12 @@ std::vector<KeptFd> Instance::KeptFds() const {
     kept.insert(kept.end(), part.begin(), part.end());
   }
   return kept;
+}
+
+void Instance::StoreAgain(const std::vector<std::string>& missing) {
+  std::vector<KeptFd> kept = snapshot_.KeptFds();
+  for (KeptFd& each : KeptFds()) kept.push_back(std::move(each));
+  safekeeping_.StoreAgain(kept, missing);
 }
 
 void Instance::TellEverything() {

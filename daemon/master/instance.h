@@ -57,6 +57,8 @@ class Instance {
   void LookAtLogs();
   // A new daemon: it gets every descriptor and the facts.
   void TellEverything();
+  // What slcd could not take, and what could not be sent, for lack of descriptors.
+  void StoreAgain(const std::vector<std::string>& missing);
 
   // Drains and stops all workers and then stops the loop. Orders count no more.
   void Leave();

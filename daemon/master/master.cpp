@@ -48,7 +48,13 @@ void Master::OnPacket(const link::Packet& packet, std::vector<UniqueFd> fds) {
     return instance_->CollectAdopted(adopt->names, std::move(fds));
   }
   if (std::holds_alternative<link::AdoptEnd>(packet)) return instance_->TakeOver();
-  if (std::holds_alternative<link::Ping>(packet)) return instance_->LookAtLogs();
+  if (const auto* again = std::get_if<link::StoreAgain>(&packet)) {
+    return instance_->StoreAgain(again->names);
+  }
+  if (std::holds_alternative<link::Ping>(packet)) {
+    instance_->StoreAgain({});
+    return instance_->LookAtLogs();
+  }
   if (const auto* exit = std::get_if<link::ExitStatus>(&packet)) {
     return instance_->NoteStatus(exit->process, exit->status);
   }

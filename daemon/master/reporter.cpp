@@ -72,7 +72,10 @@ void Reporter::NotifyGivenUp(WorkerId worker) {
 }
 
 void Reporter::Send(link::Notice notice) {
-  if (link_.linked()) return link_.Send(notice);
+  if (link_.linked()) {
+    link_.Send(notice);
+    return;
+  }
   const std::string& kind = notice.progress.kind;
   if (kind != "worker_ready" && kind != "worker_given_up" && !notice.unasked) return;
   constexpr std::size_t kMost = 64;

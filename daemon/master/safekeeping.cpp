@@ -10,7 +10,9 @@ void Safekeeping::Store(const std::vector<KeptFd>& kept) {
   packet.epoch = epoch_;
   std::vector<int> fds;
   const auto flush = [&] {
-    if (!fds.empty()) link_.Send(packet, fds);
+    if (!fds.empty() && !link_.Send(packet, fds)) {
+      unsent_.insert(packet.names.begin(), packet.names.end());
+    }
     packet.names.clear();
     fds.clear();
   };
@@ -20,6 +22,19 @@ void Safekeeping::Store(const std::vector<KeptFd>& kept) {
     if (fds.size() == kMaxFdsPerMessage) flush();
   }
   flush();
+}
+
+void Safekeeping::StoreAgain(const std::vector<KeptFd>& all,
+                             const std::vector<std::string>& missing) {
+  std::set<std::string> wanted = std::move(unsent_);
+  unsent_.clear();
+  wanted.insert(missing.begin(), missing.end());
+  if (wanted.empty()) return;
+  std::vector<KeptFd> again;
+  for (const KeptFd& each : all) {
+    if (wanted.count(each.name) > 0) again.push_back(each);
+  }
+  Store(again);
 }
 
 void Safekeeping::Drop(const std::vector<std::string>& names) {

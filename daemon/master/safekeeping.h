@@ -5,6 +5,7 @@
 // slcd nothing is sent; the next one is given everything anew (Instance::TellEverything).
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,14 @@ class Safekeeping {
   // In one packet each kMaxFdsPerMessage.
   void Store(const std::vector<KeptFd>& kept);
   void Drop(const std::vector<std::string>& names);
+  // Of `all` once more those that could not be sent for lack of descriptors, or that are `missing`
+  // in slcd for that reason.
+  void StoreAgain(const std::vector<KeptFd>& all, const std::vector<std::string>& missing = {});
 
  private:
   ControlLink& link_;
   Epoch epoch_;
+  std::set<std::string> unsent_;
 };
 
 }  // namespace slc

@@ -179,6 +179,26 @@ TEST_CASE("A lock ends with a killed process") {
   CHECK(LockFileAt(folder.fd(), "lock", "us"));
 }
 
+TEST_CASE("Of descriptors that find no room the first ones come, and it is told") {
+  const SocketPair pair = MakeSocketPair(SOCK_SEQPACKET);
+  std::vector<int> fds(5, pair.first.get());
+  CHECK(SendWithFds(pair.first.get(), "five", fds.data(), fds.size()) == 4);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const UniqueFd next(::dup(0));
+  rlimit few = before;
+  // Those below `next` are in use, or there would be a lower one.
+  few.rlim_cur = static_cast<rlim_t>(next.get()) + 3;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  char buffer[16];
+  const Received received = ReceiveWithFds(pair.second.get(), buffer, sizeof(buffer));
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(received.bytes == 4);
+  CHECK_FALSE(received.truncated);
+  CHECK(received.lost_fds);
+  CHECK(received.fds.size() == 2);
+}
+
 TEST_CASE("Descriptors travel with their message, whole or not at all") {
   SocketPair pair = MakeSocketPair(SOCK_SEQPACKET);
   REQUIRE(pair.first);

@@ -581,4 +581,27 @@ TEST_CASE("Failures are forgiven after a minute of health") {
   CHECK(bench.state().slots.at(1).failures == 0);
 }
 
+TEST_CASE("A slot for which the system has no process is tried again within a second") {
+  Fleet fleet(1);
+  fleet.SetPolicy(1, WorkerPolicy{});
+  FleetWish wish;
+  wish.run = true;
+  wish.size = 1;
+  wish.generation = 1;
+  wish.order = 1;
+  Millis now = 1000;
+  auto actions = fleet.On(WishChanged{wish}, now);
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(actions.size() == 1);
+    WorkerExited unborn{std::get<SpawnWorker>(actions[0]).worker, false,
+                        "create a process: EAGAIN"};
+    unborn.unborn = true;
+    CHECK(fleet.On(unborn, now).empty());
+    REQUIRE(fleet.deadline());
+    CHECK(*fleet.deadline() <= now + 1000);
+    now = *fleet.deadline();
+    actions = fleet.On(TimePassed{}, now);
+  }
+}
+
 }  // namespace slc

@@ -162,12 +162,17 @@ void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Mil
     slot.retry_at = 0;
     return;
   }
-  CountFailure(slot, now);
+  CountFailure(slot, end.unborn, now);
 }
 
-void Fleet::CountFailure(FleetSlot& slot, Millis now) {
+void Fleet::CountFailure(FleetSlot& slot, bool unborn, Millis now) {
+  // What the machine lacks for a moment is no fault of the app: to try costs next to nothing, and
+  // the slot is to be filled soon after there is enough again.
+  constexpr Millis kLongestForUnborn = 1000;
   ++slot.failures;
-  slot.retry_at = now + RestartDelay(slot.failures, NextRandom());
+  Millis delay = RestartDelay(slot.failures, NextRandom());
+  if (unborn) delay = std::min(delay, kLongestForUnborn);
+  slot.retry_at = now + delay;
   if (AnyServing()) return;
   // Nothing of the service is up: the slots wait together, so that a service of many workers does
   // not boot more often than a service of one.
@@ -341,7 +346,7 @@ void Fleet::SettleEscalations(Millis now) {
     switch (worker.state) {
       case WorkerState::kStarting:
       case WorkerState::kReady: {
-        EndedUnasked(worker, WorkerExited{id, false, WhyGivenUp(worker), {}}, now);
+        EndedUnasked(worker, WorkerExited{id, false, WhyGivenUp(worker), {}, false}, now);
         actions_.push_back(ReportGivenUp{id});
         Kill(worker, now);
         break;

@@ -51,6 +51,8 @@ struct WorkerExited {
   bool clean = false;  // exit code 0
   std::string reason;  // for people: "exit code 1", "killed by SIGSEGV ...", "could not start: ..."
   std::optional<int> status = {};  // wait status; nothing: not known
+  // It was never there: the system had no process or descriptor to give.
+  bool unborn = false;
 };
 struct WorkerLost {  // ended with, or because of, a master that was killed: nobody's failure
   WorkerId worker = 0;
@@ -138,7 +140,7 @@ class Fleet {
   // Why a worker that lives is taken for failed.
   std::string WhyGivenUp(const FleetWorker& worker) const;
   void NoteFailure(const FleetWorker& worker, const std::string& reason, std::optional<int> status);
-  void CountFailure(FleetSlot& slot, Millis now);
+  void CountFailure(FleetSlot& slot, bool unborn, Millis now);
   void Consider(Millis at);
 
   const WorkerPolicy& PolicyOf(Generation generation) const;

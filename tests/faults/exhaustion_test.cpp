@@ -1,0 +1,237 @@
+// Nothing left: no descriptor, no process. What serves goes on serving, slcd answers, nobody spins,
+// and all is well as soon as there is enough again.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+
+#include <doctest/doctest.h>
+
+#include "common/base/files.h"
+#include "common/base/spawn.h"
+#include "common/base/text.h"
+#include "tests/faults/faults.h"
+#include "tests/system/raw_connection.h"
+
+using namespace slc;
+using namespace slc::test;
+
+namespace {
+
+// The bounds.
+constexpr Millis kAnswer = 1'000;
+constexpr Millis kRecovery = 2'000;
+constexpr double kMostCpu = 0.2;
+
+// As long as it lives, the process may open so many files more than it has.
+class FewDescriptors {
+ public:
+  FewDescriptors(pid_t pid, std::size_t more) : pid_(pid) {
+    REQUIRE(::prlimit(pid_, RLIMIT_NOFILE, nullptr, &before_) == 0);
+    rlimit limit = before_;
+    limit.rlim_cur = CountOpenFiles(pid) + more;
+    REQUIRE(::prlimit(pid_, RLIMIT_NOFILE, &limit, nullptr) == 0);
+  }
+  ~FewDescriptors() { ::prlimit(pid_, RLIMIT_NOFILE, &before_, nullptr); }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+
+ private:
+  pid_t pid_;
+  rlimit before_{};
+};
+
+// Clients of slcd's socket that connect and say nothing.
+std::vector<UniqueFd> Idlers(World& world, int count) {
+  const UniqueFd folder(
+      ::open((world.home() + "/run").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string path = PathThroughFd(folder.get(), "slcd.sock");
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  std::vector<UniqueFd> idlers;
+  for (int i = 0; i < count; ++i) {
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{5, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+    idlers.push_back(std::move(fd));
+  }
+  return idlers;
+}
+
+std::vector<RawConnection> Visitors(const App& app, int count) {
+  std::vector<RawConnection> visitors;
+  for (int i = 0; i < count; ++i) visitors.emplace_back(app.port);
+  return visitors;
+}
+
+// A share of one core, over some time.
+class CpuWatch {
+ public:
+  explicit CpuWatch(std::vector<pid_t> pids) : pids_(std::move(pids)), begun_(BootNow()) {
+    for (const pid_t pid : pids_) before_.push_back(Ticks(pid));
+  }
+  double Highest() const {
+    const double seconds = static_cast<double>(BootNow() - begun_) / 1000;
+    double highest = 0;
+    for (std::size_t i = 0; i < pids_.size(); ++i) {
+      const double used = static_cast<double>(Ticks(pids_[i]) - before_[i]) /
+                          static_cast<double>(::sysconf(_SC_CLK_TCK));
+      highest = std::max(highest, used / seconds);
+    }
+    return highest;
+  }
+
+ private:
+  static std::uint64_t Ticks(pid_t pid) {
+    const auto usage = ReadUsage(pid);
+    return usage ? usage->cpu_ticks : 0;
+  }
+  std::vector<pid_t> pids_;
+  std::vector<std::uint64_t> before_;
+  Millis begun_;
+};
+
+// Every system call of these names fails in the process, as long as this lives.
+class Refusing {
+ public:
+  Refusing(World& world, pid_t pid, const std::string& calls, const std::string& error)
+      : strace_(world.BeginProgram({"strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                                    "trace=" + calls, "-e", "inject=" + calls + ":error=" + error,
+                                    "-p", std::to_string(pid)})) {
+    const std::string status = "/proc/" + std::to_string(pid) + "/status";
+    WaitUntil(
+        [&] { return Contains(ReadText(status), "TracerPid:\t" + std::to_string(strace_.pid())); },
+        10'000, "strace");
+  }
+  void End() {
+    strace_.Signal(SIGINT);
+    strace_.Wait();
+  }
+
+ private:
+  Running strace_;
+};
+
+Words Without(const Words& lanes, const std::string& service) {
+  Words rest;
+  for (const std::string& lane : lanes) {
+    if (!StartsWith(lane, "name=" + service)) rest.push_back(lane);
+  }
+  return rest;
+}
+
+}  // namespace
+
+TEST_SUITE("exhaustion") {
+  TEST_CASE("slcd and masters have no descriptor left") {
+    RaiseFileLimit();
+    World world;
+    world.ExpectInLog("there is no room for");
+    FourServices services(world);
+    const App& web = services.apps()[0];
+    const App& plain = services.apps()[2];
+    LoadClient load(world, Without(services.lanes(), plain.name), {"--timeout", "30000"});
+    std::vector<pid_t> pids{world.Daemon()->pid};
+    for (const auto& [name, master] : services.Masters()) pids.push_back(master);
+    std::vector<Millis> answers;
+    double cpu = 0;
+    {
+      std::vector<std::unique_ptr<FewDescriptors>> limits;
+      for (const pid_t pid : pids) limits.push_back(std::make_unique<FewDescriptors>(pid, 5));
+      const auto idlers = Idlers(world, 500);
+      const auto visitors = Visitors(web, 500);
+      // Its successor needs more descriptors than there are.
+      Kill(*IdentifyProcess(world.ReadyPids(plain.name).front()));
+      const CpuWatch watch(pids);
+      for (int i = 0; i < 20; ++i) {
+        answers.push_back(world.Must({"ctl", "ls"}).took);
+        LetPass(150);
+      }
+      cpu = watch.Highest();
+      CHECK(world.ReadyPids(plain.name).size() == 1);
+      CHECK(Get(plain.url()).status == 200);
+    }
+    const Millis recovery = WaitUntil([&] { return world.ReadyPids(plain.name).size() == 2; },
+                                      10'000, "the worker that could not be started");
+    const Millis change = world.Must({"ctl", "set-size", web.name, "3"}).took;
+    world.Must({"ctl", "set-size", web.name, "2"});
+    const LoadReport report = load.Stop();
+    MESSAGE(
+        "slcd and four masters with 5 descriptors more than they have, 500 idle clients of slcd, "
+        "500 connections: slc ctl ls answers after ",
+        Percentile(answers, 50), " ms (median), ", Percentile(answers, 100),
+        " ms at most; CPU of the busiest ", static_cast<int>(cpu * 100), " %; whole again after ",
+        recovery, " ms", Figures(report));
+    CheckNoneFailed(report);
+    CHECK(Percentile(answers, 100) <= kAnswer);
+    CHECK(cpu < kMostCpu);
+    CHECK(recovery <= kRecovery);
+    CHECK(change <= kRecovery);
+    services.CheckWhole();
+  }
+
+  TEST_CASE("what slcd had no room for it asks for again") {
+    World world;
+    world.ExpectInLog("there is no room for");
+    const App app = world.StartApp("express4", {"--size", "2"});
+    {
+      // One for the client, one for the wish's file, and one of the three that a worker needs.
+      const FewDescriptors limit(world.Daemon()->pid, 3);
+      world.Must({"ctl", "set-size", app.name, "4"});
+    }
+    CHECK(Contains(world.DaemonLog(), "there is no room for"));
+    const auto pids = world.ReadyPids(app.name);
+    CHECK(pids.size() == 4);
+    const auto daemon = world.Daemon();
+    const std::size_t before = CountOpenFiles(daemon->pid);
+    // Six descriptors of two workers, of which some may be there already.
+    WaitUntil([&] { return CountOpenFiles(daemon->pid) > before; }, kRecovery, "what was missing");
+    LetPass(600);
+    const auto old = IdentifyProcess(world.MasterPid(app.name));
+    world.KillMaster(app.name);
+    AwaitSuccessor(world, app.name, *old);
+    CHECK(world.ReadyPids(app.name) == pids);
+  }
+
+  TEST_CASE("no process can be made for 10 s") {
+    World world;
+    FourServices services(world);
+    const App& web = services.apps()[0];
+    const App& plain = services.apps()[2];
+    LoadClient load(world, Without(services.lanes(), plain.name), {"--timeout", "30000"});
+    const auto old = world.ReadyPids(web.name);
+    Ran given_up;
+    {
+      const std::string calls = "clone,clone3,fork,vfork";
+      Refusing web_master(world, world.MasterPid(web.name), calls, "EAGAIN");
+      Refusing plain_master(world, world.MasterPid(plain.name), calls, "EAGAIN");
+      Running roll = world.Begin({"ctl", "soft-restart", web.name});
+      Kill(*IdentifyProcess(world.ReadyPids(plain.name).front()));
+      // The blow itself.
+      LetPass(10'000);
+      CHECK(world.ReadyPids(plain.name).size() == 1);
+      web_master.End();
+      plain_master.End();
+      given_up = roll.Wait();
+    }
+    const Millis recovery = WaitUntil([&] { return world.ReadyPids(plain.name).size() == 2; },
+                                      10'000, "the worker that could not be started");
+    CHECK(given_up.code == 1);
+    CHECK_MESSAGE(Contains(given_up.err, "Resource temporarily unavailable"), given_up.err);
+    CHECK(world.ReadyPids(web.name) == old);
+    world.Must({"ctl", "soft-restart", web.name});
+    const LoadReport report = load.Stop();
+    MESSAGE("no process for 10 s: a soft restart is given up with the reason, whole again after ",
+            recovery, " ms", Figures(report));
+    CheckNoneFailed(report);
+    CHECK(recovery <= kRecovery);
+    services.CheckWhole();
+  }
+}
