@@ -27,6 +27,8 @@ struct Trouble {
   std::string reason;        // in the words of the refusal
   bool durable_stop = true;  // a stop can be recorded all the same
   bool hangs = false;
+  // Of a service that logs; more than 1 MiB during the trouble does not fit into its master.
+  int lines_per_s = 100;
   std::function<void()> begin;
   std::function<void()> end;
 };
@@ -35,8 +37,9 @@ struct Trouble {
 void Endure(World& world, const Trouble& trouble) {
   FourServices services(world);
   const App victim = world.StartApp("plain/server.js", {"--size", "1", "--name", "victim"});
-  const App noisy = world.StartApp(
-      "plain/noisy.js", {"--size", "1", "--name", "noisy", "--env", "APP_LINES_PER_S=100"});
+  const App noisy =
+      world.StartApp("plain/noisy.js", {"--size", "1", "--name", "noisy", "--env",
+                                        "APP_LINES_PER_S=" + std::to_string(trouble.lines_per_s)});
   const auto pids = services.Pids();
   world.ExpectInLog("storage: ");
   world.ExpectInLog("the journal ");
@@ -98,6 +101,17 @@ void Endure(World& world, const Trouble& trouble) {
   const std::size_t length = ReadText(log).size();
   WaitUntil([&] { return ReadText(log).size() > length; }, kWellWithin, "lines in the log");
   const Millis lines = BootNow() - end;
+  if (trouble.lines_per_s > 100) {
+    // What did not fit is missing in whole lines, and counted.
+    WaitUntil([&] { return Contains(ReadText(log), " lines dropped]"); }, kWellWithin,
+              "the gap in the log");
+    // A master looks at its log with each ping, every 10 s.
+    WaitUntil([&] { return world.View("noisy").log_lines_dropped > 0; }, 12'000, "the count");
+    const std::string text = ReadText(log);
+    for (const std::string& line : LinesOf(text.substr(0, text.rfind('\n')))) {
+      CHECK_MESSAGE(Contains(line, " worker:"), "a torn line: ", line);
+    }
+  }
   WaitUntil(
       [&] {
         return !Contains(world.Must({"ctl", "info"}).out, "cannot be recorded");
@@ -185,6 +199,7 @@ TEST_SUITE("disk") {
     Endure(world, {.reason = "has not answered for",
                    .durable_stop = false,
                    .hangs = true,
+                   .lines_per_s = 5000,
                    .begin =
                        [&] {
                          disk.Freeze();
