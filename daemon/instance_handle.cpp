@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <mutex>
@@ -35,7 +36,7 @@ constexpr int kMasterDirectory = 4;
 
 // Shared with the disk thread.
 struct InstanceHandle::Removal {
-  std::mutex mutex;  // held while it is done
+  std::timed_mutex mutex;  // held while it is done
   bool cancelled = false;
 };
 
@@ -65,7 +66,10 @@ std::string InstanceHandle::Cookie() const { return context_.home_key + "-" + st
 Result<UniqueFd> InstanceHandle::OpenDirectory() {
   if (removal_) {
     // A removal that is still to come would take the new one's.
-    const std::unique_lock<std::mutex> hold(removal_->mutex, std::try_to_lock);
+    // One that has begun is done in a moment, unless the disk hangs: then this start is tried
+    // again.
+    constexpr std::chrono::milliseconds kMoment{50};
+    const std::unique_lock<std::timed_mutex> hold(removal_->mutex, kMoment);
     if (!hold) return Error{ErrorCode::kStorage, "its run directory is still being removed"};
     removal_->cancelled = true;
   }
@@ -412,7 +416,7 @@ void InstanceHandle::RemoveDirectory() {
   auto removed = std::make_shared<Status>(Ok());
   disk_.Run(
       [removal = removal_, removed, instances = context_.instances, name = std::to_string(id_)] {
-        const std::lock_guard<std::mutex> hold(removal->mutex);
+        const std::lock_guard<std::timed_mutex> hold(removal->mutex);
         if (!removal->cancelled) *removed = RemoveTreeAt(instances, name);
       },
       [removed, name = name_] {

@@ -204,9 +204,12 @@ TEST_SUITE("reboot") {
       world.KillDaemon();
       if (with_master) Kill(*master, SIGSTOP);
       Kill(*worker);
-      // The slot's next worker is there before the stranger: its pid is not what it wants to have.
       WaitUntil([&] { return !IsAlive(*worker); }, 10'000, "the end of the worker");
       if (with_master) Kill(*master);
+      // The slot's next worker, if there is a master to start it, must have a pid of its own before
+      // the stranger asks for this one.
+      const std::size_t left = with_master ? 0 : 2;
+      WaitUntil([&] { return world.Workers().size() == left; }, 10'000, "who lives without slcd");
       WaitUntil([&] { return !IdentifyProcess(victim).has_value(); }, 10'000, "a free pid");
       strangers.TakePid(victim);
       world.Must({"ctl", "ls"});
