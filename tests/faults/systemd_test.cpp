@@ -93,9 +93,13 @@ TEST_SUITE("systemd") {
     CHECK(machine.Show("StatusText") == "1 of 1 services run");
     CHECK(world.ReadyPids("web") == pids);
     // What systemd tells slcd is for slcd alone.
-    for (const ProcessIdentity& each : world.Supervisors()) {
-      if (each == daemon) continue;
+    std::vector<ProcessIdentity> others = world.Supervisors();
+    std::erase(others, daemon);
+    for (const ProcessIdentity& each : world.Workers()) others.push_back(each);
+    REQUIRE(others.size() == 3);
+    for (const ProcessIdentity& each : others) {
       const std::string environment = ReadText("/proc/" + std::to_string(each.pid) + "/environ");
+      CHECK(!environment.empty());
       CHECK(!Contains(environment, "NOTIFY_SOCKET"));
       CHECK(!Contains(environment, "WATCHDOG_"));
       CHECK(!Contains(environment, "LISTEN_"));
