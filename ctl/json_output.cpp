@@ -105,6 +105,29 @@ std::string LogLineJson(const std::string& service, LogStream stream, const LogF
 
 std::string EventJson(const JournalRecord& record) { return Line(EncodeJournalRecord(record)); }
 
+std::string WhyJson(const std::string& service, const Diagnosis& diagnosis,
+                    const std::vector<std::string>& log_tail) {
+  const auto event = [](const std::optional<JournalRecord>& record) {
+    if (!record) return json();
+    auto value = ParseJson(EncodeJournalRecord(*record));
+    return value ? std::move(*value) : json();
+  };
+  return Line(json{{"ok", true},
+                   {"service", service},
+                   {"up", diagnosis.up},
+                   {"state", diagnosis.state},
+                   {"last_end", event(diagnosis.last_end)},
+                   {"last_reason", diagnosis.last_reason},
+                   {"master_end", event(diagnosis.last_master_end)},
+                   {"stopped_by", event(diagnosis.stopped_by)},
+                   {"changes", diagnosis.changes},
+                   {"good_generation", diagnosis.good},
+                   {"on_disk", diagnosis.on_disk},
+                   {"port", diagnosis.port},
+                   {"now", diagnosis.doing},
+                   {"log_tail", log_tail}});
+}
+
 std::string LogDumpJson(const std::vector<DumpedLog>& logs) {
   json list = json::array();
   for (const DumpedLog& each : logs) list.push_back({{"service", each.service}, {"log", each.log}});

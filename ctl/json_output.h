@@ -32,6 +32,11 @@
 //
 // events: a value per record of the journal, see common/model/journal.h
 //
+// why: {"ok":true, "service":"web", "up":false, "state":"...", "last_end":EVENT,
+// "last_reason":"...", "master_end":EVENT, "stopped_by":EVENT, "changes":["..."],
+// "good_generation":"3", "on_disk":["..."], "port":"...", "now":["..."], "log_tail":["..."]}; null
+// for an event that is not on record
+//
 // all other verbs and start: {"ok":true, "notes":["..."], "took_ms":N, "service":SERVICE}; the
 // service is its state after it has happened, absent when there is none (remove, shutdown)
 //
@@ -54,6 +59,7 @@
 #include "ctl/logs/line.h"
 #include "ctl/package_tree.h"
 #include "ctl/status_tables.h"
+#include "ctl/why/diagnosis.h"
 
 namespace slc::ctl {
 
@@ -66,6 +72,8 @@ std::string EnvironmentJson(const ServiceView& service, const Environment& envir
 std::string PackagesJson(const ServiceView& service, const PackageTree& tree);
 std::string LogLineJson(const std::string& service, LogStream stream, const LogFields& fields);
 std::string EventJson(const JournalRecord& record);
+std::string WhyJson(const std::string& service, const Diagnosis& diagnosis,
+                    const std::vector<std::string>& log_tail);
 struct DumpedLog {
   std::string service;
   std::string log;

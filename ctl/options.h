@@ -51,6 +51,11 @@ struct EventsQuery {  // `slc events`
   bool follow = false;
 };
 
+struct WhyOptions {  // `slc why`
+  Control control;
+  std::string service;
+};
+
 struct StatusOptions {
   Control control;
   std::string service;  // empty: all
@@ -134,9 +139,10 @@ struct DoctorOptions {
 };
 
 using Command =
-    std::variant<StartOptions, RunOptions, LogsQuery, EventsQuery, StatusOptions, ListOptions,
-                 InfoOptions, CreateOptions, StartServiceOptions, StopOptions, RestartOptions,
-                 SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions, LogDumpQuery,
-                 PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions, DoctorOptions>;
+    std::variant<StartOptions, RunOptions, LogsQuery, EventsQuery, WhyOptions, StatusOptions,
+                 ListOptions, InfoOptions, CreateOptions, StartServiceOptions, StopOptions,
+                 RestartOptions, SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions,
+                 LogDumpQuery, PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions,
+                 DoctorOptions>;
 
 }  // namespace slc::ctl

@@ -192,7 +192,8 @@ std::string Daemon::StatusLine() const {
 }
 
 void Daemon::EndWhenAllAreGone() {
-  if (!services_.stopping() || services_.AnyMaster()) return;
+  if (ended_ || !services_.stopping() || services_.AnyMaster()) return;
+  ended_ = true;
   const auto& wishes = registry_.wishes();
   const auto wanted = std::count_if(wishes.begin(), wishes.end(),
                                     [](const auto& entry) { return entry.second.run; });

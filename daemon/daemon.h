@@ -76,6 +76,7 @@ class Daemon {
   Changes changes_;
   Requests requests_;
   std::optional<AppRun> run_;
+  bool ended_ = false;
   std::vector<Command> shutdowns_;  // to be answered when all services have stopped
   bool shut_down_ = false;
   Supervisor supervisor_;

@@ -266,6 +266,7 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   config.log_format = spec.log_format;
   config.log_file_bytes = spec.log_file_bytes;
   config.log_files = spec.log_files;
+  config.code = ReadCodeFacts(*directory, script);
   return config;
 }
 

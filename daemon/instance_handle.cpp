@@ -436,7 +436,8 @@ void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
   end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
     end_poll_->Watch(false, false);
     const std::optional<int> status = Reap(pidfd_);
-    if (plan_.state() != InstancePlan::State::kEnding) {
+    if (plan_.state() != InstancePlan::State::kEnding &&
+        plan_.state() != InstancePlan::State::kFencing) {
       Record("master_ended", status ? DescribeWaitStatus(*status) : "exit status unknown");
     }
     if (events_.on_reaped) events_.on_reaped();

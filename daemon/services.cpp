@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/text.h"
+#include "common/model/generation_changes.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
@@ -134,6 +135,27 @@ void Services::AddConfig(const Wish& wish, UniqueFd config) {
   service.instance->Rename(wish.spec.name);
   service.instance->AddConfig(wish.generation, std::move(config));
   service.trouble.clear();
+}
+
+void Services::RecordGeneration(const Wish& wish, int config) {
+  GenerationConfig now;
+  const auto text = ReadMemfd(config);
+  const auto value = text ? ParseJson(*text) : Result<nlohmann::json>(text.error());
+  if (!value || !FromJson(*value, now)) return;
+  JournalRecord record;
+  record.kind = "generation";
+  record.generation = wish.generation;
+  record.code = now.code;
+  // Older ones of which nothing lives any more are gone.
+  constexpr Generation kFarBack = 16;
+  for (Generation back = 1; back <= kFarBack && back < wish.generation; ++back) {
+    const auto before = ServiceOf(wish.id).instance->ReadConfig(wish.generation - back);
+    if (!before) continue;
+    record.text = Join(DescribeGenerationChanges(*before, now), ", ");
+    if (record.text.empty()) record.text = kNothingNew;
+    break;
+  }
+  events_.on_record(wish.id, std::move(record));
 }
 
 FleetWish Services::FleetWishOf(const Wish& wish) const {

@@ -53,6 +53,9 @@ class Services {
   void Order(const Wish& wish);
   // The config of a new generation, a memfd, to be given before it is ordered.
   void AddConfig(const Wish& wish, UniqueFd config);
+  // For the journal: how a new generation, whose memfd this is, differs from the newest before it
+  // of which a master still has the config.
+  void RecordGeneration(const Wish& wish, int config);
   void Forget(ServiceId id) { services_.erase(id); }
 
   // From now on nothing is to run, whatever the wishes say.

@@ -9,6 +9,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/model/code_facts.h"
 #include "common/model/service.h"
 
 namespace slc {
@@ -46,6 +47,7 @@ struct GenerationConfig {
   LogFormat log_format = LogFormat::kText;
   std::uint64_t log_file_bytes = 10U << 20;
   std::uint32_t log_files = 10;
+  CodeFacts code;  // when it was resolved; crashed workers are started with what is there then
 
   bool operator==(const GenerationConfig&) const = default;
 };

@@ -66,6 +66,12 @@ std::string Members(const JournalRecord& record) {
   if (record.status) AppendNumber(out, "status", *record.status);
   if (record.took) AppendNumber(out, "took_ms", *record.took);
   if (record.times != 1) AppendNumber(out, "times", record.times);
+  if (record.code) {
+    out += ",\"code\":{\"script_changed\":" + std::to_string(record.code->script_changed);
+    AppendText(out, "version", record.code->version);
+    AppendText(out, "commit", record.code->commit);
+    out += "}";
+  }
   if (record.who) {
     out += ",\"who\":{\"uid\":" + std::to_string(record.who->uid);
     AppendNumber(out, "pid", record.who->pid);
@@ -83,6 +89,16 @@ Status ReadActor(const json& value, std::optional<JournalActor>& who) {
   fields.Read("pid", actor.pid);
   fields.Read("user", actor.user);
   who = actor;
+  return fields.status();
+}
+
+Status ReadCode(const json& value, std::optional<CodeFacts>& code) {
+  JsonFields fields(value, "code");
+  CodeFacts facts;
+  fields.Read("version", facts.version);
+  fields.Read("commit", facts.commit);
+  fields.Read("script_changed", facts.script_changed);
+  code = facts;
   return fields.status();
 }
 
@@ -146,6 +162,7 @@ Result<JournalRecord> DecodeJournalLine(std::string_view line) {
   ReadSpan(fields, "took_ms", record.took);
   fields.Read("times", record.times);
   fields.ReadObject("who", [&](const json& who) { return ReadActor(who, record.who); });
+  fields.ReadObject("code", [&](const json& code) { return ReadCode(code, record.code); });
   if (Status good = fields.status(); !good) return good.error();
   return record;
 }

@@ -15,12 +15,16 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
+#include "common/model/code_facts.h"
 
 namespace slc {
 
 inline constexpr const char* kJournalFile = "journal";
 inline constexpr const char* kOlderJournalFile = "journal.1";      // the one before, whole
 inline constexpr const char* kDamagedJournalFile = "journal.bad";  // as it was found
+
+// The text of a generation that is as the one before.
+inline constexpr const char* kNothingNew = "nothing new";
 
 // The process at the other end of the control socket, as the kernel tells.
 struct JournalActor {
@@ -59,7 +63,8 @@ struct JournalRecord {
   std::optional<JournalActor> who;
   std::string result;  // "accepted" (durable, and still to happen), "ok", or the code of an error
   std::optional<Millis> took;
-  std::optional<int> status;  // wait status
+  std::optional<int> status;      // wait status
+  std::optional<CodeFacts> code;  // of a generation
 
   bool operator==(const JournalRecord&) const = default;
 };

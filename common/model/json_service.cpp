@@ -167,6 +167,9 @@ json ToJson(const GenerationConfig& config) {
       {"log_format", Name(config.log_format)},
       {"log_file_bytes", config.log_file_bytes},
       {"log_files", config.log_files},
+      {"code_version", config.code.version},
+      {"code_commit", config.code.commit},
+      {"code_script_changed", config.code.script_changed},
   };
 }
 
@@ -210,6 +213,9 @@ Status FromJson(const json& value, GenerationConfig& config) {
     return found.has_value();
   });
   fields.Read("log_file_bytes", config.log_file_bytes);
+  fields.Read("code_version", config.code.version);
+  fields.Read("code_commit", config.code.commit);
+  fields.Read("code_script_changed", config.code.script_changed);
   fields.Read("log_files", config.log_files);
   if (config.agent_position > config.arguments.size()) {
     fields.Fail("agent_position", "a place within the arguments");

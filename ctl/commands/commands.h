@@ -22,6 +22,10 @@ int Run(const LogDumpQuery& options);
 extern const CommandInfo kEventsCommand;
 int Run(const EventsQuery& options);
 
+// why.cpp
+extern const CommandInfo kWhyCommand;
+int Run(const WhyOptions& options);
+
 // status.cpp
 extern const CommandInfo kStatusCommand;
 extern const CommandInfo kListCommand;

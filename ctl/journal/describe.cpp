@@ -37,7 +37,7 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 14> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 13> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
@@ -51,7 +51,6 @@ std::string Simple(const JournalRecord& record) {
       {"roll_done", "soft restart done"},
       {"roll_failed", "soft restart failed"},
       {"quarantined", "quarantined"},
-      {"generation", "new generation"},
   }};
   for (const auto& [kind, words] : kWords) {
     if (record.kind == kind) return words;
@@ -78,6 +77,8 @@ std::string DescribeEvent(const JournalRecord& record) {
     if (deed == "failed") deed = "could not be launched";
     const std::string pid = record.pid > 0 ? " (pid " + std::to_string(record.pid) + ")" : "";
     what = Behind("master" + pid + " " + deed, record.text);
+  } else if (record.kind == "generation") {
+    what = Behind("generation " + std::to_string(record.generation) + " begins", record.text);
   } else if (record.kind == "gap") {
     return Behind(std::to_string(record.times) + " events are missing here", record.text);
   } else {

@@ -159,7 +159,10 @@ void Changes::Carried(const Command& command, Proposal proposal, Carriage& carri
 void Changes::Commit(const Command& command, const Proposal& proposal, UniqueFd config) {
   const Wish& wish = proposal.wish;
   registry_.Commit(wish);
-  if (proposal.new_generation) services_.AddConfig(wish, std::move(config));
+  if (proposal.new_generation) {
+    services_.RecordGeneration(wish, config.get());
+    services_.AddConfig(wish, std::move(config));
+  }
   operations_.Overtake(wish.id, command.request.body);
   if (command.request.wait || wish.removing) {
     clients_.Accept(command, wish.id, proposal.notes);

@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <csignal>
 #include <string_view>
 
 #include "common/base/text.h"
@@ -30,10 +31,16 @@ bool IsCleanExit(std::optional<int> wait_status) {
   return wait_status && WIFEXITED(*wait_status) && WEXITSTATUS(*wait_status) == 0;
 }
 
+bool WasKilled(std::optional<int> wait_status) {
+  return wait_status && WIFSIGNALED(*wait_status) && WTERMSIG(*wait_status) == SIGKILL;
+}
+
 std::string ExplainExit(std::optional<int> wait_status, const std::string& failed_listen,
-                        const std::vector<std::string>& last_lines) {
+                        const std::vector<std::string>& last_lines,
+                        std::optional<KillCause> cause) {
   std::string how = wait_status ? DescribeWaitStatus(*wait_status) : "ended, exit status unknown";
   if (IsCleanExit(wait_status)) return how;
+  if (cause) return how + ": " + DescribeKillCause(*cause);
   if (!failed_listen.empty()) return how + ": " + failed_listen;
   const std::string error = ErrorLine(last_lines);
   return error.empty() ? how : how + ": " + error;

@@ -322,7 +322,8 @@ LogHealth Instance::HealthOfLogs() const {
   return health;
 }
 
-void Instance::LookAtLogs() {
+void Instance::LookAround() {
+  workers_.LookAtMemory();
   LogHealth health = HealthOfLogs();
   if (health != log_health_) {
     log_health_ = std::move(health);

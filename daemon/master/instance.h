@@ -52,9 +52,10 @@ class Instance {
   void TakeOver();
   // A process that slcd has reaped.
   void NoteStatus(const ProcessIdentity& process, int status);
-  // Writes to the snapshot how the log does, if that has changed. To be called when slcd pings:
-  // often enough for what the log alone can say, and no wake-up of our own.
-  void LookAtLogs();
+  // Writes to the snapshot how the log does, if that has changed, and remembers how often the OOM
+  // killer has struck. To be called when slcd pings: often enough for what nobody else tells, and
+  // no wake-up of our own.
+  void LookAround();
   // A new daemon: it gets every descriptor and the facts.
   void TellEverything();
   // What slcd could not take, and what could not be sent, for lack of descriptors.

@@ -53,7 +53,7 @@ void Master::OnPacket(const link::Packet& packet, std::vector<UniqueFd> fds) {
   }
   if (std::holds_alternative<link::Ping>(packet)) {
     instance_->StoreAgain({});
-    return instance_->LookAtLogs();
+    return instance_->LookAround();
   }
   if (const auto* exit = std::get_if<link::ExitStatus>(&packet)) {
     return instance_->NoteStatus(exit->process, exit->status);

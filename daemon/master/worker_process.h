@@ -86,6 +86,7 @@ class WorkerProcess {
   Conduct conduct;
   std::optional<Millis> missed_told_at;  // when it was last logged that it has no descriptors left
   std::string failed_listen;             // why the last listen that failed was refused, for people
+  bool killed = false;                   // by us
   std::optional<WorkerEnd> end;          // once it has ended
 
  private:

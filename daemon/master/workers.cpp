@@ -101,6 +101,7 @@ void Workers::Kill(WorkerId id) {
   if (worker != nullptr && worker->end) return;  // its leftovers are being killed
   std::optional<ProcessIdentity> leader;
   if (worker != nullptr) {
+    worker->killed = true;
     worker->Signal(SIGKILL);
     leader = worker->facts().process;
   }
@@ -230,9 +231,18 @@ void Workers::Conclude(WorkerId id, std::optional<int> status) {
   if (worker->channel() != nullptr) worker->channel()->ReadDry();
   worker->CloseChannel();
   logs_.Remove(id);
-  worker->end = WorkerEnd{IsCleanExit(status),
-                          ExplainExit(status, worker->failed_listen, logs_.Tail(id)), status};
+  worker->end = WorkerEnd{
+      IsCleanExit(status),
+      ExplainExit(status, worker->failed_listen, logs_.Tail(id), CauseOf(*worker, status)), status};
   events_.on_ended(*worker);
+}
+
+std::optional<KillCause> Workers::CauseOf(const WorkerProcess& worker, std::optional<int> status) {
+  if (worker.killed) return std::nullopt;
+  if (WasKilled(status)) return oom_.Judge();
+  // Of an unknown end only what is certain is said.
+  const bool struck = !status && oom_.Judge() == KillCause::kOutOfMemory;
+  return struck ? std::optional(KillCause::kOutOfMemory) : std::nullopt;
 }
 
 std::vector<WorkerId> Workers::TakeReady() {

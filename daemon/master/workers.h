@@ -25,6 +25,7 @@
 #include "daemon/master/core/readiness.h"
 #include "daemon/master/log_pump.h"
 #include "daemon/master/message_numbers.h"
+#include "daemon/master/oom_watch.h"
 #include "daemon/master/predecessor.h"
 #include "daemon/master/safekeeping.h"
 #include "daemon/master/snapshot_writer.h"
@@ -79,6 +80,9 @@ class Workers {
   // Closes the descriptors of a worker that has ended, slcd's duplicates too.
   void Remove(WorkerId worker);
 
+  // To be called every some seconds: how things stand now explains an end to come, see OomWatch.
+  void LookAtMemory() { oom_.Look(); }
+
   // Those that have become ready, each told once.
   std::vector<WorkerId> TakeReady();
   // Those that have broken the protocol of their channels, each told once with its reason. They are
@@ -106,6 +110,7 @@ class Workers {
   void Search(WorkerId worker, const std::optional<ProcessIdentity>& leader);
   void Sweep();
   void Conclude(WorkerId worker, std::optional<int> status);
+  std::optional<KillCause> CauseOf(const WorkerProcess& worker, std::optional<int> status);
   std::string CookieOf(WorkerId worker) const;
 
   uv::Loop& loop_;
@@ -118,6 +123,7 @@ class Workers {
   std::map<WorkerId, std::unique_ptr<WorkerProcess>> workers_;
   std::map<WorkerId, Millis> status_awaited_;  // ended workers of a predecessor, until when
   uv::Timer status_timer_;
+  OomWatch oom_;
   LeftoverSweep sweep_;
   uv::Timer sweep_timer_;
 };

@@ -89,6 +89,7 @@ TEST_SUITE("journal") {
           std::vector<std::string>{"start accepted", "start ok", "env-set accepted", "env-set ok",
                                    "set-size ok", "stop not_found", "stop accepted", "stop ok",
                                    "remove accepted", "remove ok", "shutdown ok"});
+    CHECK(OfKind(events, "daemon_stopping").size() == 1);
     for (const json& change : OfKind(events, "change")) {
       CHECK(change["who"]["uid"] == ::getuid());
       CHECK(change["who"]["pid"].get<int>() > 0);

@@ -1,0 +1,226 @@
+#include "ctl/why/diagnosis.h"
+
+#include <algorithm>
+
+#include "common/base/text.h"
+#include "ctl/journal/describe.h"
+
+namespace slc::ctl {
+namespace {
+
+using Records = std::vector<JournalRecord>;
+
+// The newest that `fits`.
+template <typename Fits>
+std::optional<JournalRecord> Newest(const Records& records, const Fits& fits) {
+  const auto found = std::find_if(records.rbegin(), records.rend(), fits);
+  return found == records.rend() ? std::nullopt : std::optional(*found);
+}
+
+bool IsEnd(const JournalRecord& record) {
+  return record.kind == "worker_ended" || record.kind == "worker_given_up";
+}
+
+std::size_t Serving(const ServiceView& view) {
+  return static_cast<std::size_t>(std::count_if(
+      view.processes.begin(), view.processes.end(),
+      [](const ProcessView& process) { return process.worker != 0 && process.state == "ready"; }));
+}
+
+std::string Workers(std::size_t count) {
+  return count == 1 ? "1 worker serves" : std::to_string(count) + " workers serve";
+}
+
+const SlotView* NextTry(const ServiceView& view) {
+  const SlotView* next = nullptr;
+  for (const SlotView& slot : view.idle_slots) {
+    if (slot.state != "backoff") continue;
+    if (next == nullptr || slot.retry_in < next->retry_in) next = &slot;
+  }
+  return next;
+}
+
+std::string StateOf(const ServiceView& view, std::size_t serving) {
+  std::string text = view.name + (serving > 0 ? " is up: " : " is down: ") + view.state;
+  if (serving > 0) text += ", " + Workers(serving);
+  if (serving > 0 && view.cluster_size > serving) {
+    text += " of " + std::to_string(view.cluster_size);
+  }
+  return view.reason.empty() ? text : text + ": " + view.reason;
+}
+
+// "after 5 tries", of all slots.
+std::uint32_t Restarts(const ServiceView& view) {
+  std::uint32_t restarts = 0;
+  for (const ProcessView& process : view.processes) restarts += process.restarts;
+  for (const SlotView& slot : view.idle_slots) restarts += slot.restarts;
+  return restarts;
+}
+
+void AddDoing(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis) {
+  std::vector<std::string>& doing = diagnosis.doing;
+  const std::string& name = view.name;
+  const std::uint32_t restarts = Restarts(view);
+  if (view.facts_age > 0) {
+    doing.push_back("its master has not answered for " + FormatSpan(view.facts_age) +
+                    "; if it stays silent it is killed and another takes over its workers");
+  }
+  if (const SlotView* next = NextTry(view)) {
+    doing.push_back("next try in " + FormatSpan(next->retry_in) +
+                    "; unasked ends so far: " + std::to_string(restarts));
+  }
+  const auto starting =
+      std::find_if(view.processes.begin(), view.processes.end(), [](const ProcessView& process) {
+        return process.worker != 0 && process.state == "starting";
+      });
+  if (starting != view.processes.end()) {
+    doing.push_back("worker " + std::to_string(starting->worker) + " (pid " +
+                    std::to_string(starting->pid) + ") has been starting for " +
+                    FormatSpan(starting->uptime));
+  }
+  if (view.state == "stopped" || view.state == "new") {
+    doing.push_back("nothing: it stays " +
+                    std::string(view.state == "new" ? "as it is" : "stopped") +
+                    " until somebody starts it");
+  } else if (view.state == "finished") {
+    doing.emplace_back("nothing: every worker has ended, and --restart starts none again");
+  } else if (view.state == "failed") {
+    doing.push_back(serving > 0 ? "the workers of before go on; when it is repaired: slc ctl "
+                                  "soft-restart " +
+                                      name
+                                : "when it is repaired: slc ctl restart " + name);
+  } else if (view.state == "adopting") {
+    doing.emplace_back("slcd has come up and is getting hold of its master");
+  } else if (doing.empty() && serving > 0 && serving >= view.cluster_size) {
+    doing.push_back("nothing is left to be done; unasked ends so far: " + std::to_string(restarts));
+  }
+}
+
+// A generation that came up may crash all the same: what was new in it, if that is not long ago.
+void AddRecentChange(const Records& records, Generation ended, Diagnosis& diagnosis) {
+  constexpr Millis kRecent = Millis{24} * 3600 * 1000;
+  if (!diagnosis.changes.empty() || !diagnosis.last_end) return;
+  const auto began = Newest(records, [&](const JournalRecord& record) {
+    return record.kind == "generation" && record.generation == ended;
+  });
+  if (!began || began->text.empty() || began->text == kNothingNew) return;
+  const Millis before = diagnosis.last_end->time - began->time;
+  if (before < 0 || before > kRecent) return;
+  diagnosis.changes.push_back("generation " + std::to_string(ended) + ", begun " +
+                              FormatSpan(before) + " before that end: " + began->text);
+}
+
+// What became another between the last generation that came up and the one of the end.
+void AddChanges(const Symptoms& symptoms, Generation ended, Diagnosis& diagnosis) {
+  const Records& records = symptoms.records;
+  const auto good = Newest(records, [&](const JournalRecord& record) {
+    const bool came_up =
+        record.kind == "running" || record.kind == "roll_done" || record.kind == "backoff_left";
+    return came_up && record.generation <= ended;
+  });
+  if (good) diagnosis.good = std::to_string(good->generation);
+  for (const JournalRecord& record : records) {
+    if (record.kind != "generation" || record.generation > ended) continue;
+    if (!good || record.generation <= good->generation) continue;
+    diagnosis.changes.push_back(
+        "generation " + std::to_string(record.generation) + ": " +
+        (record.text.empty() ? "how it differs is not known" : record.text));
+  }
+  AddRecentChange(records, ended, diagnosis);
+  const auto started = Newest(records, [&](const JournalRecord& record) {
+    return record.kind == "generation" && record.code;
+  });
+  // A later generation began with other code anyway.
+  if (started && symptoms.code && started->generation == ended) {
+    diagnosis.on_disk = DescribeCodeChanges(*started->code, *symptoms.code);
+  }
+}
+
+}  // namespace
+
+Diagnosis Diagnose(const Symptoms& symptoms) {
+  Diagnosis diagnosis;
+  diagnosis.last_end = Newest(symptoms.records, IsEnd);
+  const auto master = Newest(symptoms.records, [](const JournalRecord& record) {
+    return record.kind == "master_ended" || record.kind == "master_fenced";
+  });
+  if (master && (!diagnosis.last_end || master->time > diagnosis.last_end->time)) {
+    diagnosis.last_master_end = master;
+  }
+  Generation generation = diagnosis.last_end ? diagnosis.last_end->generation : 0;
+  if (symptoms.view) {
+    const ServiceView& view = *symptoms.view;
+    const std::size_t serving = Serving(view);
+    diagnosis.up = serving > 0 && serving >= view.cluster_size && view.state != "failed";
+    diagnosis.state = StateOf(view, serving);
+    if (!diagnosis.last_end) {
+      for (const ProcessView& process : view.processes) {
+        if (!process.reason.empty()) diagnosis.last_reason = process.reason;
+      }
+      for (const SlotView& slot : view.idle_slots) {
+        if (!slot.reason.empty()) diagnosis.last_reason = slot.reason;
+      }
+    }
+    if (!view.wanted) {
+      diagnosis.stopped_by = Newest(symptoms.records, [](const JournalRecord& record) {
+        return record.kind == "change" && (record.verb == "stop" || record.verb == "soft-stop") &&
+               (record.result == "ok" || record.result == "accepted");
+      });
+    }
+    if (generation == 0) generation = view.generation;
+    AddDoing(view, serving, diagnosis);
+  } else {
+    diagnosis.state = "how " + symptoms.service + " is now cannot be told: " + symptoms.no_view;
+  }
+  AddChanges(symptoms, generation, diagnosis);
+  if (symptoms.holder && symptoms.view && symptoms.view->port && !diagnosis.up) {
+    diagnosis.port = "port " + std::to_string(*symptoms.view->port) + " is held by pid " +
+                     std::to_string(symptoms.holder->pid);
+    if (!symptoms.holder->command.empty()) diagnosis.port += " (" + symptoms.holder->command + ")";
+  }
+  return diagnosis;
+}
+
+std::string DiagnosisText(const Diagnosis& diagnosis, Millis now,
+                          const std::vector<std::string>& log_tail, const std::string& log_note) {
+  std::string text = Printable(diagnosis.state) + "\n";
+  const auto line = [&](const char* what, const std::string& value) {
+    std::string head = std::string("  ") + what + ":";
+    head.resize(std::max<std::size_t>(head.size() + 1, 16), ' ');
+    text += head + Printable(value) + "\n";
+  };
+  const auto when = [&](const JournalRecord& record) {
+    return FormatIso(record.time) + ", " + FormatSpan(now - record.time) + " ago: ";
+  };
+  if (diagnosis.stopped_by) {
+    line("stopped", when(*diagnosis.stopped_by) + DescribeActor(*diagnosis.stopped_by));
+  }
+  if (diagnosis.last_end) {
+    const JournalRecord& end = *diagnosis.last_end;
+    line("last end", when(end) + DescribeEvent(end));
+  } else {
+    line("last end", diagnosis.last_reason.empty() ? "none on record that nobody had asked for"
+                                                   : diagnosis.last_reason);
+  }
+  if (diagnosis.last_master_end) {
+    const JournalRecord& end = *diagnosis.last_master_end;
+    line("its master", when(end) + DescribeEvent(end) + "; workers outlive that");
+  }
+  if (!diagnosis.port.empty()) line("port", diagnosis.port);
+  for (const std::string& change : diagnosis.changes) {
+    line("changed", change);
+  }
+  if (diagnosis.last_end && !diagnosis.good.empty()) {
+    line("came up", "generation " + diagnosis.good + " was the last that did before that end" +
+                        (diagnosis.changes.empty() ? ", and nothing is new since" : ""));
+  }
+  if (!diagnosis.on_disk.empty()) {
+    line("on disk", "other code than its generation began with: " + Join(diagnosis.on_disk, ", "));
+  }
+  for (const std::string& deed : diagnosis.doing) line("now", deed);
+  if (!log_note.empty()) line("its last lines", log_note);
+  for (const std::string& each : log_tail) text += "    " + Printable(each) + "\n";
+  return text;
+}
+
+}  // namespace slc::ctl

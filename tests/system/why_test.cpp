@@ -1,0 +1,251 @@
+// slc why: every cause of a service that is not up, or of an end that is over, made to happen.
+#include <unistd.h>
+
+#include <csignal>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "tests/system/harness.h"
+
+using namespace slc;
+using namespace slc::test;
+using nlohmann::json;
+
+namespace {
+
+// Ends as it is told.
+constexpr const char* kApp = R"(
+require('http').createServer((request, response) => {
+  response.end(String(process.pid));
+  if (request.url === '/exit') {
+    console.error('cannot reach the database');
+    process.exitCode = 7;
+    setTimeout(() => process.exit(), 20);
+  }
+  if (request.url === '/throw') setTimeout(() => { throw new TypeError('boom'); }, 20);
+  if (request.url === '/eat') {
+    const hoard = [];
+    setInterval(() => hoard.push(Buffer.alloc(32 << 20, 1)), 20);
+  }
+}).listen(process.env.PORT);
+)";
+
+struct Service {
+  std::string folder;
+  std::uint16_t port = 0;
+  std::string url(const std::string& path) const {
+    return "http://127.0.0.1:" + std::to_string(port) + path;
+  }
+};
+
+Service Start(World& world, const Words& options = {}) {
+  const Service service{world.MakeFolder("web", {{"app.js", kApp}}), FreePort()};
+  Words words{"start", service.folder, "--size", "1", "--port", std::to_string(service.port)};
+  words.insert(words.end(), options.begin(), options.end());
+  world.Must(words);
+  return service;
+}
+
+// Asks until it is on record that this process has ended.
+json WhyOf(World& world, int pid) {
+  json why;
+  WaitUntil(
+      [&] {
+        why = world.Json({"why", "web"});
+        return why.contains("last_end") && why["last_end"].is_object() &&
+               why["last_end"]["pid"] == pid;
+      },
+      10'000, "the end of pid " + std::to_string(pid) + " on record");
+  return why;
+}
+
+std::string TailOf(const json& why) {
+  std::string tail;
+  for (const auto& line : why["log_tail"]) tail += line.get<std::string>() + "\n";
+  return tail;
+}
+
+}  // namespace
+
+TEST_SUITE("why") {
+  TEST_CASE("a worker that served and crashed: its exit code and its last error lines") {
+    World world;
+    const Service service = Start(world);
+    int pid = world.ReadyPids("web").at(0);
+    CHECK(Get(service.url("/exit")).status == 200);
+    json why = WhyOf(world, pid);
+    CHECK(why["last_end"]["text"] == "exit code 7");
+    CHECK(why["last_end"]["worker"] == 1);
+    CHECK(Contains(TailOf(why), "cannot reach the database"));
+    CHECK(why["changes"].empty());
+    CHECK(why["good_generation"] == "1");
+
+    world.WaitForState("web", "running");
+    WaitUntil([&] { return world.ReadyPids("web").size() == 1; }, 10'000, "its successor");
+    pid = world.ReadyPids("web").at(0);
+    CHECK(Get(service.url("/throw")).status == 200);
+    why = WhyOf(world, pid);
+    CHECK(Contains(TailOf(why), "TypeError: boom"));
+    // Not of another worker.
+    CHECK_FALSE(Contains(TailOf(why), "cannot reach the database"));
+
+    WaitUntil([&] { return world.Json({"why", "web"})["up"] == true; }, 10'000, "all is well");
+    const std::string text = world.Must({"why", "web"}).out;
+    CHECK(Contains(text, "web is up: running, 1 worker serves"));
+    CHECK(Contains(text, "(pid " + std::to_string(pid) + ") ended"));
+    CHECK(Contains(text, "TypeError: boom"));
+  }
+
+  TEST_CASE("somebody's kill -9 is told from the OOM killer's") {
+    World world;
+    Start(world);
+    const int pid = world.ReadyPids("web").at(0);
+    Kill(*IdentifyProcess(pid));
+    const json why = WhyOf(world, pid);
+    CHECK_MESSAGE(Contains(why["last_end"]["text"], "killed by SIGKILL (signal 9)"), why.dump());
+    // The tests of memory limits beside us make the machine's count rise; our cgroup's does not.
+    CHECK_FALSE(Contains(why["last_end"]["text"], "struck in its cgroup"));
+  }
+
+  TEST_CASE("an OOM kill") {
+    const std::string root = "/sys/fs/cgroup/memory";
+    if (::geteuid() != 0 || !Exists(root + "/memory.limit_in_bytes")) {
+      MESSAGE("skipped: no memory cgroup (v1) to be made here");
+      return;
+    }
+    World world;
+    const std::string cgroup = root + "/slc-test-" + std::to_string(::getpid());
+    const std::string script = world.folder() + "/limited.sh";
+    WriteText(script,
+              "set -e\n"
+              "mkdir \"$1\"\n"
+              "echo 200M >\"$1/memory.limit_in_bytes\"\n"
+              "echo $$ >\"$1/cgroup.procs\"\n"
+              "shift; exec \"$@\"\n");
+    const Service service{world.MakeFolder("web", {{"app.js", kApp}}), FreePort()};
+    const Ran started =
+        world
+            .BeginProgram({"/bin/sh", script, cgroup, BinaryPath("slc"), "start", service.folder,
+                           "--size", "1", "--port", std::to_string(service.port)})
+            .Wait();
+    REQUIRE_MESSAGE(started.code == 0, started.err);
+    const int pid = world.ReadyPids("web").at(0);
+    const int master = world.MasterPid("web");
+    CHECK(Get(service.url("/eat")).status == 200);
+    const json why = WhyOf(world, pid);
+    CHECK_MESSAGE(Contains(why["last_end"]["text"],
+                           "killed by SIGKILL (signal 9): out of memory: the kernel's OOM killer"),
+                  why.dump());
+    CHECK(world.MasterPid("web") == master);
+    world.End();
+    ::rmdir(cgroup.c_str());
+  }
+
+  TEST_CASE("a change that does not come up: what changed, by name, and that the old ones serve") {
+    World world;
+    const Service service = Start(world);
+    const int pid = world.ReadyPids("web").at(0);
+    WriteText(service.folder + "/package.json", R"({"name": "web", "version": "2.0.0"})");
+    WriteText(service.folder + "/app.js", "throw new Error('no ' + 'config')");
+    CHECK(world.Slc({"ctl", "env-set", "web", "TOKEN=s3cret"}).code == 1);
+    json why;
+    WaitUntil(
+        [&] {
+          why = world.Json({"why", "web"});
+          return why["last_end"].is_object();
+        },
+        10'000, "the end on record");
+    CHECK(why["last_end"]["generation"] == 2);
+    CHECK(why["good_generation"] == "1");
+    REQUIRE(why["changes"].size() == 1);
+    const std::string changes = why["changes"][0];
+    CHECK(Contains(changes, "generation 2: "));
+    CHECK(Contains(changes, "env TOKEN added"));
+    CHECK(Contains(changes, "the script was written"));
+    CHECK(Contains(TailOf(why), "Error: no config"));
+    CHECK_FALSE(Contains(why.dump(), "s3cret"));
+    CHECK(world.ReadyPids("web") == std::vector<int>{pid});
+    const std::string text = world.Must({"why", "web"}).out;
+    CHECK(Contains(text, "web is up: failed, 1 worker serves"));
+    CHECK(Contains(text, "the workers of before go on"));
+  }
+
+  TEST_CASE("code that became another under a running generation") {
+    World world;
+    const Service service = Start(world);
+    const int pid = world.ReadyPids("web").at(0);
+    WriteText(service.folder + "/app.js", "throw new Error('half a deploy')");
+    CHECK(Get(service.url("/exit")).status == 200);
+    WhyOf(world, pid);
+    json why;
+    WaitUntil(
+        [&] {
+          why = world.Json({"why", "web"});
+          return Contains(TailOf(why), "half a deploy");
+        },
+        10'000, "the successor's end on record");
+    CHECK(why["up"] == false);
+    CHECK(why["changes"].empty());
+    REQUIRE(why["on_disk"].size() == 1);
+    CHECK(Contains(why["on_disk"][0], "the script was written"));
+    WriteText(service.folder + "/app.js", kApp);
+    world.WaitForState("web", "running");
+  }
+
+  TEST_CASE("a port that somebody else holds, a worker that does not get ready, a stop") {
+    World world;
+    const App other = world.StartApp("plain/server.js", {"--size", "1", "--name", "other"});
+    const std::string folder = world.MakeFolder("web", {{"app.js", kApp}});
+    CHECK(world.Slc({"start", folder, "--size", "1", "--port", std::to_string(other.port)}).code ==
+          1);
+    json why;
+    WaitUntil(
+        [&] {
+          why = world.Json({"why", "web"});
+          return why["last_end"].is_object();
+        },
+        10'000, "the end on record");
+    const std::string holder = "port " + std::to_string(other.port) + " is held by pid " +
+                               std::to_string(world.MasterPid("other"));
+    CHECK_MESSAGE(StartsWith(why["port"].get<std::string>(), holder), why.dump());
+    CHECK(Contains(why["last_end"]["text"], "is in use by pid"));
+
+    WriteText(folder + "/app.js", "setInterval(() => {}, 1000);");
+    CHECK(world.Slc({"start", folder, "--ready-timeout", "1s"}).code == 1);
+    WaitUntil(
+        [&] {
+          why = world.Json({"why", "web"});
+          return Contains(why["last_end"].dump(), "not ready within 1.0 s");
+        },
+        10'000, "the worker that was given up");
+    CHECK(why["last_end"]["kind"] == "worker_given_up");
+
+    world.Must({"ctl", "stop", "web"});
+    WaitUntil(
+        [&] {
+          return world.Json({"why", "web"})["stopped_by"].is_object();
+        },
+        10'000, "who stopped it");
+    why = world.Json({"why", "web"});
+    CHECK(why["stopped_by"]["who"]["uid"] == ::getuid());
+    CHECK(Contains(world.Must({"why", "web"}).out, "it stays stopped until somebody starts it"));
+  }
+
+  TEST_CASE("what ended before slcd was killed, and of a service that was removed") {
+    World world;
+    const Service service = Start(world);
+    const int pid = world.ReadyPids("web").at(0);
+    CHECK(Get(service.url("/exit")).status == 200);
+    WhyOf(world, pid);
+    world.WaitForState("web", "running");
+    world.KillDaemon();
+    CHECK(WhyOf(world, pid)["last_end"]["status"] == 7 << 8);
+    world.Must({"ctl", "remove", "web"});
+    const json why = world.Json({"why", "web"});
+    CHECK(why["last_end"]["pid"] == pid);
+    CHECK(Contains(why["state"], "cannot be told"));
+    CHECK(world.Slc({"why", "never-was"}).code == 1);
+  }
+}

@@ -1,0 +1,250 @@
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "common/base/oom.h"
+#include "common/model/code_facts.h"
+#include "common/model/generation_changes.h"
+#include "ctl/why/diagnosis.h"
+#include "daemon/master/exit_reason.h"
+#include "tests/unit/temp_folder.h"
+
+namespace slc {
+namespace {
+
+using ctl::Diagnosis;
+using ctl::Symptoms;
+using Words = std::vector<std::string>;
+
+constexpr Millis kNow = 1'764'100'000'000;
+
+JournalRecord Event(const char* kind, Generation generation, Millis ago, const char* text = "") {
+  JournalRecord record;
+  record.time = kNow - ago;
+  record.kind = kind;
+  record.id = 1;
+  record.service = "web";
+  record.generation = generation;
+  record.text = text;
+  return record;
+}
+
+JournalRecord End(Generation generation, Millis ago) {
+  JournalRecord record = Event("worker_ended", generation, ago, "exit code 1: Error: boom");
+  record.worker = 7;
+  record.pid = 812;
+  return record;
+}
+
+ServiceView View(const char* state, unsigned serving, unsigned size) {
+  ServiceView view;
+  view.id = 1;
+  view.name = "web";
+  view.state = state;
+  view.wanted = true;
+  view.cluster_size = size;
+  view.generation = 4;
+  for (unsigned i = 0; i < serving; ++i) {
+    ProcessView process;
+    process.worker = i + 1;
+    process.pid = 900 + static_cast<int>(i);
+    process.state = "ready";
+    view.processes.push_back(process);
+  }
+  return view;
+}
+
+std::string Text(const Diagnosis& diagnosis) {
+  return ctl::DiagnosisText(diagnosis, kNow, {"Error: boom", "\x1b[31m"}, "on standard error");
+}
+
+bool Contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("why");
+
+TEST_CASE("The kernel's count of OOM kills is found in what it prints") {
+  CHECK(ParseOomKill("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n") == 3);
+  CHECK(ParseOomKill("low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\noom_group_kill 0\n") == 1);
+  CHECK_FALSE(ParseOomKill("oom_kill \n"));
+  CHECK_FALSE(ParseOomKill("oom_kill x\n"));
+  CHECK_FALSE(ParseOomKill("not oom_kill 3\n"));
+  CHECK_FALSE(ParseOomKill(""));
+}
+
+TEST_CASE("The file that counts is that of the hierarchy with a memory controller") {
+  CHECK(OomFileOf("0::/user.slice/a:b\n", false) == "/sys/fs/cgroup/user.slice/a:b/memory.events");
+  CHECK(OomFileOf("4:cpu,memory:/x\n0::/\n", true) == "/sys/fs/cgroup/memory/x/memory.oom_control");
+  CHECK(OomFileOf("4:memory:/\n0::/y\n", true) == "/sys/fs/cgroup/memory/memory.oom_control");
+  CHECK(OomFileOf("4:memory:/x\n0::/y\n", false) == "/sys/fs/cgroup/y/memory.events");
+  CHECK(OomFileOf("garbage\n::\n", true).empty());
+}
+
+TEST_CASE("A strike explains a kill only if the kernel counted one since") {
+  const OomCounts before{1, 5};
+  CHECK(JudgeKill(before, {2, 6}) == KillCause::kOutOfMemory);
+  CHECK(JudgeKill(before, {1, 6}) == KillCause::kPerhapsOutOfMemory);
+  CHECK(JudgeKill(before, {1, 5}) == KillCause::kSomebody);
+  CHECK(JudgeKill({{}, 5}, {{}, 6}) == KillCause::kPerhapsOutOfMemory);
+  CHECK(JudgeKill({}, {}) == KillCause::kUnknown);
+  CHECK(ExplainExit(SIGKILL, "", {"Error: of before"}, KillCause::kOutOfMemory) ==
+        "killed by SIGKILL (signal 9): out of memory: the kernel's OOM killer struck in its "
+        "cgroup");
+  CHECK(WasKilled(SIGKILL));
+  CHECK_FALSE(WasKilled(SIGTERM));
+  CHECK_FALSE(WasKilled(std::nullopt));
+}
+
+TEST_CASE("What is told of an app's code: its version, its commit, when its script was written") {
+  const std::string commit(40, 'a');
+  const std::string packed(40, 'b');
+  TempFolder folder;
+  folder.Write("app.js", "");
+  CodeFacts facts = ReadCodeFacts(folder.path(), "app.js");
+  CHECK(facts.version.empty());
+  CHECK(facts.commit.empty());
+  CHECK(facts.script_changed > 0);
+  CHECK(ReadCodeFacts(folder.path(), "gone.js").script_changed == 0);
+  folder.Write("package.json", R"({"version": "1.2.3"})");
+  folder.Write(".git/HEAD", "ref: refs/heads/main\n");
+  folder.Write(".git/packed-refs", "# pack\n" + packed + " refs/heads/main\n");
+  facts = ReadCodeFacts(folder.path(), folder / "app.js");
+  CHECK(facts.version == "1.2.3");
+  CHECK(facts.commit == packed);
+  folder.Write(".git/refs/heads/main", commit + "\n");
+  CHECK(ReadCodeFacts(folder.path(), "app.js").commit == commit);
+  folder.Write(".git/HEAD", packed + "\n");
+  CHECK(ReadCodeFacts(folder.path(), "app.js").commit == packed);
+  // A HEAD that leads elsewhere is none.
+  folder.Write("secret", commit);
+  folder.Write(".git/HEAD", "ref: refs/../../secret\n");
+  CHECK(ReadCodeFacts(folder.path(), "app.js").commit.empty());
+  folder.Write("package.json", "[1]");
+  CHECK(ReadCodeFacts(folder.path(), "app.js").version.empty());
+}
+
+TEST_CASE("Two generations differ in names, and no value is told") {
+  GenerationConfig before;
+  before.program = "/usr/bin/node";
+  before.environment = {"A=1", "TOKEN=s3cret", "OLD=x"};
+  before.code = {"1.0.0", std::string(40, 'a'), 5};
+  GenerationConfig after = before;
+  CHECK(DescribeGenerationChanges(before, after).empty());
+  after.environment = {"A=1", "TOKEN=other", "NEW=s3cret"};
+  after.arguments = {"node", "--password=s3cret"};
+  after.code = {"1.1.0", std::string(40, 'b'), 0};
+  CHECK(DescribeGenerationChanges(before, after) ==
+        Words{"arguments changed", "env NEW added", "env TOKEN changed", "env OLD removed",
+              "package.json 1.0.0 -> 1.1.0", "git aaaaaaaaaa -> bbbbbbbbbb"});
+}
+
+TEST_CASE("A service in back-off: what ended, what had changed, when the next try is") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("backoff", 0, 2);
+  symptoms.view->idle_slots = {{1, "backoff", 3100, 4, "exit code 1"}};
+  JournalRecord third = Event("generation", 3, 900'000, "nothing new");
+  third.code = CodeFacts{"1.0.0", "", 0};
+  JournalRecord fourth = Event("generation", 4, 60'000, "env TOKEN changed");
+  fourth.code = CodeFacts{"1.1.0", "", 0};
+  symptoms.records = {third, Event("running", 3, 890'000), fourth, End(4, 50'000)};
+  symptoms.code = CodeFacts{"1.2.0", "", 0};
+  const Diagnosis diagnosis = Diagnose(symptoms);
+  CHECK_FALSE(diagnosis.up);
+  REQUIRE(diagnosis.last_end);
+  CHECK(diagnosis.last_end->pid == 812);
+  CHECK(diagnosis.good == "3");
+  CHECK(diagnosis.changes == Words{"generation 4: env TOKEN changed"});
+  CHECK(diagnosis.on_disk == Words{"package.json 1.1.0 -> 1.2.0"});
+  REQUIRE(diagnosis.doing.size() == 1);
+  CHECK(diagnosis.doing[0] == "next try in 3.1 s; unasked ends so far: 4");
+  const std::string text = Text(diagnosis);
+  CHECK(Contains(text, "web is down: backoff"));
+  CHECK(Contains(text, "50 s ago: worker 7 (pid 812) ended: exit code 1: Error: boom"));
+  CHECK(Contains(text, "    Error: boom\n"));
+  CHECK_FALSE(Contains(text, "\x1b"));
+}
+
+TEST_CASE("A service that is well again: the end that there was, in an older generation or not") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("running", 2, 2);
+  symptoms.records = {Event("generation", 4, 900'000, "nothing new"), Event("running", 4, 890'000),
+                      End(4, 50'000),
+                      Event("master_ended", 0, 40'000, "killed by SIGKILL (signal 9)")};
+  const Diagnosis diagnosis = Diagnose(symptoms);
+  CHECK(diagnosis.up);
+  CHECK(diagnosis.changes.empty());
+  CHECK(diagnosis.good == "4");
+  REQUIRE(diagnosis.last_master_end);
+  const std::string text = Text(diagnosis);
+  CHECK(Contains(text, "web is up: running, 2 workers serve"));
+  CHECK(Contains(text, "generation 4 was the last that did before that end, and nothing is new"));
+  CHECK(Contains(text, "workers outlive that"));
+}
+
+TEST_CASE("A generation that came up and crashes soon after is told with what was new in it") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("running", 2, 2);
+  symptoms.records = {Event("generation", 4, 90'000, "env TOKEN added"),
+                      Event("roll_done", 4, 85'000), End(4, 50'000)};
+  CHECK(Diagnose(symptoms).changes ==
+        Words{"generation 4, begun 40 s before that end: env TOKEN added"});
+  symptoms.records[0].time -= Millis{48} * 3600 * 1000;
+  CHECK(Diagnose(symptoms).changes.empty());
+}
+
+TEST_CASE("A service that somebody has stopped: who, and when") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("stopped", 0, 0);
+  symptoms.view->wanted = false;
+  JournalRecord stop = Event("change", 0, 5000);
+  stop.verb = "stop";
+  stop.result = "ok";
+  stop.who = JournalActor{1000, 17, "alice"};
+  symptoms.records = {stop};
+  const Diagnosis diagnosis = Diagnose(symptoms);
+  const std::string text = Text(diagnosis);
+  CHECK(Contains(text, "5.0 s ago: by alice (uid 1000, pid 17)"));
+  CHECK(Contains(text, "it stays stopped until somebody starts it"));
+  CHECK(Contains(text, "none on record that nobody had asked for"));
+}
+
+TEST_CASE("Without slcd the journal alone is told") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.no_view = "there is no slcd";
+  symptoms.now = kNow;
+  symptoms.records = {End(4, 50'000)};
+  const std::string text = Text(Diagnose(symptoms));
+  CHECK(Contains(text, "how web is now cannot be told: there is no slcd"));
+  CHECK(Contains(text, "worker 7 (pid 812)"));
+}
+
+TEST_CASE("Who holds the port is told of a service that is down, and of none that is up") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("backoff", 0, 1);
+  symptoms.view->port = 3001;
+  symptoms.holder = PortHolder{99, "node other.js"};
+  CHECK(Diagnose(symptoms).port == "port 3001 is held by pid 99 (node other.js)");
+  symptoms.view = View("running", 1, 1);
+  symptoms.view->port = 3001;
+  CHECK(Diagnose(symptoms).port.empty());
+}
+
+TEST_SUITE_END();
+
+}  // namespace slc
