@@ -1,11 +1,17 @@
 #include "common/base/oom.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include "common/base/files.h"
 #include "common/base/text.h"
+#include "common/base/unique_fd.h"
 
 namespace slc {
 namespace {
@@ -13,16 +19,34 @@ namespace {
 constexpr const char* kV1 = "/sys/fs/cgroup/memory";
 constexpr const char* kV2 = "/sys/fs/cgroup";
 
+// Line by line through a small buffer: masters are many, and what a heap has once been it stays.
 std::optional<std::uint64_t> CountIn(const std::string& file) {
-  const auto text = ReadFile(file, 1U << 20);
-  return text ? ParseOomKill(*text) : std::nullopt;
+  if (file.empty()) return std::nullopt;
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return std::nullopt;
+  std::array<char, 2048> buffer;
+  std::size_t held = 0;
+  while (held < buffer.size()) {
+    const ssize_t got = ::read(fd.get(), buffer.data() + held, buffer.size() - held);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    held += static_cast<std::size_t>(got);
+    const std::string_view text(buffer.data(), held);
+    const std::size_t whole = text.rfind('\n') + 1;  // 0: none
+    if (const auto count = ParseOomKill(text.substr(0, whole))) return count;
+    held -= whole;
+    std::memmove(buffer.data(), buffer.data() + whole, held);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::optional<std::uint64_t> ParseOomKill(std::string_view text) {
   constexpr std::string_view kKey = "oom_kill ";
-  for (const std::string& line : Split(text, '\n')) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
     if (!StartsWith(line, kKey)) continue;
     const auto number = ParseInteger(line.substr(kKey.size()), 0, INT64_MAX);
     if (number) return static_cast<std::uint64_t>(*number);
@@ -47,16 +71,20 @@ std::string OomFileOf(std::string_view cgroups, bool mounted_v1) {
   return unified;
 }
 
-OomCounts ReadOomCounts() {
-  OomCounts counts;
-  if (const auto cgroups = ReadFile("/proc/self/cgroup", 1U << 16)) {
-    const bool v1 = ::access(kV1, F_OK) == 0;
-    counts.cgroup = CountIn(OomFileOf(*cgroups, v1));
-    // In a container its own cgroup may be what is mounted, whatever its path outside.
-    if (!counts.cgroup) counts.cgroup = CountIn(OomFileOf(v1 ? "1:memory:/" : "0::/", v1));
+std::string FindOomFile() {
+  const auto cgroups = ReadFile("/proc/self/cgroup", 1U << 16);
+  if (!cgroups) return {};
+  const bool v1 = ::access(kV1, F_OK) == 0;
+  // In a container its own cgroup may be what is mounted, whatever its path outside.
+  for (const std::string& file :
+       {OomFileOf(*cgroups, v1), OomFileOf(v1 ? "1:memory:/" : "0::/", v1)}) {
+    if (CountIn(file)) return file;
   }
-  counts.machine = CountIn("/proc/vmstat");
-  return counts;
+  return {};
+}
+
+OomCounts ReadOomCounts(const std::string& oom_file) {
+  return OomCounts{CountIn(oom_file), CountIn("/proc/vmstat")};
 }
 
 KillCause JudgeKill(const OomCounts& before, const OomCounts& now) {

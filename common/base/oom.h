@@ -15,8 +15,10 @@ struct OomCounts {
   bool operator==(const OomCounts&) const = default;
 };
 
-// Reads a handful of small kernel files: some 0.1 ms, never a disk.
-OomCounts ReadOomCounts();
+// The file in which the kernel counts for our memory cgroup; empty: there is none to be read.
+std::string FindOomFile();
+// Reads that and /proc/vmstat: some 0.1 ms, never a disk, and nothing of the heap.
+OomCounts ReadOomCounts(const std::string& oom_file);
 
 // Pure parts. The number behind "oom_kill " on a line of its own:
 std::optional<std::uint64_t> ParseOomKill(std::string_view text);

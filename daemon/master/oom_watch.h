@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "common/base/oom.h"
 
@@ -13,17 +14,17 @@ namespace slc {
 
 class OomWatch {
  public:
-  OomWatch() : before_(ReadOomCounts()), last_(before_) {}
+  OomWatch() : file_(FindOomFile()), before_(ReadOomCounts(file_)), last_(before_) {}
 
   // To be called every some seconds. Two looks back count: the end of a large process takes a while
   // after the strike.
   void Look() {
     before_ = last_;
-    last_ = ReadOomCounts();
+    last_ = ReadOomCounts(file_);
   }
   // Of an end that was just seen. Each strike explains one.
   KillCause Judge() {
-    const KillCause cause = JudgeKill(before_, ReadOomCounts());
+    const KillCause cause = JudgeKill(before_, ReadOomCounts(file_));
     if (cause == KillCause::kOutOfMemory) Use(before_.cgroup, last_.cgroup);
     if (cause == KillCause::kOutOfMemory || cause == KillCause::kPerhapsOutOfMemory) {
       Use(before_.machine, last_.machine);
@@ -38,6 +39,7 @@ class OomWatch {
     last = std::max(*last, *before);
   }
 
+  const std::string file_;
   OomCounts before_;
   OomCounts last_;
 };

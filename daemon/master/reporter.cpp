@@ -80,7 +80,7 @@ void Reporter::Send(link::Notice notice) {
   if (kind != "worker_ready" && kind != "worker_given_up" && !notice.unasked) return;
   constexpr std::size_t kMost = 64;
   if (missed_.size() >= kMost) {
-    missed_.pop_front();
+    missed_.erase(missed_.begin());
     ++missed_lost_;
   }
   missed_.push_back(std::move(notice));

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,7 +51,7 @@ class Reporter {
   const ListenerDesk& desk_;
   const LogPump& logs_;
 
-  std::deque<link::Notice> missed_;
+  std::vector<link::Notice> missed_;
   std::uint64_t missed_lost_ = 0;
   std::optional<link::Facts> told_;
   std::vector<std::string> failure_tail_;
