@@ -28,13 +28,13 @@ std::string FirstLine(const std::string& path) {
 std::string CommitOf(const std::string& git, const std::string& reference) {
   // Its name comes from a file, and becomes part of a path.
   if (!StartsWith(reference, "refs/") || reference.find("..") != std::string::npos) return {};
-  const std::string loose = FirstLine(git + "/" + reference);
+  std::string loose = FirstLine(git + "/" + reference);
   if (IsCommit(loose)) return loose;
   const auto packed = ReadFile(git + "/packed-refs", kMost);
   if (!packed) return {};
   for (const std::string& line : Split(*packed, '\n')) {
     if (!EndsWith(line, " " + reference)) continue;
-    const std::string commit = line.substr(0, line.size() - reference.size() - 1);
+    std::string commit = line.substr(0, line.size() - reference.size() - 1);
     if (IsCommit(commit)) return commit;
   }
   return {};
@@ -42,7 +42,7 @@ std::string CommitOf(const std::string& git, const std::string& reference) {
 
 std::string HeadOf(const std::string& git) {
   constexpr std::string_view kReference = "ref: ";
-  const std::string head = FirstLine(git + "/HEAD");
+  std::string head = FirstLine(git + "/HEAD");
   if (IsCommit(head)) return head;
   return StartsWith(head, kReference) ? CommitOf(git, head.substr(kReference.size()))
                                       : std::string();
