@@ -41,7 +41,7 @@ struct Service {
 };
 
 Service Start(World& world, const Words& options = {}) {
-  const Service service{world.MakeFolder("web", {{"app.js", kApp}}), FreePort()};
+  Service service{world.MakeFolder("web", {{"app.js", kApp}}), FreePort()};
   Words words{"start", service.folder, "--size", "1", "--port", std::to_string(service.port)};
   words.insert(words.end(), options.begin(), options.end());
   world.Must(words);

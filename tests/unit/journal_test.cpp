@@ -94,9 +94,9 @@ TEST_CASE("Any flipped bit of a line is noticed") {
   const std::string bare = line.substr(0, line.size() - 1);
   REQUIRE(IsSoundJournalLine(bare));
   for (std::size_t at = 0; at < bare.size(); ++at) {
-    for (unsigned bit = 0; bit < 8; ++bit) {
+    for (int bit = 0; bit < 8; ++bit) {
       std::string flipped = bare;
-      flipped[at] = static_cast<char>(flipped[at] ^ (1U << bit));
+      flipped[at] = static_cast<char>(flipped[at] ^ (1 << bit));
       REQUIRE_FALSE(IsSoundJournalLine(flipped));
     }
   }
