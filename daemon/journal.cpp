@@ -72,6 +72,8 @@ void Journal::NoteAnswered(const Command& command, const Reply& reply) {
   record.took = BootNow() - command.since;
   if (reply.error) {
     record.text += (record.text.empty() ? "" : ": ") + reply.error->message;
+  } else if (std::holds_alternative<RemoveService>(command.request.body)) {
+    phases_.erase(record.id);
   }
   writer_.Write(std::move(record));
 }

@@ -42,7 +42,6 @@ class Journal {
   void NoteFacts(ServiceId id, const link::Facts& facts);
   // A master of the service is being launched: what it tells first has just happened.
   void ExpectFacts(ServiceId id) { phases_[id].Expect(); }
-  void Forget(ServiceId id) { phases_.erase(id); }
 
  private:
   JournalRecord RecordOf(const Command& command) const;

@@ -58,8 +58,12 @@ Status RemoveContents(int directory) {
 }  // namespace
 
 Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) return SystemError("open " + path, errno);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) == 0 && S_ISFIFO(info.st_mode)) {
+    return Error{ErrorCode::kInvalid, path + " is a pipe, not a file"};
+  }
   return ReadOpenFile(fd, path, limit);
 }
 

@@ -12,7 +12,7 @@
 
 namespace slc {
 
-// The whole file; refuses more than `limit` bytes.
+// The whole file; refuses more than `limit` bytes, and a pipe, which could keep it waiting.
 Result<std::string> ReadFile(const std::string& path, std::size_t limit = 16U << 20);
 // The same relative to an open directory, never through a symbolic link in the last part.
 Result<std::string> ReadFileAt(int directory, const std::string& name,

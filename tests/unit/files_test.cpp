@@ -85,6 +85,13 @@ TEST_CASE("A file larger than the limit, or reached through a link, is not read"
   CHECK(ReadFileAt(folder.fd(), "fifo")->empty());
 }
 
+TEST_CASE("A pipe in the place of a file is refused and not waited for") {
+  TempFolder folder;
+  const std::string pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(ReadFile(pipe).error().message == pipe + " is a pipe, not a file");
+}
+
 TEST_CASE("Folders are made with mode 0700, all that are missing") {
   TempFolder folder;
   REQUIRE(MakeDirectories(folder / "a/b/c"));
