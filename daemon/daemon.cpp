@@ -42,7 +42,11 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       services_(loop, options_.context, registry_, disk_, ServiceEvents()),
       operations_(registry_, services_, clients_),
       recorder_(loop, registry_, store_, disk_, options_.paths.home,
-                [this](ServiceId id) { changes_.Settle(id); }),
+                Recorder::Events{[this](ServiceId id) { changes_.Settle(id); },
+                                 [this](bool begun, const std::string& text) {
+                                   journal_.NoteDaemon(begun ? "storage_trouble" : "storage_well",
+                                                       text);
+                                 }}),
       changes_(registry_, store_, recorder_, services_, operations_, clients_, options_.paths.home),
       requests_(registry_, services_, operations_, changes_, recorder_, clients_, About(options_),
                 [this](const Command& command) {

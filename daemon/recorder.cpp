@@ -17,13 +17,13 @@ struct Recorder::Round {
 };
 
 Recorder::Recorder(uv::Loop& loop, const Registry& registry, Store& store, uv::DiskThread& disk,
-                   std::string home, std::function<void(ServiceId id)> finish_removal)
+                   std::string home, Events events)
     : loop_(loop),
       registry_(registry),
       store_(store),
       disk_(disk),
       home_(std::move(home)),
-      finish_removal_(std::move(finish_removal)),
+      events_(std::move(events)),
       timer_(loop, [this] { Tick(); }) {}
 
 void Recorder::Do(ServiceId id, Write write, std::function<void(const Status& status)> done) {
@@ -142,7 +142,7 @@ void Recorder::Retry() {
       },
       [this, round] { RetryEnded(*round); });
   // Those come back by themselves if the disk refuses once more.
-  for (const ServiceId id : removals) finish_removal_(id);
+  for (const ServiceId id : removals) events_.finish_removal(id);
 }
 
 void Recorder::RetryEnded(const Round& round) {
@@ -168,10 +168,13 @@ void Recorder::Review() {
   const bool well = reason.empty() && state_.owed().empty();
   if (!well && trouble_since_ == 0) {
     trouble_since_ = now;
-    log::Failure("storage: changes cannot be recorded: " +
-                 (reason.empty() ? std::string("one is not in its file yet") : reason));
+    const std::string why = reason.empty() ? std::string("one is not in its file yet") : reason;
+    log::Failure("storage: changes cannot be recorded: " + why);
+    events_.on_trouble(true, why);
   } else if (well && trouble_since_ > 0) {
-    log::Info("storage: changes are recorded again, after " + FormatSpan(now - trouble_since_));
+    const std::string span = FormatSpan(now - trouble_since_);
+    log::Info("storage: changes are recorded again, after " + span);
+    events_.on_trouble(false, "after " + span);
     trouble_since_ = 0;
   }
   const auto at = state_.deadline();

@@ -28,10 +28,16 @@ class Recorder {
   using Stage = std::atomic<const char*>;
   using Write = std::function<Status(Stage& stage)>;
 
-  // `finish_removal`: of a service whose removal was begun, when the disk may take it again. All
-  // else is owned by the caller and outlives this.
+  struct Events {
+    // Of a service whose removal was begun: the disk may take it again.
+    std::function<void(ServiceId id)> finish_removal;
+    // Trouble has begun (why), or is over (after how long).
+    std::function<void(bool begun, const std::string& text)> on_trouble;
+  };
+
+  // All but `events` and `home` is owned by the caller and outlives this.
   Recorder(uv::Loop& loop, const Registry& registry, Store& store, uv::DiskThread& disk,
-           std::string home, std::function<void(ServiceId id)> finish_removal);
+           std::string home, Events events);
 
   // Runs `write` on the disk thread, then calls `done` in the loop. An error of kStorage is the
   // disk's, any other its own. While the disk hangs, `done` is called at once.
@@ -70,7 +76,7 @@ class Recorder {
   Store& store_;
   uv::DiskThread& disk_;
   const std::string home_;
-  std::function<void(ServiceId id)> finish_removal_;
+  Events events_;
   StorageState state_;
   Millis trouble_since_ = 0;  // 0: none
   std::deque<std::shared_ptr<Job>> waited_for_;

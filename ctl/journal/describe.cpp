@@ -37,10 +37,12 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 13> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 15> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
+      {"storage_trouble", "changes cannot be recorded"},
+      {"storage_well", "changes are recorded again"},
       {"running", "runs"},
       {"stopped", "stopped"},
       {"finished", "finished: every worker has ended for good"},

@@ -342,6 +342,11 @@ TEST_SUITE("journal") {
     REQUIRE(inside({"rm", tiny + "/fill"}).code == 0);
     // It is tried again each second.
     WaitUntil([&] { return recorded() == kRefused; }, 5'000, "the records of what was refused");
+    WaitUntil(
+        [&] {
+          return Contains(inside({slc, "events"}).out, "recorded again");
+        },
+        5'000, "the end of the trouble on record");
     CHECK(inside({slc, "ctl", "set-size", "x", "3"}).code == 0);
     CHECK(inside({slc, "ctl", "shutdown"}).code == 0);
     CHECK(Contains(inside({slc, "events"}).out, "set-size done"));

@@ -20,7 +20,9 @@ class Bench {
       : store_(folder.fd()),
         disk_(loop_),
         recorder(loop_, registry, store_, disk_, "/home",
-                 [this](ServiceId id) { removals.push_back(id); }),
+                 Recorder::Events{
+                     [this](ServiceId id) { removals.push_back(id); },
+                     [this](bool begun, const std::string&) { troubles.push_back(begun); }}),
         look_(loop_, [this] { Look(); }) {}
 
   // What came of the write.
@@ -46,6 +48,7 @@ class Bench {
   TempFolder folder;
   Registry registry{true};
   std::vector<ServiceId> removals;
+  std::vector<bool> troubles;  // begun, over, ...
 
  private:
   void Look() {
@@ -96,6 +99,7 @@ TEST_CASE("After a refused write what is in force is recorded over it, and all i
   CHECK_FALSE(bench.Do(2, Fails(ErrorCode::kStorage)));
   CHECK(bench.recorder.trouble().find("no room") != std::string::npos);
   REQUIRE(bench.Await([&] { return bench.recorder.trouble().empty(); }));
+  CHECK(bench.troubles == std::vector<bool>{true, false});
   auto loaded = store.Load();
   REQUIRE(loaded);
   REQUIRE(loaded->wishes.size() == 1);
