@@ -322,7 +322,9 @@ TEST_SUITE("journal") {
       return world.BeginProgram(words, {.env = {{"SLC_HOME", tiny}}}).Wait();
     };
     const std::string slc = BinaryPath("slc");
-    REQUIRE(inside({slc, "ctl", "create", "x"}).code == 0);
+    const Ran started = inside({slc, "start", world.MakeFolder("web", {{"app.js", kCrashing}}),
+                                "--size", "1", "--port", std::to_string(FreePort())});
+    REQUIRE_MESSAGE(started.code == 0, started.err);
     inside({"/bin/sh", "-c", "cat /dev/zero >" + tiny + "/fill"});
     const auto recorded = [&] {
       const auto lines = LinesOf(inside({slc, "events", "-n", "1000"}).out);
@@ -333,7 +335,7 @@ TEST_SUITE("journal") {
     // More than the last page of the journal may have room for.
     constexpr int kRefused = 30;
     for (int i = 0; i < kRefused; ++i) {
-      const Ran refused = inside({slc, "ctl", "set-size", "x", "2"});
+      const Ran refused = inside({slc, "ctl", "set-size", "web", "2"});
       CHECK(refused.code == 1);
       CHECK_MESSAGE(Contains(refused.err, "No space left"), refused.err);
     }
@@ -347,7 +349,7 @@ TEST_SUITE("journal") {
           return Contains(inside({slc, "events"}).out, "recorded again");
         },
         5'000, "the end of the trouble on record");
-    CHECK(inside({slc, "ctl", "set-size", "x", "3"}).code == 0);
+    CHECK(inside({slc, "ctl", "set-size", "web", "3"}).code == 0);
     CHECK(inside({slc, "ctl", "shutdown"}).code == 0);
     CHECK(Contains(inside({slc, "events"}).out, "set-size done"));
   }
