@@ -64,6 +64,8 @@ void Endure(World& world, const Trouble& trouble) {
   CHECK(world.View("victim").size == "1");
   Running stop = world.Begin({"ctl", "stop", "victim"});
   if (trouble.hangs) {
+    // After 5 s slcd would rather do without that master, and says so until it can end.
+    world.ExpectInLog("is gone or does not answer; replacing it");
     // Its workers end. Its master cannot while its log writer waits for the disk, and nobody can
     // make it.
     WaitUntil([&] { return world.ReadyPids("victim").empty(); }, kLooks, "the end of its worker");
