@@ -38,8 +38,8 @@ constexpr const char* kExitCodes =
 
 CommandTable Programs() {
   static constexpr std::reference_wrapper<const CommandInfo> kTable[] = {
-      kStartCommand, kRunCommand,     kLogsCommand,    kEventsCommand,
-      kWhyCommand,   kControlCommand, kServiceCommand, kDoctorCommand};
+      kStartCommand,   kRunCommand,     kLogsCommand,   kEventsCommand, kWhyCommand,
+      kControlCommand, kServiceCommand, kDoctorCommand, kUpgradeCommand};
   return kTable;
 }
 

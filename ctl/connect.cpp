@@ -81,6 +81,12 @@ Status CheckOwner(const HomePaths& paths, bool to_start) {
                                            SudoCommand(name, named ? paths.home : "", Arguments())};
 }
 
+// An upgrade has brought a slcd that has not held yet: when it dies at once several times, it gives
+// way to the one before.
+bool IsOnTrial(const HomePaths& paths) {
+  return ::access((paths.home + "/previous/trial.json").c_str(), F_OK) == 0;
+}
+
 struct Launch {
   Spawned process;
   UniqueFd output;    // what slcd says before it has a log
@@ -266,6 +272,12 @@ Result<std::optional<ControlClient>> Daemon::Start() {
       if (!HasEnded(launch->process.pidfd, static_cast<int>(pause))) continue;
       const int status = Reap(launch->process.pidfd).value_or(0);
       lost_race = WIFEXITED(status) && WEXITSTATUS(status) == kAnotherOneIsThere;
+      if (!lost_race && IsOnTrial(paths_)) {
+        lost_race = true;
+        constexpr Millis kPause = 20;
+        again = BootNow() + kPause;
+        continue;
+      }
       if (!lost_race) {
         return failed(DescribeWaitStatus(status) + Details(*launch));
       }

@@ -156,6 +156,15 @@ std::string FindingsJson(const Findings& findings) {
   return Line(json{{"ok", !AnyWrong(findings)}, {"findings", std::move(list)}});
 }
 
+std::string UpgradeJson(const Reply& reply, const UpgradeReport& report, Millis took) {
+  json value{{"ok", !reply.error}, {"processes", ToJson(report)}, {"took_ms", took}};
+  if (reply.error) {
+    value["error"] =
+        json{{"code", ErrorCodeName(reply.error->code)}, {"message", reply.error->message}};
+  }
+  return Line(value);
+}
+
 std::string DoneJson(const Reply& reply, Millis took) {
   json value{{"ok", true}, {"notes", reply.notes}, {"took_ms", took}};
   const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data);

@@ -37,6 +37,10 @@
 // "good_generation":"3", "on_disk":["..."], "port":"...", "now":["..."], "log_tail":["..."]}; null
 // for an event that is not on record
 //
+// upgrade: {"ok":true, "processes":[{"program", "service", "pid", "from", "to", "took_ms",
+// "reason"}, ...], "took_ms":N}; with something that stayed as it was "ok":false and "error" as
+// below. "to" is empty of what stayed
+//
 // all other verbs and start: {"ok":true, "notes":["..."], "took_ms":N, "service":SERVICE}; the
 // service is its state after it has happened, absent when there is none (remove, shutdown)
 //
@@ -89,6 +93,7 @@ struct BootDeed {  // see ctl/commands/boot.cpp
 };
 std::string BootJson(const BootDeed& deed);
 std::string FindingsJson(const Findings& findings);
+std::string UpgradeJson(const Reply& reply, const UpgradeReport& report, Millis took);
 // For a reply without error.
 std::string DoneJson(const Reply& reply, Millis took);
 std::string ErrorJson(const Error& error, const std::vector<std::string>& log_tail,

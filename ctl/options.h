@@ -126,6 +126,9 @@ struct RemoveOptions {
 struct ShutdownOptions {
   Control control;
 };
+struct UpgradeOptions {  // `slc upgrade`
+  Control control;
+};
 struct BootOptions {  // `slc service install` and `uninstall`
   bool install = true;
   bool user = false;
@@ -143,6 +146,6 @@ using Command =
                  ListOptions, InfoOptions, CreateOptions, StartServiceOptions, StopOptions,
                  RestartOptions, SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions,
                  LogDumpQuery, PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions,
-                 DoctorOptions>;
+                 DoctorOptions, UpgradeOptions>;
 
 }  // namespace slc::ctl

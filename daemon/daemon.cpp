@@ -25,6 +25,12 @@ DaemonInfo About(const DaemonOptions& options) {
   info.socket = options.paths.run + "/" + kDaemonSocket;
   info.started_wall = WallNow();
   info.cpus = UsableCpus();
+  const auto& trial = options.previous->trial();
+  if (options.gave_way && trial) {
+    info.trouble = "slcd " + trial->version + " in " + options.context.installed.directory +
+                   " died three times within 10 s of its upgrade; this is " + info.version +
+                   ", which was kept. Install a version that holds, then: slc upgrade";
+  }
   return info;
 }
 
@@ -48,11 +54,32 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                                                        text);
                                  }}),
       changes_(registry_, store_, recorder_, services_, operations_, clients_, options_.paths.home),
-      requests_(registry_, services_, operations_, changes_, recorder_, clients_, About(options_),
-                [this](const Command& command) {
-                  shutdowns_.push_back(command);
-                  StopAll();
-                }),
+      upgrade_(loop_, options_.context, services_, clients_, disk_, *options_.previous,
+               Upgrade::Hands{[this](std::function<void()> then) {
+                                journal_.Flush();
+                                disk_.Run(
+                                    [] {},
+                                    [this, then = std::move(then)] { options_.once_logged(then); });
+                              },
+                              [this](const Command& command) { return GiveWay(command); },
+                              [this] { services_.ReapChildren(); }}),
+      requests_(
+          registry_, services_, operations_, changes_, recorder_, clients_, About(options_),
+          [this](const Command& command) {
+            shutdowns_.push_back(command);
+            StopAll();
+          },
+          [this](const Command& command) {
+            // What is in force and not yet on the disk would be forgotten.
+            const std::string trouble = recorder_.trouble();
+            if (trouble.empty()) return upgrade_.Begin(command);
+            clients_.Refuse(command, Error{ErrorCode::kStorage, trouble});
+          }),
+      confirm_(loop_,
+               [this] {
+                 log::Info(std::string("upgrade: slcd ") + OwnVersion().text + " holds");
+                 disk_.Run([previous = options_.previous] { previous->Confirm(); }, [] {});
+               }),
       supervisor_(loop, options_.supervision) {
   clients_.SetObserver(Clients::Observer{
       [this](const Command& command, ServiceId id, const std::vector<std::string>& notes) {
@@ -73,7 +100,9 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
   }
   On(SIGTERM, [this] { Leave(); });
   On(SIGINT, [this] { Leave(); });
-  On(SIGCHLD, [this] { services_.ReapChildren(); });
+  On(SIGCHLD, [this] {
+    if (!upgrade_.checking()) services_.ReapChildren();
+  });
 }
 
 Daemon::~Daemon() = default;
@@ -90,6 +119,7 @@ Services::Events Daemon::ServiceEvents() {
     if (run_) run_->OnFacts(registry_, id, facts);
     changes_.Settle(id);
     supervisor_.Show(StatusLine());
+    upgrade_.OnMasters();
   };
   events.on_notice = [this](ServiceId id, const link::Notice& notice) {
     journal_.NoteNotice(id, notice);
@@ -107,8 +137,10 @@ Services::Events Daemon::ServiceEvents() {
     changes_.Settle(id);
     supervisor_.Show(StatusLine());
     EndWhenAllAreGone();
+    upgrade_.OnMasters();
   };
   events.on_prepared = [this](ServiceId id) { changes_.Settle(id); };
+  events.on_upgraded = [this](const UpgradeEvent& outcome) { upgrade_.OnMaster(outcome); };
   return events;
 }
 
@@ -120,11 +152,11 @@ void Daemon::Recognize(ServiceId id) {
 Status Daemon::Begin() {
   auto loaded = store_.Load();
   if (!loaded) return loaded.error();
-  journal_.NoteDaemon("daemon_started", std::string("slcd " SLC_VERSION) + ", epoch " +
+  journal_.NoteDaemon("daemon_started", std::string("slcd ") + OwnVersion().text + ", epoch " +
                                             std::to_string(options_.context.epoch));
   for (const std::string& note : loaded->notes) log::Warn(note);
   for (const Quarantined& bad : loaded->quarantined) {
-    log::Failure(DescribeDamage(bad) + "; set aside as services/" + bad.file);
+    log::Failure(DescribeDamage(bad) + "; it is services/" + bad.file + " now");
     registry_.Quarantine(bad);
     JournalRecord record;
     record.kind = "quarantined";
@@ -133,25 +165,31 @@ Status Daemon::Begin() {
   }
   registry_.Reserve(loaded->last_id);
   changes_.RememberRemoval(loaded->last_removal);
-  auto listener = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
+  // Connections that wait in the queue of the last image's are not lost.
+  UniqueFd listener = options_.inheritance.Take(kHeritageControl);
   if (!listener) {
-    Error error = listener.error().During("listen in " + options_.paths.run);
-    const std::string room = DescribeRoom(directories_.run.get());
-    if (!room.empty()) error.message += "; " + room + "; services run on meanwhile";
-    return error;
+    auto made = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
+    if (!made) {
+      Error error = made.error().During("listen in " + options_.paths.run);
+      const std::string room = DescribeRoom(directories_.run.get());
+      if (!room.empty()) error.message += "; " + room + "; services run on meanwhile";
+      return error;
+    }
+    listener = std::move(*made);
   }
   for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
   if (run_) {
     if (Status alone = run_->CheckIsAlone(registry_); !alone) return alone;
   }
   services_.Inherit(std::move(options_.kept));
+  if (options_.before) services_.Inherit(options_.inheritance, *options_.before);
   for (const auto& [id, wish] : registry_.wishes()) services_.TakeUp(wish);
   for (const Quarantined& bad : loaded->quarantined) {
     services_.TakeUp(bad);
     Recognize(bad.id);
   }
   clients_.Listen(
-      std::move(*listener),
+      std::move(listener),
       ControlServer::Events{[this](ClientId client, const std::string& payload) {
                               requests_.OnFrame(client, payload);
                             },
@@ -160,7 +198,41 @@ Status Daemon::Begin() {
   recorder_.Begin();
   if (run_) run_->Start();
   supervisor_.Ready(StatusLine());
+  GoOnWithUpgrade();
+  if (options_.gave_way) {
+    log::Failure(requests_.about().trouble);
+    upgrade_.NoteGivenWay();
+  } else if (options_.previous->trial()) {
+    confirm_.StartIn(Trial::kSpan);
+  }
   return Ok();
+}
+
+Error Daemon::GiveWay(const Command& command) {
+  DaemonFacts facts;
+  facts.epoch = options_.context.epoch;
+  facts.version = OwnVersion().text;
+  facts.request = command.request.id;
+  facts.began = BootNow();
+  Bequest bequest;
+  bequest.fds[kHeritageLock] = options_.lock;
+  bequest.fds[kHeritageControl] = clients_.listener();
+  const int client = clients_.SocketOf(command.client);
+  if (client >= 0) bequest.fds[kHeritageClient] = client;
+  services_.Bequeath(bequest, facts);
+  bequest.facts = EncodeDaemonFacts(facts);
+  return ExecuteInPlace(options_.context.daemon_program, {"slcd"}, bequest,
+                        FoundLimits{options_.context.nofile, options_.context.core});
+}
+
+void Daemon::GoOnWithUpgrade() {
+  if (!options_.before) return;
+  Request request;
+  request.id = options_.before->request;
+  request.body = UpgradeAll{};
+  UniqueFd client = options_.inheritance.Take(kHeritageClient);
+  const ClientId id = client ? clients_.Take(std::move(client)) : kNoClient;
+  upgrade_.GoOn(clients_.CommandOf(id, std::move(request)), *options_.before);
 }
 
 void Daemon::Leave() {

@@ -12,6 +12,8 @@
 #include "common/uv/disk_thread.h"
 #include "common/uv/loop.h"
 #include "common/uv/signal.h"
+#include "common/uv/timer.h"
+#include "common/wire/inheritance.h"
 #include "common/wire/messages.h"
 #include "daemon/app_run.h"
 #include "daemon/commands/changes.h"
@@ -19,12 +21,15 @@
 #include "daemon/commands/operations.h"
 #include "daemon/commands/requests.h"
 #include "daemon/core/registry.h"
+#include "daemon/heritage.h"
 #include "daemon/instance_handle.h"
 #include "daemon/journal.h"
+#include "daemon/previous_version.h"
 #include "daemon/recorder.h"
 #include "daemon/services.h"
 #include "daemon/store.h"
 #include "daemon/supervisor.h"
+#include "daemon/upgrade.h"
 
 namespace slc {
 
@@ -35,6 +40,14 @@ struct DaemonOptions {
   std::vector<KeptFd> kept;  // by systemd, see FdStore
   // `slc run`: start this service, and end with it.
   std::optional<Request> run;
+  int lock = -1;  // of the home, held by the caller
+  PreviousVersion* previous = nullptr;
+  bool gave_way = false;  // we are the version before: the installed one has not held
+  // Calls `then` when the lines of the log are written.
+  std::function<void(std::function<void()> then)> once_logged;
+  // What an image of slcd before this one has left, with its facts.
+  Inheritance inheritance;
+  std::optional<DaemonFacts> before;
 };
 
 class Daemon {
@@ -61,6 +74,10 @@ class Daemon {
   void EndWhenAllAreGone();
   // For `systemctl status`.
   std::string StatusLine() const;
+  // Gives way to the installed slcd, in place, for the client who wants it so.
+  Error GiveWay(const Command& command);
+  // The client that had the last image do so.
+  void GoOnWithUpgrade();
 
   uv::Loop& loop_;
   HomeDirectories directories_;
@@ -74,9 +91,11 @@ class Daemon {
   Operations operations_;
   Recorder recorder_;
   Changes changes_;
+  Upgrade upgrade_;
   Requests requests_;
   std::optional<AppRun> run_;
   bool ended_ = false;
+  uv::Timer confirm_;               // we have held
   std::vector<Command> shutdowns_;  // to be answered when all services have stopped
   bool shut_down_ = false;
   Supervisor supervisor_;

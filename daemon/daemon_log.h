@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,8 @@ class DaemonLog {
 
   // From the loop's thread only.
   void Write(log::Level level, const std::string& line);
+  // Calls `then` when what was said so far is written, or could not be.
+  void OnceWritten(std::function<void()> then);
 
  private:
   using Clock = std::chrono::system_clock;

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -19,6 +20,7 @@
 #include "common/base/log.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
+#include "common/base/version.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
@@ -168,6 +170,7 @@ void InstanceHandle::Search(const FleetWish& wish) {
 
 void InstanceHandle::Look() {
   constexpr Millis kAgain = 100;
+  if (GoOnWithInherited()) return Feed(MasterSearched{true, wish_.run});
   auto directory = OpenDirectory();
   MasterContact contact;
   if (directory) {
@@ -245,10 +248,17 @@ void InstanceHandle::Do(const LaunchMaster& action) {
     return LaunchFailed(directory ? SystemError("make its link", errno) : directory.error());
   }
   SpawnOptions options;
-  options.program = context_.master_program;
+  const bool previous = action.previous_binary && !context_.previous_master.empty();
+  options.program = previous ? context_.previous_master : context_.master_program;
   options.arguments = {"slc-master",  name_,
                        "--link",      std::to_string(kMasterLink),
                        "--directory", std::to_string(kMasterDirectory)};
+  if (previous) {
+    log::Warn("service " + name_ + ": its master did not hold; trying the version before, " +
+              options.program);
+    options.arguments.insert(options.arguments.end(),
+                             {"--installed", context_.installed.directory});
+  }
   options.environment = SanitizerOptions();
   options.environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
   options.descriptors = {{pair.second.get(), kMasterLink}, {directory->get(), kMasterDirectory}};
@@ -430,6 +440,7 @@ void InstanceHandle::RemoveDirectory() {
 void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
   end_poll_.reset();
   master_ = identity;
+  foreign_.clear();
   hello_.version.clear();
   hello_.protocol = {};
   pidfd_ = std::move(pidfd);
@@ -447,6 +458,7 @@ void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
       sweep_.StartIn(0);
     }
     Feed(MasterEnded{});
+    EndUpgrade(MasterFell{id_});
   });
   end_poll_->Watch(true, false);
 }
@@ -504,12 +516,19 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
   }
   if (const auto* hello = std::get_if<link::MasterHello>(&packet)) {
     hello_ = *hello;
+    if (!hello->protocol.Meets(OwnVersion().link)) return OnForeign();
+    if (upgrading_) new_version_ = hello->version;
     if (!hello->in_charge) Feed(MasterSpoke{false});
     return;
   }
   if (std::holds_alternative<link::StoredAll>(packet)) {
     keeper_.EndRenewal();
-    return Feed(MasterSpoke{true});
+    Feed(MasterSpoke{true});
+    if (!new_version_.empty()) EndUpgrade(MasterReplaced{id_, std::exchange(new_version_, {})});
+    return;
+  }
+  if (const auto* refused = std::get_if<link::UpgradeRefused>(&packet)) {
+    return EndUpgrade(MasterStayed{id_, refused->reason});
   }
   if (std::holds_alternative<link::Pong>(packet)) return Feed(MasterAnswered{});
   if (const auto* in_charge = std::get_if<link::InCharge>(&packet)) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/installation.h"
 #include "common/base/process.h"
 #include "common/base/unique_fd.h"
 #include "common/model/generation.h"
@@ -24,9 +25,12 @@
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
+#include "common/wire/inheritance.h"
 #include "common/wire/packet_socket.h"
 #include "daemon/core/instance_plan.h"
+#include "daemon/core/upgrade_plan.h"
 #include "daemon/fd_store.h"
+#include "daemon/heritage.h"
 #include "daemon/keeper.h"
 
 namespace slc {
@@ -40,6 +44,9 @@ struct DaemonContext {
   std::string home_key;        // identifies this home in cookies
   std::string daemon_program;  // for masters that miss us
   std::string master_program;
+  // The version before, where it is kept and can work for us; else empty.
+  std::string previous_master;
+  Installation installed;       // what `slc upgrade` goes to
   rlimit nofile{};              // what we were started with, for workers
   rlimit core{};                // the same
   bool revive = true;           // masters may start a new daemon
@@ -57,6 +64,8 @@ class InstanceHandle {
     std::function<void()>
         on_reaped;                  // the master's zombie is gone; others may have hidden behind it
     std::function<void()> on_gone;  // no master any more, and none is to come
+    // What came of UpgradeMaster().
+    std::function<void(const UpgradeEvent& outcome)> on_upgraded;
   };
 
   InstanceHandle(uv::Loop& loop, const DaemonContext& context, uv::DiskThread& disk, ServiceId id,
@@ -85,6 +94,15 @@ class InstanceHandle {
   // The service's name; of one that is followed, as its master says.
   const std::string& name() const { return name_; }
   void Rename(const std::string& name) { name_ = name; }
+  // Another image of slcd has held this master: to be called before Search or Follow.
+  void Inherit(InstanceHeritage heritage);
+  // What the next image of slcd needs.
+  void Bequeath(Bequest& bequest, DaemonFacts& facts) const;
+  // No master is being started, searched or replaced.
+  bool settled() const { return in_charge() || !has_master(); }
+  // Has the master go on as the installed version, in place.
+  void UpgradeMaster();
+
   // The master may hang up without being taken for dead: we leave.
   void SayLeaving(bool revive);
   // One of our adopted children has ended.
@@ -93,6 +111,8 @@ class InstanceHandle {
   bool has_master() const { return plan_.state() != InstancePlan::State::kAbsent || launching_; }
   bool in_charge() const { return plan_.state() == InstancePlan::State::kInCharge; }
   bool adopting() const;
+  // Why nothing can be told to the master that lives, and what to do; empty if all is well.
+  const std::string& foreign() const { return foreign_; }
   // Ended by a SIGTERM to its master, though it is to run: see InstancePlan.
   bool left() const { return plan_.left() && !has_master(); }
   const std::optional<link::Facts>& facts() const { return facts_; }
@@ -125,6 +145,9 @@ class InstanceHandle {
   void OnLinkClosed();
   void Keep(const link::Store& store, std::vector<UniqueFd> fds);
   void Sweep();
+  bool GoOnWithInherited();
+  void EndUpgrade(const UpgradeEvent& outcome);
+  void OnForeign();
   std::string Cookie() const;
   Result<UniqueFd> OpenDirectory();
   void RemoveDirectory();
@@ -155,6 +178,11 @@ class InstanceHandle {
   std::uint64_t pings_ = 0;
   std::string search_trouble_;  // as it was logged
   Millis asked_at_ = 0;         // of the unanswered ping
+  UniqueFd inherited_link_;
+  std::optional<ProcessIdentity> inherited_master_;
+  std::string foreign_;
+  bool upgrading_ = false;   // the master was told to
+  std::string new_version_;  // that it said hello with meanwhile
   std::deque<PlanEvent> inbox_;
   bool feeding_ = false;
   uv::Timer timer_;

@@ -20,7 +20,9 @@ Journal::Journal(uv::Loop& loop, uv::DiskThread& disk, int home, const Registry&
       writer_(loop, disk, home),
       timer_(loop, [this] { Pass(pacer_.Pass(loop_.now())); }) {}
 
-Journal::~Journal() {
+Journal::~Journal() { Flush(); }
+
+void Journal::Flush() {
   for (JournalRecord& record : pacer_.Flush()) writer_.Write(std::move(record));
 }
 

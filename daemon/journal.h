@@ -28,6 +28,8 @@ class Journal {
   // `registry` and `disk` outlive this; `home`, an open directory, outlives `disk`.
   Journal(uv::Loop& loop, uv::DiskThread& disk, int home, const Registry& registry);
   ~Journal();
+  // Writes what was held back to be summed up.
+  void Flush();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 

@@ -4,6 +4,8 @@
 //                           Started by systemd it exits 101 when it was shut down by a client
 //   slcd --replace          the same, but one that does not answer for 10 s is ended first
 //   slcd --run --run-spec FD   in the foreground with one service, read from FD (slc run)
+//   slcd --inherit FD       goes on as the next image of a slcd, see common/wire/inheritance.h
+//   slcd --gave-way DIR     as the version before the one in DIR, see previous_version.h
 //   slcd --self-check       tells in JSON which version it is, if it could run
 //   slcd --version
 #include <malloc.h>
@@ -20,6 +22,7 @@
 #include "common/base/environment.h"
 #include "common/base/files.h"
 #include "common/base/home.h"
+#include "common/base/installation.h"
 #include "common/base/log.h"
 #include "common/base/notify.h"
 #include "common/base/process.h"
@@ -35,6 +38,7 @@
 #include "daemon/daemon_log.h"
 #include "daemon/fd_store.h"
 #include "daemon/lock_holder.h"
+#include "daemon/previous_version.h"
 #include "daemon/replacement.h"
 
 namespace {
@@ -47,6 +51,8 @@ struct Arguments {
   bool run = false;
   int run_spec = -1;
   bool replace = false;
+  int inherit = -1;
+  std::string gave_way;  // where the slcd is installed that has not held
   bool version = false;
   bool self_check = false;
   bool wrong = false;
@@ -62,6 +68,11 @@ Arguments ParseArguments(int argc, char** argv) {
       arguments.run_spec = static_cast<int>(slc::ParseInteger(argv[++i], 0, 1 << 20).value_or(-1));
     } else if (argument == "--replace") {
       arguments.replace = true;
+    } else if (argument == "--inherit" && i + 1 < argc) {
+      arguments.inherit = static_cast<int>(slc::ParseInteger(argv[++i], 0, 1 << 24).value_or(-1));
+      arguments.wrong = arguments.wrong || arguments.inherit < 0;
+    } else if (argument == "--gave-way" && i + 1 < argc) {
+      arguments.gave_way = argv[++i];
     } else if (argument == "--version") {
       arguments.version = true;
     } else if (argument == "--self-check") {
@@ -132,8 +143,28 @@ slc::Result<slc::UniqueFd> TakeLock(const slc::HomePaths& paths, int run,
 // since another process would first have to be started.
 slc::Epoch TakeEpoch() { return static_cast<slc::Epoch>(slc::BootNow()); }
 
+// What the last image of this process has left, if there was one.
+struct Heritage {
+  slc::Inheritance inheritance;
+  std::optional<slc::DaemonFacts> facts;
+};
+
+slc::Result<Heritage> ReadHeritage(int manifest) {
+  Heritage heritage;
+  if (manifest < 0) return heritage;
+  auto inheritance = slc::Inheritance::Receive(manifest);
+  if (!inheritance) return inheritance.error();
+  auto facts = slc::DecodeDaemonFacts(inheritance->facts());
+  if (!facts) return facts.error();
+  heritage.inheritance = std::move(*inheritance);
+  heritage.facts = std::move(*facts);
+  return heritage;
+}
+
 int Serve(const slc::HomePaths& paths, const Arguments& arguments,
           std::optional<slc::Request> run) {
+  auto heritage = ReadHeritage(arguments.inherit);
+  if (!heritage) return Complain(heritage.error());
   auto directories = slc::OpenHome(paths);
   if (!directories) return Complain(directories.error());
   const slc::Supervision supervision =
@@ -141,7 +172,8 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   // What systemd or a caller of ours looks after is nobody else's business.
   const bool kept = arguments.run || supervision.by_systemd;
   std::string replaced;
-  auto lock = TakeLock(paths, directories->run.get(), arguments, kept, replaced);
+  slc::Result<slc::UniqueFd> lock = heritage->inheritance.Take(slc::kHeritageLock);
+  if (!*lock) lock = TakeLock(paths, directories->run.get(), arguments, kept, replaced);
   if (!lock) {
     if (lock.error().code != slc::ErrorCode::kConflict) return Complain(lock.error());
     const auto holder = slc::ReadLockHolder(lock.error().message);
@@ -153,12 +185,20 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   slc::DaemonOptions options;
   options.paths = paths;
   options.context.instances = directories->instances.get();
-  options.context.epoch = TakeEpoch();
+  options.context.epoch = heritage->facts ? heritage->facts->epoch : TakeEpoch();
   options.context.home = paths.home;
   options.context.logs = paths.home + "/logs";
   options.context.home_key = HomeKey(directories->home.get());
-  options.context.daemon_program = slc::OwnDirectory() + "/slcd";
-  options.context.master_program = slc::OwnDirectory() + "/slc-master";
+  const slc::Installation own{slc::OwnDirectory()};
+  slc::PreviousVersion previous(paths.home, own);
+  options.previous = &previous;
+  options.gave_way = !arguments.gave_way.empty();
+  options.context.installed = options.gave_way ? slc::Installation{arguments.gave_way} : own;
+  options.context.daemon_program = options.context.installed.daemon();
+  // A version that has given way is not to be trusted with masters either.
+  const bool complete = ::access(own.master().c_str(), X_OK) == 0;
+  options.context.master_program = complete ? own.master() : options.context.installed.master();
+  options.context.previous_master = previous.master();
   options.context.nofile = slc::RaiseFileLimit();
   options.context.core = slc::ForbidCoreDumps();
   options.context.revive = !kept;
@@ -166,6 +206,9 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.supervision = supervision;
   options.kept = slc::TakeFromSupervisor();
   options.run = std::move(run);
+  options.lock = lock->get();
+  options.inheritance = std::move(heritage->inheritance);
+  options.before = std::move(heritage->facts);
   slc::uv::Loop loop;
   slc::FdStore fd_store(loop, supervision.by_systemd);
   options.context.fd_store = &fd_store;
@@ -175,9 +218,11 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   slc::log::Info(std::string("slcd ") + slc::OwnVersion().text + " starts, home " + paths.home +
                  ", epoch " + std::to_string(options.context.epoch));
   if (!replaced.empty()) slc::log::Warn(replaced + "; this one takes its place");
+  options.once_logged = [&log](std::function<void()> then) { log.OnceWritten(std::move(then)); };
   int code = 0;
   {
     slc::Daemon daemon(loop, std::move(*directories), std::move(options));
+    slc::AcceptSignals();
     if (slc::Status begun = daemon.Begin(); !begun) {
       slc::log::Failure(begun.error().message);
       code = Complain(begun.error());
@@ -203,6 +248,13 @@ int main(int argc, char** argv) {
     return kWrongUse;
   }
   if (arguments.self_check) return CheckSelf();
+  auto paths = slc::LocateOwnHome();
+  if (!paths) return Complain(paths.error());
+  if (arguments.gave_way.empty() && !arguments.run) {
+    // Whatever hinders it: as long as we can run ourselves, we should.
+    slc::Status counted = slc::GiveWayIfFailed(paths->home, argc, argv);
+    if (!counted) std::fprintf(stderr, "slcd: %s\n", counted.error().message.c_str());
+  }
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
   ::signal(SIGPIPE, SIG_IGN);
@@ -210,8 +262,6 @@ int main(int argc, char** argv) {
   ::umask(077);
   // Workers of a master that was killed become our children, so their exit status is not lost.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  auto paths = slc::LocateOwnHome();
-  if (!paths) return Complain(paths.error());
   std::optional<slc::Request> run;
   if (arguments.run) {
     run = ReadRunSpec(arguments.run_spec);

@@ -40,7 +40,8 @@ Services::Service& Services::ServiceOf(ServiceId id) {
             [this, id](const link::Notice& notice) { events_.on_notice(id, notice); },
             [this, id](JournalRecord record) { events_.on_record(id, std::move(record)); },
             [this, id](const Error& error) { events_.on_launch_failed(id, error); },
-            [this] { ReapChildren(); }, [this, id] { events_.on_gone(id); }});
+            [this] { ReapChildren(); }, [this, id] { events_.on_gone(id); },
+            [this](const UpgradeEvent& outcome) { events_.on_upgraded(outcome); }});
   }
   return service;
 }
@@ -62,6 +63,41 @@ void Services::Inherit(std::vector<KeptFd> kept) {
       context_.fd_store->Drop(each.name);
     }
   }
+}
+
+void Services::Inherit(Inheritance& inheritance, const DaemonFacts& facts) {
+  for (const auto& [id, instance] : facts.instances) {
+    InstanceHeritage heritage;
+    heritage.facts = instance;
+    heritage.link = inheritance.Take(HeritageLink(id));
+    heritage.kept = inheritance.TakeBelow(HeritageKept(id));
+    for (auto& [name, memfd] : inheritance.TakeBelow(HeritageConfig(id))) {
+      const auto generation = ParseInteger(name, 0, std::numeric_limits<Generation>::max());
+      if (generation) heritage.configs[static_cast<Generation>(*generation)] = std::move(memfd);
+    }
+    const bool known = registry_.Get(id) != nullptr || registry_.GetQuarantined(id) != nullptr;
+    if (known) ServiceOf(id).instance->Inherit(std::move(heritage));
+  }
+}
+
+void Services::Bequeath(Bequest& bequest, DaemonFacts& facts) const {
+  for (const auto& [id, service] : services_) service.instance->Bequeath(bequest, facts);
+}
+
+bool Services::Settled() const {
+  return std::all_of(services_.begin(), services_.end(),
+                     [](const auto& entry) { return entry.second.instance->settled(); });
+}
+
+std::vector<SightedMaster> Services::SightedMasters() const {
+  std::vector<SightedMaster> masters;
+  for (const auto& [id, service] : services_) {
+    if (!service.instance->has_master()) continue;
+    const auto about = service.instance->about_master();
+    masters.push_back({id, about.value_or(MasterInfo{service.instance->name(), 0, "", 0}),
+                       service.instance->in_charge()});
+  }
+  return masters;
 }
 
 void Services::TakeUp(const Wish& wish) {
@@ -253,7 +289,10 @@ ServiceView Services::ViewOf(const Wish& wish) {
   const Service& service = ServiceOf(wish.id);
   const std::optional<InstanceState> state = service.instance->ReadState();
   ServiceView view = MakeView(wish, ViewInputOf(service, wish.spec.name, state));
-  if (!state && wish.run && !service.trouble.empty()) {
+  if (!service.instance->foreign().empty()) {
+    view.state = "adopting";
+    view.reason = service.instance->foreign();
+  } else if (!state && wish.run && !service.trouble.empty()) {
     view.state = "failed";
     view.reason = service.trouble;
   }

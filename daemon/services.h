@@ -31,6 +31,7 @@ class Services {
     std::function<void(ServiceId id)> on_gone;  // no master any more, and none is to come
     // It is to run, and could be started or not: see trouble().
     std::function<void(ServiceId id)> on_prepared;
+    std::function<void(const UpgradeEvent& outcome)> on_upgraded;  // see UpgradeMaster
   };
 
   // All but `events` is owned by the caller and outlives this.
@@ -39,6 +40,16 @@ class Services {
 
   // What systemd has kept, see FdStore: to be called before the services are taken up.
   void Inherit(std::vector<KeptFd> kept);
+  // What another image of slcd has left, see heritage.h. To be called before the services are taken
+  // up.
+  void Inherit(Inheritance& inheritance, const DaemonFacts& facts);
+  // The same for the next image.
+  void Bequeath(Bequest& bequest, DaemonFacts& facts) const;
+  // No master is being started, searched or replaced.
+  bool Settled() const;
+  void UpgradeMaster(ServiceId id) { ServiceOf(id).instance->UpgradeMaster(); }
+  std::vector<SightedMaster> SightedMasters() const;
+
   // slcd has come up: adopts the living master of a wish, or starts one if it is to run.
   void TakeUp(const Wish& wish);
   // Of a quarantined one: adopts its living master, and leaves that as it is.

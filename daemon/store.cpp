@@ -95,9 +95,9 @@ Result<Wish> Store::Decode(const std::string& text) {
   fields.Read("crc32c", crc);
   if (Status good = fields.status(); !good) return good.error();
   if (schema != kSchema) {
-    return Error{ErrorCode::kInvalid, "it was written by another version of slc (schema " +
-                                          std::to_string(schema) + ", this one reads " +
-                                          std::to_string(kSchema) + ")"};
+    return Error{schema > kSchema ? ErrorCode::kProtocol : ErrorCode::kInvalid,
+                 "it was written by another version of slc (schema " + std::to_string(schema) +
+                     ", this one reads " + std::to_string(kSchema) + ")"};
   }
   const json& content = parsed->at("wish");
   // Whoever edits the file by hand removes the checksum.
@@ -156,6 +156,11 @@ Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
     loaded.wishes.push_back(std::move(*current->wish));
     return Ok();
   }
+  if (current->newer) {
+    // It is whole, for the version that wrote it; what that one had before would be out of date.
+    loaded.quarantined.push_back(Quarantine(id, name, current->damage, current->text));
+    return Ok();
+  }
   // On a disk that takes nothing it stays under its name.
   const bool aside =
       !current->there || ::renameat(services_, name.c_str(), services_, bad.c_str()) == 0;
@@ -192,6 +197,7 @@ Result<Store::OneFile> Store::ReadOne(ServiceId id, const std::string& file) con
   auto wish = text ? Decode(*text) : Result<Wish>(text.error());
   if (!wish) {
     one.damage = wish.error().message;
+    one.newer = wish.error().code == ErrorCode::kProtocol;
     if (text) one.text = *text;
   } else if (wish->id != id) {
     one.damage = "it names another service";

@@ -59,6 +59,7 @@ class Store {
     bool there = false;
     std::optional<Wish> wish;
     std::string damage;  // why it holds none
+    bool newer = false;  // written by a version after ours
     std::string text;    // then
   };
   Status LoadOne(ServiceId id, LoadedWishes& loaded) const;

@@ -190,7 +190,7 @@ ServiceView MakeView(const Quarantined& bad, const std::string& services, const 
   } else if (input.launching) {
     running = "its master has not answered yet";
   }
-  view.reason = DescribeDamage(bad) + "; it was set aside as " + services + "/" + bad.file + "; " +
+  view.reason = DescribeDamage(bad) + "; it is kept as " + services + "/" + bad.file + "; " +
                 running + "; to repair it run `slc start` in its folder" +
                 (input.launching ? ", to end it `slc ctl stop " + id + "`" : "") +
                 ", to forget it `slc ctl remove " + id + "`";

@@ -4,6 +4,9 @@
 #ifndef SLC_PROTOCOL
 #define SLC_PROTOCOL 1
 #endif
+#ifndef SLC_VERSION_SUFFIX
+#define SLC_VERSION_SUFFIX ""
+#endif
 
 namespace slc {
 namespace {
@@ -14,7 +17,8 @@ constexpr std::uint32_t kOldest = kNewest > 1 ? kNewest - 1 : 1;
 }  // namespace
 
 const Version& OwnVersion() {
-  static constexpr Version kOwn{SLC_VERSION, {kNewest, kOldest}, {kNewest, kOldest}};
+  static constexpr Version kOwn{
+      SLC_VERSION SLC_VERSION_SUFFIX, {kNewest, kOldest}, {kNewest, kOldest}};
   return kOwn;
 }
 

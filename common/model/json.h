@@ -28,6 +28,8 @@ Status FromJson(const nlohmann::json& value, FleetWish& wish);
 nlohmann::json ToJson(const ProcessView& view);
 nlohmann::json ToJson(const ServiceView& view);
 nlohmann::json ToJson(const DaemonInfo& info);
+nlohmann::json ToJson(const UpgradeReport& report);
+Status FromJson(const nlohmann::json& value, ProcessUpgrade& process);
 Status FromJson(const nlohmann::json& value, ServiceView& view);
 Status FromJson(const nlohmann::json& value, DaemonInfo& info);
 

@@ -120,6 +120,32 @@ Status FromJson(const json& value, ServiceView& view) {
   return fields.status();
 }
 
+json ToJson(const UpgradeReport& report) {
+  json value = json::array();
+  for (const ProcessUpgrade& process : report) {
+    value.push_back(json{{"program", process.program},
+                         {"service", process.service},
+                         {"pid", process.pid},
+                         {"from", process.from},
+                         {"to", process.to},
+                         {"took_ms", process.took},
+                         {"reason", process.reason}});
+  }
+  return value;
+}
+
+Status FromJson(const json& value, ProcessUpgrade& process) {
+  JsonFields fields(value, "process");
+  fields.Read("program", process.program);
+  fields.Read("service", process.service);
+  fields.Read("pid", process.pid);
+  fields.Read("from", process.from);
+  fields.Read("to", process.to);
+  fields.Read("took_ms", process.took);
+  fields.Read("reason", process.reason);
+  return fields.status();
+}
+
 json ToJson(const DaemonInfo& info) {
   json masters = json::array();
   for (const MasterInfo& master : info.masters) {
@@ -142,6 +168,7 @@ json ToJson(const DaemonInfo& info) {
       {"services", info.services},
       {"masters", std::move(masters)},
       {"storage", info.storage},
+      {"trouble", info.trouble},
   };
 }
 
@@ -171,6 +198,7 @@ Status FromJson(const json& value, DaemonInfo& info) {
   fields.Read("cpus", info.cpus);
   fields.Read("services", info.services);
   fields.Read("storage", info.storage);
+  fields.Read("trouble", info.trouble);
   fields.ReadArray("masters", [&](const json& element) {
     info.masters.emplace_back();
     return FromJson(element, info.masters.back());

@@ -62,6 +62,18 @@ struct ServiceView {
   std::vector<SlotView> idle_slots;
 };
 
+// What came of one process in an upgrade.
+struct ProcessUpgrade {
+  std::string program;  // slcd, slc-master
+  std::string service;  // of a master
+  int pid = 0;
+  std::string from;    // version; empty: it has not told
+  std::string to;      // empty: it stayed as it was
+  Millis took = 0;     // for which nobody was served by it
+  std::string reason;  // why it stayed
+};
+using UpgradeReport = std::vector<ProcessUpgrade>;
+
 // The master of a service, as slcd knows it.
 struct MasterInfo {
   std::string service;
@@ -83,6 +95,7 @@ struct DaemonInfo {
   std::uint32_t services = 0;
   std::vector<MasterInfo> masters;  // those that live
   std::string storage;              // why changes cannot be recorded now; empty: they can
+  std::string trouble;              // of slcd itself, for people; empty if all is well
 };
 
 }  // namespace slc

@@ -94,14 +94,30 @@ void ControlServer::Accept() {
                  " are connected already");
       continue;
     }
-    const ClientId client = ++last_;
-    auto session = std::make_unique<Session>(
-        loop_, std::move(socket), *peer,
-        [this, client](uv::Poll::Ready ready) { OnReady(client, ready); });
-    if (!session->poll.ok()) continue;
+    Serve(std::move(socket), *peer);
+  }
+}
+
+ClientId ControlServer::Serve(UniqueFd socket, const Peer& peer) {
+  const ClientId client = ++last_;
+  auto session =
+      std::make_unique<Session>(loop_, std::move(socket), peer,
+                                [this, client](uv::Poll::Ready ready) { OnReady(client, ready); });
+  if (session->poll.ok()) {
     session->poll.Watch(true, false);
     sessions_[client] = std::move(session);
   }
+  return client;
+}
+
+ClientId ControlServer::Take(UniqueFd socket) {
+  const auto peer = PeerOf(socket.get());
+  return Serve(std::move(socket), peer ? *peer : Peer{});
+}
+
+int ControlServer::SocketOf(ClientId client) const {
+  const auto found = sessions_.find(client);
+  return found == sessions_.end() ? -1 : found->second->socket.get();
 }
 
 // Whoever asks again and again must not fill the log.

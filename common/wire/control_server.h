@@ -52,12 +52,19 @@ class ControlServer {
   // is dropped when more than kMostFrameBytes wait for it.
   void Send(ClientId client, const std::string& payload);
 
+  // A client who was accepted by an image of this process before us.
+  ClientId Take(UniqueFd socket);
+  int listener() const { return listener_.get(); }
+  // -1 if it has left.
+  int SocketOf(ClientId client) const;
+
  private:
   struct Session;
   void Accept();
   void SayRefused(const std::string& whom);
   // False if everybody has asked for something.
   bool MakeRoom();
+  ClientId Serve(UniqueFd socket, const Peer& peer);
   void OnReady(ClientId client, uv::Poll::Ready ready);
   void Read(ClientId client);
   bool Flush(Session& session);

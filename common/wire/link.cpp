@@ -78,6 +78,8 @@ json Body(const InCharge& p) {
   return json{{"epoch", p.epoch}, {"kept", p.kept}, {"replaced", p.replaced}};
 }
 json Body(const Pong& p) { return json{{"number", p.number}}; }
+json Body(const Upgrade& p) { return json{{"program", p.program}}; }
+json Body(const UpgradeRefused& p) { return json{{"reason", p.reason}}; }
 
 json Body(const StoreAgain& p) { return json{{"names", p.names}}; }
 
@@ -178,12 +180,17 @@ void Fill(JsonFields& f, InCharge& p) {
 }
 void Fill(JsonFields& f, Pong& p) { f.Read("number", p.number); }
 void Fill(JsonFields& f, StoreAgain& p) { f.Read("names", p.names); }
+void Fill(JsonFields& f, Upgrade& p) {
+  f.Require("program");
+  f.Read("program", p.program);
+}
+void Fill(JsonFields& f, UpgradeRefused& p) { f.Read("reason", p.reason); }
 
 // The wire's name of each packet, in the order of Packet.
-constexpr const char* kKinds[] = {"hello",     "master_hello", "setup", "order",   "adopt_fds",
-                                  "adopt_end", "exit",         "ping",  "leaving", "store",
-                                  "drop",      "stored_all",   "facts", "notice",  "in_charge",
-                                  "pong",      "store_again"};
+constexpr const char* kKinds[] = {
+    "hello",     "master_hello", "setup",       "order",   "adopt_fds",      "adopt_end", "exit",
+    "ping",      "leaving",      "store",       "drop",    "stored_all",     "facts",     "notice",
+    "in_charge", "pong",         "store_again", "upgrade", "upgrade_refused"};
 static_assert(std::size(kKinds) == std::variant_size_v<Packet>);
 
 template <std::size_t I = 0>

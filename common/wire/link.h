@@ -76,6 +76,14 @@ struct Ping {
 struct Leaving {
   bool revive = false;
 };
+// The master goes on as `program`, in place: as that it says MasterHello and all the rest anew on
+// this link. UpgradeRefused: it goes on as it was.
+struct Upgrade {
+  std::string program;
+};
+struct UpgradeRefused {
+  std::string reason;
+};
 
 // Descriptors the daemon keeps for the master, by name; a name is stored once.
 struct Store {
@@ -112,9 +120,9 @@ struct Pong {
   std::uint64_t number = 0;
 };
 
-using Packet =
-    std::variant<Hello, MasterHello, Setup, Order, AdoptFds, AdoptEnd, ExitStatus, Ping, Leaving,
-                 Store, Drop, StoredAll, Facts, Notice, InCharge, Pong, StoreAgain>;
+using Packet = std::variant<Hello, MasterHello, Setup, Order, AdoptFds, AdoptEnd, ExitStatus, Ping,
+                            Leaving, Store, Drop, StoredAll, Facts, Notice, InCharge, Pong,
+                            StoreAgain, Upgrade, UpgradeRefused>;
 
 std::string Encode(const Packet& packet);
 Result<Packet> Decode(const std::string& text);

@@ -46,6 +46,7 @@ json BodyToJson(const SetEnvironment& body) {
 }
 json BodyToJson(const RemoveService& body) { return json{{"service", body.service}}; }
 json BodyToJson(const Shutdown&) { return json::object(); }
+json BodyToJson(const UpgradeAll&) { return json::object(); }
 
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
   fields.ReadName("size", [&](const std::string& text) {
@@ -112,11 +113,12 @@ void Fill(JsonFields& fields, RemoveService& body) {
   fields.Read("service", body.service);
 }
 void Fill(JsonFields&, Shutdown&) {}
+void Fill(JsonFields&, UpgradeAll&) {}
 
 // The wire's verb of each request type, in the order of RequestBody.
-constexpr const char* kVerbs[] = {"slc-start", "create",  "list",   "status",
-                                  "info",      "start",   "stop",   "restart",
-                                  "set-size",  "env-set", "remove", "shutdown"};
+constexpr const char* kVerbs[] = {"slc-start", "create",   "list",    "status",   "info",
+                                  "start",     "stop",     "restart", "set-size", "env-set",
+                                  "remove",    "shutdown", "upgrade"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>
@@ -151,6 +153,8 @@ json ReplyToJson(const Reply& reply) {
     value["services"] = std::move(list);
   } else if (const auto* info = std::get_if<DaemonInfo>(&reply.data)) {
     value["info"] = ToJson(*info);
+  } else if (const auto* report = std::get_if<UpgradeReport>(&reply.data)) {
+    value["upgrade"] = ToJson(*report);
   }
   return value;
 }
@@ -179,6 +183,13 @@ Status ReadReply(const json& value, Reply& reply) {
   fields.ReadObject("info", [&](const json& element) {
     return FromJson(element, reply.data.emplace<DaemonInfo>());
   });
+  if (value.is_object() && value.contains("upgrade")) {
+    auto& report = reply.data.emplace<UpgradeReport>();
+    fields.ReadArray("upgrade", [&](const json& element) {
+      report.emplace_back();
+      return FromJson(element, report.back());
+    });
+  }
   return fields.status();
 }
 
@@ -242,6 +253,13 @@ Result<Request> DecodeRequest(const std::string& text) {
   }
   if (Status good = arguments.status(); !good) return good.error();
   return request;
+}
+
+std::string RequestIdOf(const std::string& text) {
+  auto parsed = ParseJson(text);
+  std::string id;
+  if (parsed) JsonFields(*parsed, "request").Read("id", id);
+  return id;
 }
 
 std::string EncodeServerMessage(const ServerMessage& message) {

@@ -61,10 +61,11 @@ struct RemoveService {
   std::string service;
 };
 struct Shutdown {};
+struct UpgradeAll {};  // `slc upgrade`: slcd, then each master, become the installed version
 
-using RequestBody =
-    std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
-                 StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown>;
+using RequestBody = std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo,
+                                 RunService, StopService, RestartService, SetSize, SetEnvironment,
+                                 RemoveService, Shutdown, UpgradeAll>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect
@@ -92,7 +93,7 @@ struct Reply {
   std::optional<Error> error;
   std::vector<std::string> log_tail;  // with an error: the last lines the worker printed
   std::vector<std::string> notes;     // what else a person should know, one sentence each
-  std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo> data;
+  std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo, UpgradeReport> data;
 };
 
 struct ServerMessage {
@@ -102,6 +103,8 @@ struct ServerMessage {
 
 std::string EncodeRequest(const Request& request);
 Result<Request> DecodeRequest(const std::string& text);
+// The id of what DecodeRequest refuses; empty if it has none.
+std::string RequestIdOf(const std::string& text);
 std::string EncodeServerMessage(const ServerMessage& message);
 Result<ServerMessage> DecodeServerMessage(const std::string& text);
 

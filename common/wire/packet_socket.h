@@ -35,6 +35,9 @@ class PacketSocket {
 
   // False: it could not even be queued (closed, or out of descriptors). The fds remain the
   // caller's.
+  int fd() const { return socket_.get(); }
+  // Nothing waits here to be sent.
+  bool flushed() const { return queue_.empty(); }
   bool Send(const link::Packet& packet, const std::vector<int>& fds = {});
 
   // Reads everything that has arrived, up to the end of the stream, delivering it now: what a peer

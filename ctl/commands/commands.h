@@ -46,6 +46,10 @@ int Run(const BootOptions& options);
 extern const CommandInfo kDoctorCommand;
 int Run(const DoctorOptions& options);
 
+// upgrade.cpp
+extern const CommandInfo kUpgradeCommand;
+int Run(const UpgradeOptions& options);
+
 // service.cpp
 extern const CommandInfo kCreateCommand;
 extern const CommandInfo kSetSizeCommand;

@@ -113,7 +113,8 @@ int Run(const InfoOptions& options) {
       "Masters:         " +
       MastersText(info->masters) +
       "\n"
-      "Driver Status:   running\n");
+      "Driver Status:   running\n" +
+      (info->trouble.empty() ? "" : "Trouble:         " + Printable(info->trouble) + "\n"));
   RemarkNotes(answer.reply);
   return kDone;
 }

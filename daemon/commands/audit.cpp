@@ -48,6 +48,7 @@ std::string NamedBy(const CreateService& body) { return body.name; }
 std::string NamedBy(const ListServices&) { return {}; }
 std::string NamedBy(const GetInfo&) { return {}; }
 std::string NamedBy(const Shutdown&) { return {}; }
+std::string NamedBy(const UpgradeAll&) { return {}; }
 template <typename Body>
 std::string NamedBy(const Body& body) {
   return body.service;

@@ -40,6 +40,9 @@ void Changes::Change(const Command& command, const std::string& service, Propose
     operations_.Add(*id, Operation{command, wish.order, {}});
     return Settle(*id);
   }
+  if (const std::string& foreign = services_.InstanceOf(*id).foreign(); !foreign.empty()) {
+    return clients_.Refuse(command, Error{ErrorCode::kProtocol, foreign});
+  }
   if (RefuseDuringRoll(command, *id)) return;
   auto proposal = propose(*id);
   if (!proposal) return clients_.Refuse(command, proposal.error());

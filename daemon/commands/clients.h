@@ -6,6 +6,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/ids.h"
@@ -50,6 +51,10 @@ class Clients {
 
   // Takes clients at `listener` from now on. Before, only the inner one is heard and answered.
   void Listen(UniqueFd listener, ControlServer::Events events);
+  // See ControlServer.
+  ClientId Take(UniqueFd socket) { return server_->Take(std::move(socket)); }
+  int listener() const { return server_->listener(); }
+  int SocketOf(ClientId client) const { return server_->SocketOf(client); }
   void ServeInner(OnReply on_reply) { on_inner_reply_ = std::move(on_reply); }
 
   void Accept(const Command& command, ServiceId id, const std::vector<std::string>& notes);

@@ -8,7 +8,8 @@ namespace slc {
 
 Requests::Requests(const Registry& registry, Services& services, Operations& operations,
                    Changes& changes, const Recorder& recorder, Clients& clients, DaemonInfo about,
-                   std::function<void(const Command& command)> shut_down)
+                   std::function<void(const Command& command)> shut_down,
+                   std::function<void(const Command& command)> upgrade)
     : registry_(registry),
       services_(services),
       operations_(operations),
@@ -17,11 +18,17 @@ Requests::Requests(const Registry& registry, Services& services, Operations& ope
       clients_(clients),
       about_(std::move(about)),
       started_(BootNow()),
-      shut_down_(std::move(shut_down)) {}
+      shut_down_(std::move(shut_down)),
+      upgrade_(std::move(upgrade)) {}
 
 void Requests::OnFrame(ClientId client, const std::string& payload) {
   auto request = DecodeRequest(payload);
-  if (!request) return clients_.Refuse(Command{client, Request{}}, request.error());
+  if (!request) {
+    // Whoever asks in words we do not know waits for an answer all the same.
+    Request unknown;
+    unknown.id = RequestIdOf(payload);
+    return clients_.Refuse(Command{client, std::move(unknown)}, request.error());
+  }
   log::Debug(std::string("request ") + VerbOf(request->body));
   const Command command = clients_.CommandOf(client, std::move(*request));
   const RequestBody& body = command.request.body;
@@ -53,6 +60,7 @@ void Requests::Handle(const Command& command, const ListServices&) {
 void Requests::AnswerLooking(const Command& command, Reply reply) {
   const std::string trouble = recorder_.trouble();
   if (!trouble.empty()) reply.notes.push_back("storage: " + trouble);
+  if (!about_.trouble.empty()) reply.notes.push_back(about_.trouble);
   clients_.Answer(command, reply);
 }
 
@@ -158,5 +166,7 @@ void Requests::Handle(const Command& command, const RemoveService& body) {
 }
 
 void Requests::Handle(const Command& command, const Shutdown&) { shut_down_(command); }
+
+void Requests::Handle(const Command& command, const UpgradeAll&) { upgrade_(command); }
 
 }  // namespace slc

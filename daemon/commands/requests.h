@@ -15,14 +15,16 @@ namespace slc {
 
 class Requests {
  public:
-  // `about`: slcd itself, for `slc ctl info`; what changes of it is filled in. `shut_down` is to
-  // answer the command itself. All references are to outlive this.
+  // `about`: slcd itself, for `slc ctl info`; what changes of it is filled in. `shut_down` and
+  // `upgrade` are to answer the command themselves. All references are to outlive this.
   Requests(const Registry& registry, Services& services, Operations& operations, Changes& changes,
            const Recorder& recorder, Clients& clients, DaemonInfo about,
-           std::function<void(const Command& command)> shut_down);
+           std::function<void(const Command& command)> shut_down,
+           std::function<void(const Command& command)> upgrade);
 
   void OnFrame(ClientId client, const std::string& payload);
   void Handle(const Command& command);
+  const DaemonInfo& about() const { return about_; }
 
  private:
   void Handle(const Command& command, const StartService& body);
@@ -37,6 +39,7 @@ class Requests {
   void Handle(const Command& command, const SetEnvironment& body);
   void Handle(const Command& command, const RemoveService& body);
   void Handle(const Command& command, const Shutdown& body);
+  void Handle(const Command& command, const UpgradeAll& body);
   // With what whoever looks should know of the disk.
   void AnswerLooking(const Command& command, Reply reply);
   // A start that would change nothing of a service that does not do well is a new try.
@@ -51,6 +54,7 @@ class Requests {
   DaemonInfo about_;
   Millis started_;
   std::function<void(const Command& command)> shut_down_;
+  std::function<void(const Command& command)> upgrade_;
 };
 
 }  // namespace slc

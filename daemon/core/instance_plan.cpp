@@ -89,6 +89,13 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     }
   } else if (const auto* taken = std::get_if<DescriptorsTaken>(&event)) {
     if (state_ == State::kSearching) Taken(taken->all, now);
+  } else if (std::holds_alternative<MasterForeign>(event)) {
+    if (state_ == State::kSearching) {
+      state_ = State::kForeign;
+      patience_.reset();
+    } else if (state_ == State::kLaunching) {
+      Lost(now);
+    }
   } else if (std::holds_alternative<LinkLost>(event)) {
     if (state_ == State::kInCharge || state_ == State::kSearching || state_ == State::kLaunching) {
       Lost(now);

@@ -3,6 +3,8 @@
 //     Absent -> Launching -> InCharge            a fresh start
 //     Searching -> InCharge | Absent             slcd has come up: is there a living master?
 //     InCharge -> Fencing -> Launching           the master died, hangs, or hung up: its successor
+//     Searching -> Foreign -> Absent             a living master of a version too far away: it is
+//                                                left alone until it ends
 //     InCharge -> Ending -> Absent               it has stopped everything and leaves
 //
 // Promises: a successor is launched only after the end of its predecessor was seen; nobody is
@@ -45,12 +47,13 @@ struct MasterStopped {     // it said that everything has stopped and that it le
 struct DescriptorsTaken {  // what TakeDescriptors has come to
   bool all = false;
 };
+struct MasterForeign {};  // it speaks no protocol of ours
 struct LinkLost {};
 struct MasterEnded {};  // its process has ended
 struct PlanTick {};
-using PlanEvent =
-    std::variant<PlanWish, SearchBegun, MasterSearched, MasterLaunched, NothingToStart, MasterSpoke,
-                 MasterAnswered, MasterStopped, DescriptorsTaken, LinkLost, MasterEnded, PlanTick>;
+using PlanEvent = std::variant<PlanWish, SearchBegun, MasterSearched, MasterLaunched,
+                               NothingToStart, MasterSpoke, MasterAnswered, MasterStopped,
+                               DescriptorsTaken, MasterForeign, LinkLost, MasterEnded, PlanTick>;
 
 // Deeds.
 struct LaunchMaster {
@@ -67,7 +70,7 @@ using PlanAction =
 
 class InstancePlan {
  public:
-  enum class State { kAbsent, kSearching, kLaunching, kInCharge, kFencing, kEnding };
+  enum class State { kAbsent, kSearching, kLaunching, kInCharge, kFencing, kEnding, kForeign };
 
   std::vector<PlanAction> On(const PlanEvent& event, Millis now);
   std::optional<Millis> deadline() const { return deadline_; }

@@ -152,8 +152,8 @@ void Connections::Resume() {
 }
 
 // Those that came first go first.
-bool Connections::MayAccept(const Listener& listener) {
-  return listener.orphans.empty() && listener.refused.empty() && listener.offered == 0;
+bool Connections::MayAccept(const Listener& listener) const {
+  return !paused_ && listener.orphans.empty() && listener.refused.empty() && listener.offered == 0;
 }
 
 void Connections::Watch(Listener& listener, bool on) {

@@ -16,9 +16,11 @@
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
+#include "common/wire/inheritance.h"
 #include "daemon/master/core/dispatch.h"
 #include "daemon/master/message_numbers.h"
 #include "daemon/master/node_channel.h"
+#include "daemon/master/predecessor.h"
 
 namespace slc {
 
@@ -61,6 +63,16 @@ class Connections {
   void Close(const std::string& key);
   const std::map<std::string, std::unique_ptr<Listener>>& listeners() const { return listeners_; }
 
+  // --- when the master goes on as another image
+  // Accepts nothing, until Unpause().
+  void Pause();
+  void Unpause();
+  std::size_t in_flight() const { return flights_.size(); }
+  // Connections that were accepted and are not a worker's alone, under names of standing.h.
+  void Bequeath(Bequest& bequest) const;
+  // Takes up those that the image before has left. The workers are known.
+  void Adopt(Predecessor& predecessor);
+
   // Nothing new for this worker, from now on.
   void Retire(WorkerId worker);
   // The worker has ended: what it had not accepted goes to others.
@@ -79,7 +91,7 @@ class Connections {
   // Gives it to a worker; false (and it stays the caller's) if nobody can take it now.
   bool Push(const Listener& listener, Flight& flight);
   bool PushOrphans(Listener& listener);
-  static bool MayAccept(const Listener& listener);
+  bool MayAccept(const Listener& listener) const;
   void Land(std::uint64_t seq, bool accepted);
   void OnRefused(Listener& listener, Flight flight);
   void OfferRefused(Listener& listener);
@@ -94,6 +106,7 @@ class Connections {
   ListenerId last_listener_ = 0;
   std::uint64_t last_flight_ = 0;
   std::unordered_map<std::uint64_t, Flight> flights_;
+  bool paused_ = false;
   uv::Timer again_;
 };
 

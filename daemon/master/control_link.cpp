@@ -48,10 +48,11 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
 
 ControlLink::~ControlLink() = default;
 
-void ControlLink::Listen() {
+void ControlLink::Listen(UniqueFd inherited) {
   findable_ = true;
   constexpr Millis kListenAgain = 1000;
-  auto listener = ListenOnUnixSocket(directory_, "master.sock", SOCK_SEQPACKET, 16);
+  auto listener = inherited ? Result<UniqueFd>(std::move(inherited))
+                            : ListenOnUnixSocket(directory_, "master.sock", SOCK_SEQPACKET, 16);
   if (!listener) {
     if (!listen_failed_) {
       log::Failure("a later slcd cannot reach this master: " + listener.error().message +
@@ -114,6 +115,11 @@ void ControlLink::OnHello(LinkId id, const link::Hello& hello) {
   if (hello.epoch < highest_epoch_ || !hello.protocol.Meets(OwnVersion().link)) {
     log::Warn("refused a daemon of epoch " + std::to_string(hello.epoch) + ", protocol " +
               std::to_string(hello.protocol.newest));
+    // It should know why, and leave us alone.
+    link::MasterHello answer;
+    answer.master = IdentifySelf();
+    answer.in_charge = true;
+    links_[id].socket->Send(answer);
     doomed_.push_back(id);
     sweep_.StartIn(0);
     return;
@@ -122,14 +128,43 @@ void ControlLink::OnHello(LinkId id, const link::Hello& hello) {
     doomed_.push_back(ruler_);
     sweep_.StartIn(0);
   }
+  Rule(id, DaemonStanding{hello.epoch, hello.daemon, hello.revive, {}});
+  events_.on_linked();
+}
+
+void ControlLink::Rule(LinkId id, const DaemonStanding& standing) {
   ruler_ = id;
-  highest_epoch_ = hello.epoch;
-  links_[id].epoch = hello.epoch;
-  revive_allowed_ = hello.revive;
+  highest_epoch_ = standing.epoch;
+  links_[id].epoch = standing.epoch;
+  daemon_ = standing.process;
+  revive_allowed_ = standing.revive;
   revivals_ = 0;
   revive_timer_.Stop();
   Heard();
-  events_.on_linked();
+}
+
+DaemonStanding ControlLink::standing() const {
+  DaemonStanding standing{highest_epoch_, daemon_, revive_allowed_, {}};
+  for (const auto& [pid, revived] : revived_) standing.children.push_back(revived.process);
+  return standing;
+}
+
+int ControlLink::ruler_fd() const {
+  const auto found = links_.find(ruler_);
+  return found == links_.end() ? -1 : found->second.socket->fd();
+}
+
+bool ControlLink::flushed() const {
+  const auto found = links_.find(ruler_);
+  return found == links_.end() || found->second.socket->flushed();
+}
+
+void ControlLink::GoOn(const DaemonStanding& standing) {
+  Rule(last_link_, standing);
+  for (const ProcessIdentity& child : standing.children) {
+    UniqueFd pidfd = OpenProcess(child);
+    if (pidfd) WatchRevived(child, std::move(pidfd));
+  }
 }
 
 void ControlLink::OnClosed(LinkId id) {
@@ -193,8 +228,14 @@ void ControlLink::Start(const std::string& option, const std::string& why) {
   const pid_t pid = spawned->identity.pid;
   log::Warn(why + "; started " + Join(options.arguments, " ") + " (pid " + std::to_string(pid) +
             ")");
+  WatchRevived(spawned->identity, std::move(spawned->pidfd));
+}
+
+void ControlLink::WatchRevived(const ProcessIdentity& process, UniqueFd pidfd) {
+  const pid_t pid = process.pid;
   Revived& revived = revived_[pid];
-  revived.pidfd = std::move(spawned->pidfd);
+  revived.process = process;
+  revived.pidfd = std::move(pidfd);
   revived.end = std::make_unique<uv::Poll>(loop_, revived.pidfd.get(),
                                            [this, pid](uv::Poll::Ready) { OnRevivedEnded(pid); });
   revived.end->Watch(true, false);

@@ -23,6 +23,7 @@
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
 #include "common/wire/packet_socket.h"
+#include "daemon/master/standing.h"
 
 namespace slc {
 
@@ -41,9 +42,9 @@ class ControlLink {
   ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events events);
   ~ControlLink();
 
-  // Binds master.sock; until then only the first link exists. A disk that has no room for it is
-  // asked again every second.
-  void Listen();
+  // Binds master.sock, unless it is `inherited`; until then only the first link exists. A disk that
+  // has no room for it is asked again every second.
+  void Listen(UniqueFd inherited = {});
   // What to start when the daemon vanishes.
   struct Revival {
     std::string daemon_program;  // empty: nobody
@@ -58,6 +59,16 @@ class ControlLink {
   bool linked() const { return ruler_ != 0; }
   Epoch daemon_epoch() const { return highest_epoch_; }
 
+  // --- when the master goes on as another image
+  DaemonStanding standing() const;
+  // -1 if no daemon rules.
+  int ruler_fd() const;
+  int listener() const { return listener_.get(); }
+  // All that was sent has left.
+  bool flushed() const;
+  // The first link is the ruling one of the image before.
+  void GoOn(const DaemonStanding& standing);
+
  private:
   using LinkId = int;
   struct Candidate {
@@ -69,12 +80,14 @@ class ControlLink {
   void OnPacket(LinkId id, link::Packet packet, std::vector<UniqueFd> fds);
   void OnHello(LinkId id, const link::Hello& hello);
   void OnClosed(LinkId id);
+  void Rule(LinkId id, const DaemonStanding& standing);
   void Revive();
   void Heard();
   void AwaitPing();
   void OnSilence();
   // Starts a daemon, with this option if there is one.
   void Start(const std::string& option, const std::string& why);
+  void WatchRevived(const ProcessIdentity& process, UniqueFd pidfd);
   void OnRevivedEnded(pid_t pid);
 
   uv::Loop& loop_;
@@ -84,6 +97,7 @@ class ControlLink {
   LinkId last_link_ = 0;
   LinkId ruler_ = 0;
   Epoch highest_epoch_ = 0;
+  ProcessIdentity daemon_;  // that of the ruling link
   bool revive_allowed_ = true;
   int revivals_ = 0;      // tries since the last link
   int replacements_ = 0;  // tries since the last word of the daemon
@@ -91,6 +105,7 @@ class ControlLink {
   Revival revival_;
   // A daemon we started is our child, and ours to reap when it ends.
   struct Revived {
+    ProcessIdentity process;
     UniqueFd pidfd;
     std::unique_ptr<uv::Poll> end;
   };

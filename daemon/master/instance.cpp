@@ -130,25 +130,32 @@ void Instance::TakeOver() {
   }
   fleet_ = Fleet(state->fleet, RandomSeed());
   for (UniqueFd& memfd : predecessor_.TakeConfigs()) AddConfig(std::move(memfd));
+  if (const GenerationConfig* config = configs_.Find(state->fleet.wish.generation)) {
+    logs_.SetSettings(LogSettingsOf(*config));
+  }
   numbers_.ContinueAfter(state->message_seq);
   desk_.Adopt(state->listeners, predecessor_);
-  const std::vector<WorkerId> lost = workers_.Adopt(*state, predecessor_);
+  const std::vector<WorkerId> lost = workers_.Adopt(*state, predecessor_, in_place_);
+  for (const auto& [id, worker] : workers_.all()) JudgeOn(*worker);
+  connections_.Adopt(predecessor_);
   // What the state does not name, e.g. a socket that was stored just before the end: slcd would
   // hold its port for ever.
   safekeeping_.Drop(predecessor_.Forget());
-  const std::size_t kept = workers_.all().size();
   for (const auto& [id, worker] : workers_.all()) desk_.Serve(*worker);
   in_charge_ = true;
   snapshot_.NoteChange();
-  log::Warn("supervisor (pid " + std::to_string(::getpid()) + ") takes over from pid " +
-            std::to_string(state->master.pid) + ": " + std::to_string(kept) + " workers go on, " +
-            std::to_string(lost.size()) +
-            " are replaced; up to 64 KiB of what each worker printed just before may be missing "
-            "here");
+  if (!in_place_) {
+    log::Warn("supervisor (pid " + std::to_string(::getpid()) + ") takes over from pid " +
+              std::to_string(state->master.pid) + ": " + std::to_string(workers_.all().size()) +
+              " workers go on, " + std::to_string(lost.size()) +
+              " are replaced; up to 64 KiB of what each worker printed just before may be missing "
+              "here");
+  }
   if (!snapshot_.started()) snapshot_.Start();
   for (const WorkerId id : lost) Feed(WorkerLost{id});
   RepeatDeeds();
   Feed(TimePassed{});
+  if (in_place_) return;
   link_.Send(link::InCharge{epoch_, static_cast<std::uint32_t>(workers_.all().size()),
                             static_cast<std::uint32_t>(lost.size())});
 }
@@ -359,16 +366,18 @@ std::vector<KeptFd> Instance::KeptFds() const {
   return kept;
 }
 
-void Instance::StoreAgain(const std::vector<std::string>& missing) {
+std::vector<KeptFd> Instance::AllKept() const {
   std::vector<KeptFd> kept = snapshot_.KeptFds();
   for (KeptFd& each : KeptFds()) kept.push_back(std::move(each));
-  safekeeping_.StoreAgain(kept, missing);
+  return kept;
+}
+
+void Instance::StoreAgain(const std::vector<std::string>& missing) {
+  safekeeping_.StoreAgain(AllKept(), missing);
 }
 
 void Instance::TellEverything() {
-  std::vector<KeptFd> kept = snapshot_.KeptFds();
-  for (KeptFd& each : KeptFds()) kept.push_back(std::move(each));
-  safekeeping_.Store(kept);
+  safekeeping_.Store(AllKept());
   link_.Send(link::StoredAll{});
   reporter_.ForgetTold();
   reporter_.TellMissed();

@@ -17,6 +17,7 @@
 #include "common/model/instance.h"
 #include "common/uv/loop.h"
 #include "common/uv/timer.h"
+#include "common/wire/inheritance.h"
 #include "common/wire/link.h"
 #include "daemon/master/connections.h"
 #include "daemon/master/control_link.h"
@@ -50,6 +51,22 @@ class Instance {
   void CollectAdopted(const std::vector<std::string>& names, std::vector<UniqueFd> fds);
   // All of the predecessor has been collected.
   void TakeOver();
+
+  // --- going on as another image, see InPlace
+  // Reads no more output; accepts no more connections. Resume() ends both.
+  void PauseOutput();
+  void PauseAccepting();
+  void Resume();
+  // What the next image could not go on with; empty if there is nothing.
+  std::string HalfDone() const;
+  std::size_t in_flight() const { return connections_.in_flight(); }
+  // All the next image needs, the snapshot included.
+  Status Bequeath(Bequest& bequest);
+  // The last step before the execution.
+  void CloseLogs();
+  // In the next image, instead of TakeOver: nothing was lost. `version`: of the image before.
+  void GoOn(const std::string& version);
+
   // A process that slcd has reaped.
   void NoteStatus(const ProcessIdentity& process, int status);
   // Writes to the snapshot how the log does, if that has changed, and remembers how often the OOM
@@ -83,6 +100,8 @@ class Instance {
   void Do(const KillWorker& action);
   void Do(const ReportGivenUp& action) { reporter_.NotifyGivenUp(action.worker); }
   void RepeatDeeds();
+  void JudgeOn(WorkerProcess& worker);
+  std::vector<KeptFd> AllKept() const;
   ReadinessJudge JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const;
 
   LogHealth HealthOfLogs() const;
@@ -103,6 +122,7 @@ class Instance {
 
   bool in_charge_ = false;
   bool leaving_ = false;
+  bool in_place_ = false;  // the predecessor is the image before
   Predecessor predecessor_;
   MessageNumbers numbers_;
   Fleet fleet_;

@@ -84,8 +84,13 @@ struct LogPump::Pipe {
 LogPump::LogPump(uv::Loop& loop, std::string directory, LogSettings settings)
     : loop_(loop),
       on_room_(std::make_unique<uv::Async>(loop, [this] { GoOn(); })),
-      settings_(settings),
-      writer_(std::move(directory), std::move(settings), [this] { on_room_->Wake(); }) {}
+      directory_(std::move(directory)),
+      settings_(std::move(settings)),
+      writer_(MakeWriter()) {}
+
+std::unique_ptr<LogWriter> LogPump::MakeWriter() {
+  return std::make_unique<LogWriter>(directory_, settings_, [this] { on_room_->Wake(); });
+}
 
 LogPump::~LogPump() { FlushAndStop(2000); }
 
@@ -164,12 +169,12 @@ void LogPump::ReadOnAfterRemoval(Pipe& pipe) {
 
 void LogPump::SetSettings(const LogSettings& settings) {
   settings_ = settings;
-  writer_.SetSettings(settings);
+  writer_->SetSettings(settings);
 }
 
 void LogPump::Say(log::Level level, const std::string& text) {
   if (stopped_) return;
-  LogWriter::Access queue(writer_);
+  LogWriter::Access queue(*writer_);
   const LineHead head(settings_.format, LogStream::kOut, WallNow(), ::getpid(), 0);
   for (const std::string& line : Split(text, '\n')) {
     const std::string whole = std::string(log::LevelName(level)) + " " + line;
@@ -193,17 +198,17 @@ void LogPump::ForgetTail(WorkerId worker) {
   last_lines_.erase(worker);
 }
 
-std::uint64_t LogPump::dropped() const { return writer_.counts().dropped; }
+std::uint64_t LogPump::dropped() const { return writer_->counts().dropped; }
 
 bool LogPump::idle() const {
-  const LogWriter::Counts counts = writer_.counts();
+  const LogWriter::Counts counts = writer_->counts();
   return stalled_ == nullptr && counts.produced == counts.written + counts.dropped &&
          std::none_of(pipes_.begin(), pipes_.end(),
                       [](const auto& pipe) { return bool{pipe->own}; });
 }
 
 void LogPump::OnReadable(Pipe& pipe) {
-  if (stalled_ != nullptr) {
+  if (stalled_ != nullptr || paused_) {
     pipe.set_aside = true;
     pipe.poll->Watch(false, false);
     return;
@@ -230,7 +235,7 @@ void LogPump::OnTick() {
   const std::size_t first = next_in_tick_;
   for (std::size_t i = 0; i < pipes_.size() && stalled_ == nullptr; ++i) {
     Pipe& pipe = *pipes_[(first + i) % pipes_.size()];
-    if (!pipe.paced) continue;
+    if (!pipe.paced || (paused_ && !pipe.own)) continue;
     any = true;
     if (total >= kTickBytes) {
       // The others have to wait for the next turn, where they come first.
@@ -331,7 +336,7 @@ bool LogPump::Deliver(Pipe& pipe, std::string_view bytes) {
   bool dropping = false;
   std::size_t used = 0;
   {
-    LogWriter::Access queue(writer_);
+    LogWriter::Access queue(*writer_);
     const LineHead head(settings_.format, pipe.stream, WallNow(), pipe.pid, pipe.worker);
     used = pipe.splitter.Feed(bytes, [&](std::string_view line) {
       if (!queue->Push(head, line)) [[unlikely]] {
@@ -368,7 +373,7 @@ bool LogPump::Deliver(Pipe& pipe, std::string_view bytes) {
 bool LogPump::Finish(Pipe& pipe) {
   std::int64_t patience = 0;
   {
-    LogWriter::Access queue(writer_);
+    LogWriter::Access queue(*writer_);
     const LineHead head(settings_.format, pipe.stream, WallNow(), pipe.pid, pipe.worker);
     pipe.splitter.Rest([&](std::string_view line) {
       if (!queue->Push(head, line)) {
@@ -407,7 +412,7 @@ void LogPump::GoOn() {
   bool any_paced = false;
   for (const auto& other : pipes_) {
     any_paced = any_paced || other->paced;
-    if (!std::exchange(other->set_aside, false)) continue;
+    if (paused_ || !std::exchange(other->set_aside, false)) continue;
     if (other->poll && !other->paced) other->poll->Watch(true, false);
   }
   if (any_paced) StartTicking(0);
@@ -424,10 +429,43 @@ void LogPump::EraseFinished() {
 void LogPump::FreeBuffer() {
   if (buffer_ == nullptr || stalled_ != nullptr) return;
   for (const auto& pipe : pipes_) {
-    if (pipe->paced) return;
+    if (pipe->paced && (!paused_ || pipe->own)) return;
   }
   ::munmap(buffer_, kReadBytes);
   buffer_ = nullptr;
+}
+
+void LogPump::Pause() { paused_ = true; }
+
+void LogPump::Close() { writer_.reset(); }
+
+void LogPump::Resume() {
+  if (!writer_) writer_ = MakeWriter();
+  paused_ = false;
+  bool any_paced = false;
+  for (const auto& pipe : pipes_) {
+    any_paced = any_paced || pipe->paced;
+    if (!std::exchange(pipe->set_aside, false)) continue;
+    if (pipe->poll && !pipe->paced) pipe->poll->Watch(true, false);
+  }
+  if (any_paced) StartTicking(0);
+}
+
+std::vector<LogPump::Beginning> LogPump::Beginnings() const {
+  std::vector<Beginning> beginnings;
+  for (const auto& pipe : pipes_) {
+    if (pipe->splitter.empty()) continue;
+    beginnings.push_back({pipe->worker, pipe->stream, pipe->splitter.partial()});
+  }
+  return beginnings;
+}
+
+void LogPump::GoOn(Beginning beginning) {
+  for (const auto& pipe : pipes_) {
+    if (pipe->worker != beginning.worker || pipe->stream != beginning.stream) continue;
+    pipe->splitter.GoOn(std::move(beginning.text));
+    return;
+  }
 }
 
 void LogPump::FlushAndStop(Millis patience) {
@@ -465,7 +503,7 @@ void LogPump::FlushAndStop(Millis patience) {
   pipes_.clear();
   last_lines_.clear();
   FreeBuffer();
-  writer_.Stop(std::max<Millis>(deadline - BootNow(), 0));
+  writer_->Stop(std::max<Millis>(deadline - BootNow(), 0));
 }
 
 }  // namespace slc

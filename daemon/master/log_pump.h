@@ -66,7 +66,23 @@ class LogPump {
   // All that was read is in the files or dropped, and no removed worker's pipe is still to be read.
   bool idle() const;
   // Why log files cannot be written at the moment; empty if all is well.
-  std::string trouble() const { return writer_.trouble(); }
+  std::string trouble() const { return writer_->trouble(); }
+
+  // --- when the master goes on as another image
+  // Reads no pipe of a living worker, until Resume(): idle() comes soon, if the disk does its part.
+  void Pause();
+  // Writes no more, and leaves no thread and no child behind. To be called when idle.
+  void Close();
+  void Resume();
+  // Of lines whose end has not been read.
+  struct Beginning {
+    WorkerId worker = 0;
+    LogStream stream = LogStream::kOut;
+    std::string text;
+  };
+  std::vector<Beginning> Beginnings() const;
+  // Takes up one, after Add().
+  void GoOn(Beginning beginning);
 
   // For the end of the process: stops reading, writes what was read and ends the thread. Blocks up
   // to `patience`. Afterwards nothing is logged any more.
@@ -76,6 +92,7 @@ class LogPump {
   struct LastLines;
   struct Pipe;
 
+  std::unique_ptr<LogWriter> MakeWriter();
   void AddPipe(WorkerId worker, pid_t pid, LogStream stream, int fd, LastLines* last_lines);
   void OnReadable(Pipe& pipe);
   void OnTick();
@@ -94,8 +111,9 @@ class LogPump {
 
   uv::Loop& loop_;
   std::unique_ptr<uv::Async> on_room_;  // woken by the writer's thread
+  std::string directory_;
   LogSettings settings_;
-  LogWriter writer_;
+  std::unique_ptr<LogWriter> writer_;
   std::map<WorkerId, std::unique_ptr<LastLines>> last_lines_;
   std::vector<std::unique_ptr<Pipe>> pipes_;
 
@@ -111,6 +129,7 @@ class LogPump {
   std::string_view stalled_rest_;
   std::int64_t stalled_since_ = 0;  // microseconds
   bool may_wait_ = true;
+  bool paused_ = false;
   bool stopped_ = false;
 };
 

@@ -2,6 +2,7 @@
 //
 //   slc-master NAME --link FD --directory FD
 //
+//   slc-master NAME --inherit FD      goes on as the next image of a master, see in_place.h
 //   slc-master --self-check
 //
 // FD are descriptors it inherits: one end of a SOCK_SEQPACKET pair and the instance's run
@@ -15,30 +16,32 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "common/base/files.h"
+#include "common/base/installation.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
+#include "common/wire/inheritance.h"
 #include "common/wire/self_check.h"
 #include "daemon/master/master.h"
+#include "daemon/master/standing.h"
 
 namespace {
 
 constexpr int kWrongUse = 2;
+constexpr int kFailed = 1;
 
-// The agent lies beside the binary in a build tree, in ../lib/slc when installed.
-std::string FindAgent() {
-  const std::string own = slc::OwnDirectory();
-  for (const char* place : {"/agent.cjs", "/../lib/slc/agent.cjs"}) {
-    std::string path = own + place;
-    if (::access(path.c_str(), R_OK) == 0) return path;
-  }
-  return {};
+// `installed`: where the package lies, if this is a copy of it elsewhere.
+std::string FindAgent(const std::string& installed = {}) {
+  const std::string agent = slc::Installation{installed}.agent();
+  return installed.empty() || agent.empty() ? slc::Installation{slc::OwnDirectory()}.agent()
+                                            : agent;
 }
 
 int CheckSelf() {
@@ -62,19 +65,41 @@ void GiveUpMemoryPrivilege() {
   if (!given) slc::log::Warn(std::string(kScore) + ": " + given.error().message);
 }
 
+// What the image before this one has left, if there was one.
+struct Heritage {
+  slc::Inheritance inheritance;
+  std::optional<slc::MasterStanding> standing;
+};
+
+slc::Result<Heritage> ReadHeritage(int manifest) {
+  Heritage heritage;
+  if (manifest < 0) return heritage;
+  auto inheritance = slc::Inheritance::Receive(manifest);
+  if (!inheritance) return inheritance.error();
+  auto standing = slc::DecodeStanding(inheritance->facts());
+  if (!standing) return standing.error();
+  heritage.inheritance = std::move(*inheritance);
+  heritage.standing = std::move(*standing);
+  return heritage;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--self-check") == 0) return CheckSelf();
   int link = -1;
   int directory = -1;
+  int inherit = -1;
+  std::string installed;
   for (int i = 1; i + 1 < argc; ++i) {
+    if (std::strcmp(argv[i], "--installed") == 0) installed = argv[i + 1];
     const auto number = slc::ParseInteger(argv[i + 1], 0, 1 << 20);
     if (!number) continue;
     if (std::strcmp(argv[i], "--link") == 0) link = static_cast<int>(*number);
     if (std::strcmp(argv[i], "--directory") == 0) directory = static_cast<int>(*number);
+    if (std::strcmp(argv[i], "--inherit") == 0) inherit = static_cast<int>(*number);
   }
-  if (link < 0 || directory < 0) {
+  if (inherit < 0 && (link < 0 || directory < 0)) {
     std::fprintf(stderr, "slc-master is started by slcd; to run an app use: slc start\n");
     return kWrongUse;
   }
@@ -92,11 +117,23 @@ int main(int argc, char** argv) {
   // descriptors. Its pid is not known before, and a process of our uid could do worse.
   ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
   GiveUpMemoryPrivilege();
+  auto heritage = ReadHeritage(inherit);
+  if (!heritage) {
+    std::fprintf(stderr, "slc-master: %s\n", heritage.error().message.c_str());
+    return kFailed;
+  }
+  slc::Inheritance& inheritance = heritage->inheritance;
+  if (heritage->standing) {
+    link = inheritance.Take("link").release();
+    directory = inheritance.Take("directory").release();
+  }
   const rlimit worker_limit = slc::RaiseFileLimit();
   slc::uv::Loop loop;
   {
-    slc::Master master(loop, slc::UniqueFd(directory), slc::UniqueFd(link), FindAgent(),
+    slc::Master master(loop, slc::UniqueFd(directory), slc::UniqueFd(link), FindAgent(installed),
                        worker_limit);
+    slc::AcceptSignals();
+    if (heritage->standing) master.GoOn(std::move(inheritance), *heritage->standing);
     loop.Run();
   }
   return 0;

@@ -5,6 +5,7 @@
 #include "common/base/files.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/base/version.h"
 
 namespace slc {
 
@@ -39,7 +40,10 @@ void Master::OnLinked() {
 }
 
 void Master::OnPacket(const link::Packet& packet, std::vector<UniqueFd> fds) {
-  if (const auto* setup = std::get_if<link::Setup>(&packet)) return Begin(*setup);
+  if (const auto* setup = std::get_if<link::Setup>(&packet)) {
+    Inheritance none;
+    return Begin(*setup, none);
+  }
   if (!instance_) return;
   if (const auto* order = std::get_if<link::Order>(&packet)) {
     return instance_->Obey(order->wish, std::move(fds));
@@ -58,26 +62,67 @@ void Master::OnPacket(const link::Packet& packet, std::vector<UniqueFd> fds) {
   if (const auto* exit = std::get_if<link::ExitStatus>(&packet)) {
     return instance_->NoteStatus(exit->process, exit->status);
   }
+  if (const auto* upgrade = std::get_if<link::Upgrade>(&packet)) {
+    return in_place_->Begin(upgrade->program);
+  }
 }
 
-void Master::Begin(const link::Setup& setup) {
+void Master::Begin(const link::Setup& setup, Inheritance& inheritance) {
   if (instance_) return;
+  setup_ = setup;
   epoch_ = setup.epoch;
   environment_.cookie = setup.cookie;
   link_.SetRevival({setup.daemon_program, setup.home, environment_.nofile, environment_.core});
   logs_ = std::make_unique<LogPump>(loop_, setup.log_directory, LogSettings{});
   log::SetSink([this](log::Level level, const std::string& line) { logs_->Say(level, line); });
   // Two masters of one instance would hand out the same connections: the lock is held for life.
-  auto lock = LockFileAt(directory_.get(), "master.lock", "");
+  Result<UniqueFd> lock = inheritance.Take("lock");
+  if (!*lock) {
+    lock = LockFileAt(directory_.get(), "master.lock", "");
+  }
   if (!lock) {
     log::Failure(lock.error().code == ErrorCode::kConflict ? "another master holds this instance"
                                                            : lock.error().message);
     return loop_.Stop();
   }
   lock_ = std::move(*lock);
-  link_.Listen();
+  link_.Listen(inheritance.Take("control"));
   instance_ = std::make_unique<Instance>(loop_, link_, *logs_, setup, environment_);
+  in_place_ = std::make_unique<InPlace>(
+      loop_, *instance_, setup.name, FoundLimits{environment_.nofile, environment_.core},
+      InPlace::Hands{
+          [this] { return WhyNotInPlace(); }, [this](Bequest& bequest) { Bequeath(bequest); },
+          [this](const std::string& reason) { link_.Send(link::UpgradeRefused{reason}); }});
   if (leaving_) instance_->Leave();
+}
+
+std::string Master::WhyNotInPlace() const {
+  if (leaving_ || !instance_->in_charge()) return "its service is just being started or stopped";
+  if (!link_.linked() || !link_.flushed()) return "its link to slcd is not whole";
+  return {};
+}
+
+void Master::Bequeath(Bequest& bequest) const {
+  bequest.fds["lock"] = lock_.get();
+  bequest.fds["directory"] = directory_.get();
+  bequest.fds["link"] = link_.ruler_fd();
+  if (link_.listener() >= 0) bequest.fds["control"] = link_.listener();
+  bequest.facts = EncodeStanding(MasterStanding{setup_, link_.standing(), OwnVersion().text});
+}
+
+void Master::GoOn(Inheritance inheritance, const MasterStanding& standing) {
+  link_.GoOn(standing.daemon);
+  Begin(standing.setup, inheritance);
+  if (!instance_) return;
+  std::vector<std::string> names;
+  std::vector<UniqueFd> fds;
+  for (auto& [name, fd] : inheritance.TakeBelow("")) {
+    names.push_back(name);
+    fds.push_back(std::move(fd));
+  }
+  instance_->CollectAdopted(names, std::move(fds));
+  instance_->GoOn(standing.version);
+  OnLinked();
 }
 
 // The operator (or the machine going down) ends this instance; what is wished stays wished.

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
@@ -50,6 +51,11 @@ class NodeChannel {
   bool TrySend(std::string_view frame, int fd);
   bool has_room() const { return !ended_ && queue_.empty(); }
   bool ended() const { return ended_; }
+  // Nothing waits here to be sent.
+  bool flushed() const { return queue_.empty(); }
+  // The beginning of a line that was read; GoOn() takes up what another image of us had read.
+  const std::string& partial() const { return partial_; }
+  void GoOn(std::string partial) { partial_ = std::move(partial); }
 
   // Reads what is left, up to the end or until nothing more is there. Of what somebody else still
   // writes to it (a child of the worker has it too) no more than a socket holds.

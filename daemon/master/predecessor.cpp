@@ -43,16 +43,25 @@ UniqueFd Predecessor::Take(const std::string& name) {
   return fd;
 }
 
+std::string Predecessor::TakeText(const std::string& name) {
+  const UniqueFd memfd = Take(name);
+  auto text = memfd ? ReadMemfd(memfd.get()) : Result<std::string>(std::string());
+  return text ? *text : std::string();
+}
+
+std::map<std::string, UniqueFd> Predecessor::TakeBelow(const std::string& prefix) {
+  std::map<std::string, UniqueFd> taken;
+  auto entry = fds_.lower_bound(prefix);
+  while (entry != fds_.end() && StartsWith(entry->first, prefix)) {
+    taken[entry->first.substr(prefix.size())] = std::move(entry->second);
+    entry = fds_.erase(entry);
+  }
+  return taken;
+}
+
 std::vector<UniqueFd> Predecessor::TakeConfigs() {
   std::vector<UniqueFd> configs;
-  for (auto entry = fds_.begin(); entry != fds_.end();) {
-    if (StartsWith(entry->first, "config/")) {
-      configs.push_back(std::move(entry->second));
-      entry = fds_.erase(entry);
-    } else {
-      ++entry;
-    }
-  }
+  for (auto& [generation, memfd] : TakeBelow("config/")) configs.push_back(std::move(memfd));
   return configs;
 }
 

@@ -23,6 +23,10 @@ class Predecessor {
   std::optional<InstanceState> ReadState() const;
   // Empty if it was not kept.
   UniqueFd Take(const std::string& name);
+  // What the descriptor holds; empty if it was not kept.
+  std::string TakeText(const std::string& name);
+  // Those whose names begin with `prefix`, by the rest of their names.
+  std::map<std::string, UniqueFd> TakeBelow(const std::string& prefix);
   // The configs of all generations.
   std::vector<UniqueFd> TakeConfigs();
 

@@ -137,14 +137,15 @@ void Workers::Remove(WorkerId id) {
 // ------------------------------------------------------------------------------------------------
 // taking over
 
-std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& predecessor) {
+std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& predecessor,
+                                     bool in_place) {
   std::vector<WorkerId> lost;
   LeftoverSweep sweep;
   for (const auto& [id, worker] : state.fleet.workers) {
     const auto facts = state.workers.find(id);
     const bool known = facts != state.workers.end() && facts->second.process.pid > 0;
     // A worker that was starting may wait for an answer that died with the predecessor.
-    const bool whole = known && worker.state != WorkerState::kStarting;
+    const bool whole = known && (in_place || worker.state != WorkerState::kStarting);
     if (whole && AdoptOne(worker, facts->second, predecessor)) continue;
     sweep.Add(id, CookieOf(id), known ? std::optional(facts->second.process) : std::nullopt);
     for (const char* part : {"channel", "stdout", "stderr"}) {
@@ -167,11 +168,19 @@ bool Workers::AdoptOne(const FleetWorker& worker, const WorkerFacts& facts,
                                       EventsOf(worker.id));
   if (!adopted) return false;
   WorkerProcess& process = **adopted;
+  const std::string id = std::to_string(worker.id);
   workers_[worker.id] = std::move(*adopted);
   process.Watch();
   if (process.output_fd() >= 0) {
     logs_.Add(worker.id, facts.process.pid, process.output_fd(), process.errors_fd());
-    logs_.ForgetTail(worker.id);
+    if (worker.state != WorkerState::kStarting) logs_.ForgetTail(worker.id);
+    for (const auto& [part, stream] :
+         {std::pair("out", LogStream::kOut), {"err", LogStream::kErr}}) {
+      logs_.GoOn({worker.id, stream, predecessor.TakeText("rest/" + id + "/" + part)});
+    }
+  }
+  if (process.channel() != nullptr) {
+    process.channel()->GoOn(predecessor.TakeText("partial/" + id));
   }
   return true;
 }

@@ -60,9 +60,10 @@ class Workers {
         status_timer_(loop, [this] { StopWaiting(); }),
         sweep_timer_(loop, [this] { Sweep(); }) {}
 
-  // Goes on with the workers of `state` that live and had come up. The others are killed with what
-  // they left, and returned: they are to be replaced.
-  std::vector<WorkerId> Adopt(const InstanceState& state, Predecessor& predecessor);
+  // Goes on with the workers of `state` that live and had come up; with `in_place`, what they were
+  // told and have said is whole, and those that are starting go on too. The others are killed with
+  // what they left, and returned: they are to be replaced.
+  std::vector<WorkerId> Adopt(const InstanceState& state, Predecessor& predecessor, bool in_place);
 
   // --- deeds
   // On failure there is no worker.

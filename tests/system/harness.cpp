@@ -757,8 +757,25 @@ Running World::Spawn(const Words& command, const Options& options) {
   return running;
 }
 
+void World::OwnPrograms() {
+  programs_ = folder_ + "/bin";
+  fs::create_directories(programs_);
+  for (const char* name : {"slc", "slcd", "slc-master"}) Install(name, BinaryPath(name));
+  Install("agent.cjs", SourcePath("daemon/master/agent/agent.cjs"));
+}
+
+void World::Install(const std::string& program, const std::string& from) {
+  const std::string target = programs_ + "/" + program;
+  fs::copy_file(from, target + ".new");
+  fs::rename(target + ".new", target);
+}
+
+std::string World::ProgramPath(const std::string& name) const {
+  return programs_.empty() ? BinaryPath(name) : programs_ + "/" + name;
+}
+
 Running World::Begin(const Words& arguments, const Options& options) {
-  Words command{BinaryPath("slc")};
+  Words command{ProgramPath("slc")};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return Spawn(command, options);
 }

@@ -199,6 +199,14 @@ class World {
   void UseNode(int major);
   std::string NodePath(int major) const;
 
+  // ---- which slc
+  // From now on slc, slcd and slc-master of this world are copies of its own, to be replaced by
+  // Install().
+  void OwnPrograms();
+  // What a package does: `program` is replaced by another file, what runs runs on.
+  void Install(const std::string& program, const std::string& from);
+  std::string ProgramPath(const std::string& name) const;
+
   // ---- running slc
   Ran Slc(const Words& arguments, const Options& options = {});
   // The same, and fails the test unless it exits with 0.
@@ -267,6 +275,7 @@ class World {
   std::string home_;
   std::map<std::string, std::string> env_;
   std::vector<std::string> expected_;
+  std::string programs_;  // folder of its own copies; empty: there are none
   int runs_ = 0;
   bool ended_ = false;
 };

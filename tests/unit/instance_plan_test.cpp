@@ -602,4 +602,37 @@ TEST_CASE("As long as it is not known whether a master lives, nobody is launched
   CHECK(Describe(plan.On(MasterSearched{false, true}, 200)) == "clean up, launch");
 }
 
+TEST_CASE("a master of a version too far away is left alone until it ends") {
+  InstancePlan plan;
+  plan.On(SearchBegun{}, 0);
+  plan.On(MasterSearched{true, true}, 0);
+  CHECK(plan.On(MasterForeign{}, 10).empty());
+  CHECK(plan.On(LinkLost{}, 11).empty());
+  CHECK(plan.On(PlanWish{true, true}, 12).empty());
+  CHECK(!plan.deadline());
+  CHECK(plan.On(PlanTick{}, 100'000).empty());
+  const auto actions = plan.On(MasterEnded{}, 100'001);
+  REQUIRE(actions.size() == 1);
+  CHECK(std::holds_alternative<LaunchMaster>(actions[0]));
+}
+
+TEST_CASE("a launched master of a version too far away is a failed try") {
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 0);
+  plan.On(MasterLaunched{true}, 1);
+  const auto actions = plan.On(MasterForeign{}, 2);
+  REQUIRE(actions.size() == 1);
+  CHECK(std::holds_alternative<FenceMaster>(actions[0]));
+}
+
+TEST_CASE("what a master has left is taken over though slcd has not seen its end") {
+  InstancePlan plan;
+  plan.On(SearchBegun{}, 0);
+  const auto actions = plan.On(MasterSearched{false, false, true}, 5);
+  REQUIRE(actions.size() == 1);
+  const auto* launch = std::get_if<LaunchMaster>(&actions[0]);
+  REQUIRE(launch != nullptr);
+  CHECK(launch->adopt);
+}
+
 }  // namespace slc

@@ -57,6 +57,9 @@ TEST_CASE("a request of a version whose protocols meet ours is read") {
   const auto far = of(own + 2, own + 1);
   REQUIRE(!far);
   CHECK(far.error().code == ErrorCode::kProtocol);
+  // Its answer must find the way back.
+  CHECK(RequestIdOf("{\"v\":9,\"oldest\":9,\"id\":\"a-1\",\"verb\":\"info\"}") == "a-1");
+  CHECK(RequestIdOf("no JSON").empty());
   // Said before there was a range.
   CHECK(DecodeRequest("{\"v\":1,\"verb\":\"info\"}"));
 }

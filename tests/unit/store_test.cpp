@@ -108,6 +108,27 @@ TEST_CASE("What is no wish is refused with its reason") {
         std::string::npos);
 }
 
+TEST_CASE("Store: what a newer version wrote is left to that one, and its service alone refused") {
+  TempFolder folder;
+  Store store(folder.fd());
+  REQUIRE(store.Save(FullWish(1)));
+  REQUIRE(store.Save(FullWish(1)));
+  REQUIRE(store.Save(FullWish(2)));
+  const std::string newer = R"({"schema": 2, "wish": {"id": 1, "spec": {"name": "later"}}})";
+  folder.Write("1.json", newer);
+  for (int start = 0; start < 2; ++start) {
+    auto loaded = store.Load();
+    REQUIRE(loaded);
+    REQUIRE(loaded->wishes.size() == 1);
+    CHECK(loaded->wishes[0].id == 2);
+    REQUIRE(loaded->quarantined.size() == 1);
+    CHECK(loaded->quarantined[0].file == "1.json");
+    CHECK(loaded->quarantined[0].name == "later");
+    CHECK(loaded->quarantined[0].reason.find("schema 2") != std::string::npos);
+    CHECK(folder.Read("1.json") == newer);
+  }
+}
+
 TEST_CASE("Store: saved wishes are loaded, removed ones are not") {
   TempFolder folder;
   Store store(folder.fd());

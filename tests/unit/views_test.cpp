@@ -95,7 +95,7 @@ TEST_CASE("A quarantined service is shown with what runs of it, and what can be 
   CHECK(gone.name == "?");
   CHECK(gone.state == "quarantined");
   CHECK(gone.reason ==
-        "services/3.json is unreadable (this is not JSON); it was set aside as "
+        "services/3.json is unreadable (this is not JSON); it is kept as "
         "/home/services/3.json.bad; nothing of it runs; to repair it run `slc start` in its "
         "folder, to forget it `slc ctl remove 3`");
   const InstanceState state = OneReady();

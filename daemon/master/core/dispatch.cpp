@@ -68,6 +68,15 @@ void Dispatch::Pushed(WorkerId worker, std::uint64_t seq, Millis now) {
   outgoing_[worker].pushes.push_back(Push{seq, now});
 }
 
+std::optional<WorkerId> Dispatch::WorkerOf(std::uint64_t seq) const {
+  for (const auto& [worker, outgoing] : outgoing_) {
+    for (const Push& push : outgoing.pushes) {
+      if (push.seq == seq) return worker;
+    }
+  }
+  return std::nullopt;
+}
+
 bool Dispatch::Answered(WorkerId worker, std::uint64_t seq) {
   const auto found = outgoing_.find(worker);
   if (found == outgoing_.end()) return false;

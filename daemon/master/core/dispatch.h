@@ -60,6 +60,8 @@ class Dispatch {
   std::vector<std::uint64_t> MissedBefore(WorkerId worker, std::uint64_t answered);
 
   std::size_t in_flight(WorkerId worker) const;
+  // To whom a connection went out that was not answered; nothing if there is none.
+  std::optional<WorkerId> WorkerOf(std::uint64_t seq) const;
   std::size_t holders(ListenerId listener) const;
   bool Holds(ListenerId listener, WorkerId worker) const;
 

@@ -37,6 +37,9 @@ class LineSplitter {
   bool Rest(Take&& take);
 
   bool empty() const { return partial_.empty(); }
+  // What has no end yet; GoOn() takes up that of another splitter, whose output goes on here.
+  const std::string& partial() const { return partial_; }
+  void GoOn(std::string partial) { partial_ = std::move(partial); }
 
  private:
   // True if `text`, of which nothing ends a line, is so long that a piece must be cut off. A "\r"

@@ -1,0 +1,18 @@
+// Installation: where the programs of a version lie, by the folder of one of them.
+#pragma once
+
+#include <string>
+
+namespace slc {
+
+struct Installation {
+  std::string directory;
+
+  std::string daemon() const { return directory + "/slcd"; }
+  std::string master() const { return directory + "/slc-master"; }
+  // The script that is preloaded into Node workers: beside the binaries in a build tree, in
+  // ../lib/slc when installed. Empty if it is not there.
+  std::string agent() const;
+};
+
+}  // namespace slc

@@ -1,0 +1,54 @@
+// InPlace: has the master go on as the installed version, in place, when slcd says so.
+//
+// It waits for a moment in which little is half done, while the instance goes on: what was printed
+// is in the files, channels have taken what they were sent. Then nothing is accepted for up to
+// 0.1 s, until the workers have answered for the connections they were given; what is left of those
+// goes along. If the moment does not come in time, or the execution fails, the master goes on as it
+// was and slcd is told why.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "common/uv/loop.h"
+#include "common/uv/timer.h"
+#include "common/wire/inheritance.h"
+#include "daemon/master/instance.h"
+
+namespace slc {
+
+class InPlace {
+ public:
+  struct Hands {
+    // Why this is no time to begin or to go on; empty if it is.
+    std::function<std::string()> hindrance;
+    // Adds what is not the instance's.
+    std::function<void(Bequest& bequest)> bequeath;
+    std::function<void(const std::string& reason)> stayed;
+  };
+
+  // `name`: of the service, as shown in the arguments. `limits`: as the master found them.
+  InPlace(uv::Loop& loop, Instance& instance, std::string name, FoundLimits limits, Hands hands);
+
+  void Begin(const std::string& program);
+
+ private:
+  void Look();
+  void Stay(const std::string& reason);
+  void Execute();
+
+  uv::Loop& loop_;
+  Instance& instance_;
+  std::string name_;
+  FoundLimits limits_;
+  Hands hands_;
+  std::string program_;  // empty: nothing is under way
+  Millis began_ = 0;
+  std::optional<Millis> held_;  // since when nothing is accepted
+  uv::Timer timer_;
+};
+
+}  // namespace slc
