@@ -124,6 +124,13 @@ class FakeDaemon {
     Answer(client, request.id, Reply{});
     loop_.Stop();
   }
+  void Handle(ClientId client, const Request& request, const UpgradeAll&) {
+    ProcessUpgrade own;
+    own.program = "slcd";
+    own.pid = ::getpid();
+    own.from = own.to = "fake";
+    Answer(client, request.id, Reply{{}, {}, {}, UpgradeReport{own}});
+  }
   void Handle(ClientId client, const Request& request, const RemoveService& body) {
     const ServiceView* view = Find(body.service);
     if (view == nullptr) return Answer(client, request.id, View(body.service));
