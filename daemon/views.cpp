@@ -1,5 +1,7 @@
 #include "daemon/views.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace slc {
@@ -16,13 +18,15 @@ std::vector<std::string> Addresses(const InstanceState& state, const WorkerFacts
   return shown;
 }
 
-ProcessView MasterView(const InstanceState& state, bool adopting) {
+ProcessView MasterView(const InstanceState& state, bool adopting, Millis now) {
   ProcessView master;
   master.pid = state.master.pid;
   master.state = adopting ? "adopting" : "ready";
   master.generation = state.fleet.wish.generation;
   master.started_wall = state.master_started_wall;
-  master.uptime = std::max<Millis>(0, WallNow() - state.master_started_wall);
+  // By the clock that counts from boot: the wall clock may have been set since.
+  const auto ticks = static_cast<Millis>(state.master.start_time);
+  master.uptime = std::max<Millis>(0, now - ticks * 1000 / ::sysconf(_SC_CLK_TCK));
   return master;
 }
 
@@ -76,7 +80,7 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
 }
 
 void AddFacts(const InstanceState& state, const ViewInput& input, ServiceView& view) {
-  view.processes.push_back(MasterView(state, input.adopting));
+  view.processes.push_back(MasterView(state, input.adopting, input.now));
   for (const auto& [id, worker] : state.fleet.workers) {
     view.processes.push_back(WorkerView(state, worker, input.now));
     const auto facts = state.workers.find(id);
