@@ -37,7 +37,7 @@ struct DaemonOptions {
   HomePaths paths;
   DaemonContext context;
   Supervision supervision;
-  std::vector<KeptFd> kept;  // by systemd, see FdStore
+  std::vector<ReturnedFd> kept;  // by systemd, see FdStore
   // `slc run`: start this service, and end with it.
   std::optional<Request> run;
   int lock = -1;  // of the home, held by the caller

@@ -46,8 +46,8 @@ Services::Service& Services::ServiceOf(ServiceId id) {
   return service;
 }
 
-void Services::Inherit(std::vector<KeptFd> kept) {
-  for (KeptFd& each : kept) {
+void Services::Inherit(std::vector<ReturnedFd> kept) {
+  for (ReturnedFd& each : kept) {
     // kept/ID/NAME
     const std::size_t first = each.name.find('/');
     const std::size_t second = each.name.find('/', first + 1);

@@ -39,7 +39,7 @@ class Services {
            uv::DiskThread& disk, Events events);
 
   // What systemd has kept, see FdStore: to be called before the services are taken up.
-  void Inherit(std::vector<KeptFd> kept);
+  void Inherit(std::vector<ReturnedFd> kept);
   // What another image of slcd has left, see heritage.h. To be called before the services are taken
   // up.
   void Inherit(Inheritance& inheritance, const DaemonFacts& facts);

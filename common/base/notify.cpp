@@ -72,8 +72,8 @@ Status DropFromSupervisor(const std::string& name) {
   return NotifySupervisor("FDSTOREREMOVE=1\nFDNAME=" + ToKeptName(name));
 }
 
-std::vector<KeptFd> TakeFromSupervisor() {
-  std::vector<KeptFd> taken;
+std::vector<ReturnedFd> TakeFromSupervisor() {
+  std::vector<ReturnedFd> taken;
   const auto count = ParseInteger(Own("LISTEN_FDS"), 0, 1 << 20).value_or(0);
   const auto names = Split(Own("LISTEN_FDNAMES"), ':');
   const bool ours = Own("LISTEN_PID") == std::to_string(::getpid());

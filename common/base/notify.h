@@ -28,11 +28,11 @@ Status DropFromSupervisor(const std::string& name);
 
 // What systemd kept, by name, and sockets it has opened for us (LISTEN_FDS). They are made
 // close-on-exec, and the variables are removed from our environment: the next caller gets nothing.
-struct KeptFd {
+struct ReturnedFd {
   std::string name;
   UniqueFd fd;
 };
-std::vector<KeptFd> TakeFromSupervisor();
+std::vector<ReturnedFd> TakeFromSupervisor();
 
 // Who watches over us, from the variables it has set.
 struct Supervision {
