@@ -13,6 +13,7 @@
 #include "tests/faults/changing.h"
 #include "tests/faults/faults.h"
 #include "tests/faults/later.h"
+#include "tests/faults/loop_disk.h"
 #include "tests/faults/watcher.h"
 #include "tests/faults/windows.h"
 
@@ -35,10 +36,11 @@ constexpr Millis kSlowest = 16'000;
 
 class Storm {
  public:
-  Storm(World& world, Dice& dice, FourServices& services)
+  Storm(World& world, Dice& dice, FourServices& services, TinyDisk& disk)
       : world_(world),
         dice_(dice),
         services_(services),
+        disk_(disk),
         one_(world, dice, "one"),
         other_(world, dice, "other") {}
 
@@ -62,6 +64,8 @@ class Storm {
         {"resize", 3, &Storm::Resize},
         {"take descriptors away", 1, &Storm::TakeDescriptors},
         {"remove a log folder", 1, &Storm::LoseLogs},
+        {"fill the disk", 1, &Storm::FillDisk},
+        {"upgrade", 2, &Storm::Upgrade},
         {"change", 4, &Storm::Change},
     };
     int sum = 0;
@@ -265,11 +269,28 @@ class Storm {
     std::filesystem::remove_all(world_.log_folder(AnyApp().name), ignored);
   }
 
+  // Changes are refused meanwhile, and a slcd that is killed comes up on it.
+  void FillDisk() {
+    if (!later_.IsDone()) return;
+    disk_.TakeAllBlocks();
+    later_.Do(BootNow() + dice_.Between(100, 2'000), [this] { disk_.GiveBack(); });
+  }
+
+  // To the next version and back, by turns. It may be killed half-way, or meet another.
+  void Upgrade() {
+    const std::string version = ++upgrades_ % 2 == 1 ? "next/" : "";
+    for (const char* program : {"slc", "slcd", "slc-master"}) {
+      world_.Install(program, BinaryPath(version + program));
+    }
+    commands_.push_back(world_.Begin({"upgrade"}));
+  }
+
   void Change() { (dice_.Coin() ? one_ : other_).Begin(); }
 
   World& world_;
   Dice& dice_;
   FourServices& services_;
+  TinyDisk& disk_;
   Changing one_;
   Changing other_;
   Windows windows_;
@@ -278,6 +299,7 @@ class Storm {
   std::map<std::string, int> counts_;
   std::string history_;
   int blows_ = 0;
+  int upgrades_ = 0;
   Later later_;
 };
 
@@ -285,12 +307,16 @@ class Storm {
 
 TEST_SUITE("storm") {
   TEST_CASE("a storm of blows breaks no promise") {
+    if (!CanMount()) return;
     Dice dice;
     World world;
+    world.OwnPrograms();
+    // Rotated logs of ten minutes have room in it.
+    TinyDisk disk(world, world.home(), "size=64m");
     // Every blow is logged; what counts is judged below.
     for (const char* part : {" warning ", " error ", "has taken over"}) world.ExpectInLog(part);
     FourServices services(world);
-    Storm storm(world, dice, services);
+    Storm storm(world, dice, services, disk);
     LoadClient load(world, services.lanes(), {"--timeout", "30000"});
     Watcher watcher(world);
     const Millis end = BootNow() + (Long() ? kLong : kShort);
@@ -317,5 +343,7 @@ TEST_SUITE("storm") {
       CHECK(lane.ok > 0);
       CHECK(lane.slowest <= kSlowest);
     }
+    // While its home is there.
+    world.End();
   }
 }
