@@ -64,7 +64,7 @@ class Storm {
         {"resize", 3, &Storm::Resize},
         {"take descriptors away", 1, &Storm::TakeDescriptors},
         {"remove a log folder", 1, &Storm::LoseLogs},
-        {"fill the disk", 1, &Storm::FillDisk},
+        {"fill the disk", 2, &Storm::FillDisk},
         {"upgrade", 2, &Storm::Upgrade},
         {"change", 4, &Storm::Change},
     };
