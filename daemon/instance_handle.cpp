@@ -444,23 +444,27 @@ void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
   hello_.version.clear();
   hello_.protocol = {};
   pidfd_ = std::move(pidfd);
-  end_poll_ = std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) {
-    end_poll_->Watch(false, false);
-    const std::optional<int> status = Reap(pidfd_);
-    if (plan_.state() != InstancePlan::State::kEnding &&
-        plan_.state() != InstancePlan::State::kFencing) {
-      Record("master_ended", status ? DescribeWaitStatus(*status) : "exit status unknown");
-    }
-    if (events_.on_reaped) events_.on_reaped();
-    if (link_) link_->ReadToEnd();
-    if (link_) {
-      old_link_ = std::move(link_);
-      sweep_.StartIn(0);
-    }
-    Feed(MasterEnded{});
-    EndUpgrade(MasterFell{id_});
-  });
+  end_poll_ =
+      std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) { OnMasterEnded(); });
   end_poll_->Watch(true, false);
+}
+
+// A successor that is launched at once replaces the poll, and with it what has called us here.
+void InstanceHandle::OnMasterEnded() {
+  end_poll_->Watch(false, false);
+  const std::optional<int> status = Reap(pidfd_);
+  if (plan_.state() != InstancePlan::State::kEnding &&
+      plan_.state() != InstancePlan::State::kFencing) {
+    Record("master_ended", status ? DescribeWaitStatus(*status) : "exit status unknown");
+  }
+  if (events_.on_reaped) events_.on_reaped();
+  if (link_) link_->ReadToEnd();
+  if (link_) {
+    old_link_ = std::move(link_);
+    sweep_.StartIn(0);
+  }
+  Feed(MasterEnded{});
+  EndUpgrade(MasterFell{id_});
 }
 
 void InstanceHandle::UseLink(UniqueFd socket) {

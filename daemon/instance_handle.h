@@ -143,6 +143,7 @@ class InstanceHandle {
   void HandOver();
   void OnPacket(link::Packet packet, std::vector<UniqueFd> fds);
   void OnLinkClosed();
+  void OnMasterEnded();
   void Keep(const link::Store& store, std::vector<UniqueFd> fds);
   void Sweep();
   bool GoOnWithInherited();

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/klog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -31,6 +32,7 @@
 #include "common/base/ids.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
+#include "common/model/journal.h"
 #include "common/model/json_fields.h"
 #include "common/wire/client.h"
 
@@ -986,6 +988,7 @@ void World::End() {
     CHECK_MESSAGE(ran.code == 0, "slc ctl shutdown at the end: ", ran.out, ran.err);
     CheckNothingIsLeft();
     CheckLogs();
+    CheckKernelLog();
   }
   CheckSanitizers();
 }
@@ -1091,6 +1094,32 @@ void World::CheckLogs() {
     const bool bad = std::any_of(suspicious.begin(), suspicious.end(), holds);
     if (!bad || std::any_of(expected_.begin(), expected_.end(), holds)) continue;
     ADD_FAIL_CHECK_AT(__FILE__, __LINE__, "unexpected line in slcd's log: " << line);
+  }
+}
+
+// A slcd or master that crashes is replaced so soon that a test need not notice: the kernel does.
+// Where its log may not be read nothing is said.
+void World::CheckKernelLog() {
+  constexpr int kReadAll = 3;
+  std::string text(1U << 20, '\0');
+  const int length = ::klogctl(kReadAll, text.data(), static_cast<int>(text.size()));
+  text.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  const std::string journal =
+      ReadText(home_ + "/" + kOlderJournalFile) + ReadText(home_ + "/" + kJournalFile);
+  for (const std::string& line : LinesOf(text)) {
+    if (!Contains(line, "segfault") && !Contains(line, "trap ") && !Contains(line, "general prot"))
+      continue;
+    for (const std::string name : {"slcd[", "slc-master["}) {
+      const std::size_t at = line.find(name);
+      if (at == std::string::npos) continue;
+      const std::string pid = line.substr(at + name.size(), line.find(']', at) - at - name.size());
+      // Pids come back: only of one that began after this world did.
+      const double when = std::strtod(line.substr(line.find('[') + 1).c_str(), nullptr);
+      const bool ours =
+          when * 1000 >= static_cast<double>(began_) &&
+          (Contains(journal, "\"pid\":" + pid + ",") || Contains(journal, "\"pid\":" + pid + "}"));
+      if (ours) ADD_FAIL_CHECK_AT(__FILE__, __LINE__, "a crash: " << line);
+    }
   }
 }
 

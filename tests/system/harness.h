@@ -12,7 +12,8 @@
 // A World owns a home below a temporary folder, so any number of copies of a test run beside each
 // other. Nothing here sleeps to synchronise: WaitUntil asks again and again until an answer or a
 // deadline comes. At its end a World shuts its slcd down and checks that nothing is left: no
-// process, no unexpected line in slcd's log. When a test fails its folder is kept and named.
+// process, no unexpected line in slcd's log, no crash in the kernel's. When a test fails its folder
+// is kept and named.
 //
 // Environment: SLC_BIN (folder of the binaries; else that of this test), SLC_SOURCE (the source
 // tree), SLC_TEST_NODE (16, 18, ...: the default version of node), SLC_TEST_KEEP=1 (keep every
@@ -268,6 +269,7 @@ class World {
   void CheckDescriptors();
   void CheckNothingIsLeft();
   void CheckLogs();
+  void CheckKernelLog();
   void CheckSanitizers();
   void ShowEvidence() const;
 
@@ -276,6 +278,7 @@ class World {
   std::map<std::string, std::string> env_;
   std::vector<std::string> expected_;
   std::string programs_;  // folder of its own copies; empty: there are none
+  const Millis began_ = BootNow();
   int runs_ = 0;
   bool ended_ = false;
 };
