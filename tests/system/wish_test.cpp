@@ -157,7 +157,6 @@ TEST_SUITE("wish") {
 
   TEST_CASE("a corrupt file: that service is reported and set aside, the other starts") {
     const std::vector<std::string> damages{"", "{", "not json at all",
-                                           R"({"schema": 99, "wish": {}})",
                                            R"({"schema": 1, "wish": {"id": "one"}})"};
     for (const std::string& damage : damages) {
       INFO("the file now holds: " << damage);
@@ -182,6 +181,19 @@ TEST_SUITE("wish") {
       CHECK(world.View("first").id == 3);
       CHECK(Get(two.first.url()).status == 200);
     }
+  }
+
+  TEST_CASE("a file that a newer slc wrote: that service waits for it, the other starts") {
+    World world;
+    const Two two = StartTwoAndShutDown(world);
+    const std::string newer = R"({"schema": 99, "wish": {}})";
+    WriteText(WishFile(world, 1), newer);
+    world.ExpectInLog("services/1.json");
+    world.Must({"ctl", "ls"});
+    world.WaitForState("second", "running");
+    CHECK(Contains(world.Must({"ctl"}).out, "State: quarantined: "));
+    CHECK(Get(two.first.url()).status == 0);
+    CHECK(ReadText(WishFile(world, 1)) == newer);
   }
 
   TEST_CASE("a corrupt file of a service that runs: it runs on, has its name, and can be stopped") {
