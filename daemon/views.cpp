@@ -150,7 +150,9 @@ ServiceView MakeView(const Wish& wish, const ViewInput& input) {
     return view;
   }
   const InstanceState& state = *input.state;
-  view.state = input.adopting ? "adopting" : InstancePhase(state.fleet);
+  // A master that was told nothing yet has nothing to run.
+  const bool newborn = wish.run && state.fleet.wish.order == 0;
+  view.state = input.adopting ? "adopting" : newborn ? "starting" : InstancePhase(state.fleet);
   AddFacts(state, input, view);
   if (state.fleet.failure && view.state != "stopped" && view.state != "stopping") {
     const FleetFailure& failure = *state.fleet.failure;

@@ -52,6 +52,15 @@ std::string WorkersReason(const InstanceState& state) {
 
 }  // namespace
 
+TEST_CASE("A service whose master has been told nothing yet is starting") {
+  InstanceState state;
+  state.master = {100, 1};
+  CHECK(Look(state).state == "starting");
+  // Of one that has obeyed and was stopped by a signal afterwards.
+  state.fleet.wish.order = 1;
+  CHECK(Look(state).state == "stopped");
+}
+
 TEST_CASE("An unexpected end is shown behind its successor for ten minutes") {
   InstanceState state = OneReady();
   FleetSlot& slot = state.fleet.slots[1];
