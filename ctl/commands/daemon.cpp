@@ -1,7 +1,12 @@
 // slc ctl info, slc ctl shutdown: about slcd itself.
+#include <fcntl.h>
+#include <poll.h>
+
 #include <algorithm>
 #include <map>
 
+#include "common/base/files.h"
+#include "common/base/home.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
 #include "common/base/version.h"
@@ -39,6 +44,22 @@ std::string MastersText(const std::vector<MasterInfo>& masters) {
     parts.push_back(std::move(part));
   }
   return Printable(Join(parts, ", "));
+}
+
+// slcd has answered and is on its way out. Whoever starts another one next, as `slc run` in a
+// script does, must not meet its lock: true when that is free.
+bool HasEndedSoon() {
+  constexpr Millis kPatience = 5'000;
+  constexpr int kPause = 5;
+  const auto paths = LocateOwnHome();
+  if (!paths) return true;
+  const UniqueFd run(::open(paths->run.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const Millis deadline = BootNow() + kPatience;
+  while (run && IsLockedAt(run.get(), kDaemonLock)) {
+    if (BootNow() > deadline) return false;
+    ::poll(nullptr, 0, kPause);
+  }
+  return true;
 }
 
 }  // namespace
@@ -130,6 +151,9 @@ int Run(const ShutdownOptions& options) {
   const bool absent = answer.kind == Answer::Kind::kNoServices;
   if (!absent && (answer.kind != Answer::Kind::kReply || answer.reply.error)) {
     return ReportFailure(answer, "shut down", "", options.control.json);
+  }
+  if (!absent && options.control.socket.empty() && !HasEndedSoon()) {
+    Complain("slcd has stopped all services, but its process has not ended yet");
   }
   if (options.control.json) {
     Print(DoneJson(answer.reply, answer.took));
