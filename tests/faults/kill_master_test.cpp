@@ -82,8 +82,11 @@ TEST_SUITE("kill-master") {
     world.ExpectInLog("is gone or does not answer; replacing it");
     Changing changing(world, dice, "changing");
     int struck = 0;
-    for (int i = 0; i < kills; ++i) {
-      INFO("kill ", i);
+    // A service that is stopped has no master to kill: more commands than kills.
+    int i = 0;
+    for (; struck < kills; ++i) {
+      INFO("command ", i);
+      REQUIRE(i < 20 * kills);
       changing.Begin();
       // Workers start, become ready, drain and end within this; a roll of three takes longer.
       LetPass(dice.Between(0, 700));
@@ -96,8 +99,7 @@ TEST_SUITE("kill-master") {
       changing.CheckAgainstModel();
       if (i % 10 == 0) world.Must({"ctl", "log-dump", changing.name()});
     }
-    MESSAGE(kills, " commands, ", struck, " masters killed under them: all done as they were told");
-    CHECK(struck > 0);
+    MESSAGE(i, " commands, ", struck, " masters killed under them: all done as they were told");
   }
 
   TEST_CASE("a master that is killed around a system call leaves no half frame") {

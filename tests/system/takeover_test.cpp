@@ -308,8 +308,13 @@ TEST_SUITE("takeover") {
     const std::string answer = slow.Answer();
     CHECK_MESSAGE(Contains(answer, "200 OK"), answer, slow.end());
     CHECK(roll.Wait().code == 0);
-    const std::string log = ReadText(world.log_folder(app.name) + "/out.log");
-    CHECK(Contains(log, "expected end: exit code 0"));
+    // The log's writer may be behind the answer.
+    WaitUntil(
+        [&] {
+          return Contains(ReadText(world.log_folder(app.name) + "/out.log"),
+                          "expected end: exit code 0");
+        },
+        5'000, "the worker's end in the log");
   }
 
   TEST_CASE("what workers print after a takeover is in the log, on both streams") {
