@@ -2,18 +2,14 @@
 // descriptors, fences it. The shell around InstancePlan.
 #pragma once
 
-#include <sys/resource.h>
-
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "common/base/installation.h"
 #include "common/base/process.h"
 #include "common/base/unique_fd.h"
 #include "common/model/generation.h"
@@ -28,31 +24,15 @@
 #include "common/wire/inheritance.h"
 #include "common/wire/packet_socket.h"
 #include "daemon/core/instance_plan.h"
+#include "daemon/core/master_upgrade.h"
 #include "daemon/core/upgrade_plan.h"
-#include "daemon/fd_store.h"
+#include "daemon/daemon_context.h"
 #include "daemon/heritage.h"
 #include "daemon/keeper.h"
+#include "daemon/missing_descriptors.h"
+#include "daemon/run_directory.h"
 
 namespace slc {
-
-// What is the same for all instances of a daemon.
-struct DaemonContext {
-  int instances = -1;  // directory run/instances
-  Epoch epoch = 0;
-  std::string home;            // its path
-  std::string logs;            // path of logs/
-  std::string home_key;        // identifies this home in cookies
-  std::string daemon_program;  // for masters that miss us
-  std::string master_program;
-  // The version before, where it is kept and can work for us; else empty.
-  std::string previous_master;
-  Installation installed;       // what `slc upgrade` goes to
-  rlimit nofile{};              // what we were started with, for workers
-  rlimit core{};                // the same
-  bool revive = true;           // masters may start a new daemon
-  bool foreground = false;      // `slc run`: workers' output goes to our stdout
-  FdStore* fd_store = nullptr;  // there always is one, and it outlives all instances
-};
 
 class InstanceHandle {
  public:
@@ -79,8 +59,9 @@ class InstanceHandle {
   // slcd has come up: adopts a living master, or clears away what a dead one left. There counts as
   // one until the outcome is known.
   void Search(const FleetWish& wish);
-  // What is to be true. `configs`: memfds of generations the master may not have.
+  // What is to be true.
   void SetWish(const FleetWish& wish);
+  // The config of a generation, which its master may not have: to be given before it is wanted.
   void AddConfig(Generation generation, UniqueFd memfd);
   // It can be given to a master, or has come from one.
   bool has_config(Generation generation) const;
@@ -147,21 +128,20 @@ class InstanceHandle {
   void Keep(const link::Store& store, std::vector<UniqueFd> fds);
   void Sweep();
   bool GoOnWithInherited();
-  void EndUpgrade(const UpgradeEvent& outcome);
+  void Tell(const std::optional<UpgradeEvent>& outcome);
   void OnForeign();
   std::string Cookie() const;
-  Result<UniqueFd> OpenDirectory();
-  void RemoveDirectory();
 
   uv::Loop& loop_;
   const DaemonContext& context_;
-  uv::DiskThread& disk_;
   ServiceId id_;
   std::string name_;
   Events events_;
   InstancePlan plan_;
+  RunDirectory directory_;
   Keeper keeper_;
-  std::set<std::string> missing_;               // what found no room here when the master stored it
+  MissingDescriptors missing_;
+  MasterUpgrade upgrade_;
   std::map<Generation, UniqueFd> new_configs_;  // not known to have arrived
   FleetWish wish_;
   bool follows_ = false;
@@ -172,8 +152,6 @@ class InstanceHandle {
   UniqueFd pidfd_;
   bool adopt_ = false;  // the launched master is to take over
   bool launching_ = false;
-  struct Removal;
-  std::shared_ptr<Removal> removal_;  // of the run directory, under way or done
   Epoch master_epoch_ = 0;
   std::uint64_t launches_ = 0;
   std::uint64_t pings_ = 0;
@@ -182,14 +160,11 @@ class InstanceHandle {
   UniqueFd inherited_link_;
   std::optional<ProcessIdentity> inherited_master_;
   std::string foreign_;
-  bool upgrading_ = false;   // the master was told to
-  std::string new_version_;  // that it said hello with meanwhile
   std::deque<PlanEvent> inbox_;
   bool feeding_ = false;
   uv::Timer timer_;
   uv::Timer look_again_;
-  uv::Timer ask_again_;  // for what is missing
-  uv::Timer sweep_;      // destroys a link outside its own callback
+  uv::Timer sweep_;  // destroys a link outside its own callback
   std::unique_ptr<PacketSocket> link_;
   std::unique_ptr<PacketSocket> old_link_;
   std::unique_ptr<uv::Poll> end_poll_;

@@ -41,16 +41,14 @@ bool InstanceHandle::GoOnWithInherited() {
 }
 
 void InstanceHandle::UpgradeMaster() {
-  upgrading_ = true;
+  upgrade_.Begin();
   if (!link_ || !link_->Send(link::Upgrade{context_.installed.master()})) {
-    EndUpgrade(MasterStayed{id_, "it cannot be told"});
+    Tell(upgrade_.Stayed("it cannot be told"));
   }
 }
 
-void InstanceHandle::EndUpgrade(const UpgradeEvent& outcome) {
-  if (!upgrading_) return;
-  upgrading_ = false;
-  if (events_.on_upgraded) events_.on_upgraded(outcome);
+void InstanceHandle::Tell(const std::optional<UpgradeEvent>& outcome) {
+  if (outcome && events_.on_upgraded) events_.on_upgraded(*outcome);
 }
 
 // It serves on without a daemon: to fence it would cost its workers, since it gives us nothing of

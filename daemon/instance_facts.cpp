@@ -1,0 +1,126 @@
+// InstanceHandle, where it hears of its master: its end, and what it says on the link.
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "common/base/version.h"
+#include "daemon/instance_handle.h"
+
+namespace slc {
+
+void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
+  end_poll_.reset();
+  master_ = identity;
+  foreign_.clear();
+  hello_.version.clear();
+  hello_.protocol = {};
+  pidfd_ = std::move(pidfd);
+  end_poll_ =
+      std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) { OnMasterEnded(); });
+  end_poll_->Watch(true, false);
+}
+
+// A successor that is launched at once replaces the poll, and with it what has called us here.
+void InstanceHandle::OnMasterEnded() {
+  end_poll_->Watch(false, false);
+  const std::optional<int> status = Reap(pidfd_);
+  if (plan_.state() != InstancePlan::State::kEnding &&
+      plan_.state() != InstancePlan::State::kFencing) {
+    Record("master_ended", status ? DescribeWaitStatus(*status) : "exit status unknown");
+  }
+  if (events_.on_reaped) events_.on_reaped();
+  if (link_) link_->ReadToEnd();
+  if (link_) {
+    old_link_ = std::move(link_);
+    sweep_.StartIn(0);
+  }
+  Feed(MasterEnded{});
+  Tell(upgrade_.Fell());
+}
+
+void InstanceHandle::UseLink(UniqueFd socket) {
+  missing_.Clear();
+  link_ = std::make_unique<PacketSocket>(
+      loop_, std::move(socket),
+      PacketSocket::Events{[this](link::Packet packet, std::vector<UniqueFd> fds) {
+                             OnPacket(std::move(packet), std::move(fds));
+                           },
+                           [this](const std::string&) { OnLinkClosed(); }});
+  link::Hello hello;
+  hello.epoch = context_.epoch;
+  hello.daemon = IdentifySelf();
+  hello.revive = context_.revive;
+  link_->Send(hello);
+}
+
+void InstanceHandle::OnLinkClosed() {
+  if (pidfd_ && HasEnded(pidfd_, 0)) return;  // its end is about to be reported
+  Feed(LinkLost{});
+}
+
+void InstanceHandle::Keep(const link::Store& store, std::vector<UniqueFd> fds) {
+  for (std::size_t i = 0; i < store.names.size(); ++i) {
+    const std::string& name = store.names[i];
+    if (i >= fds.size()) {
+      missing_.Add(name);
+      continue;
+    }
+    keeper_.Store(name, std::move(fds[i]));
+    missing_.Remove(name);
+    for (auto config = new_configs_.begin(); config != new_configs_.end();) {
+      const bool arrived = name == link::ConfigName(config->first);
+      config = arrived ? new_configs_.erase(config) : std::next(config);
+    }
+  }
+  if (!missing_.AskLater()) return;
+  log::Warn("service " + name_ + ": there is no room for " + std::to_string(missing_.count()) +
+            " descriptors that its master gave to be kept; it is asked for them again");
+}
+
+void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
+  asked_at_ = 0;
+  if (const auto* store = std::get_if<link::Store>(&packet)) return Keep(*store, std::move(fds));
+  if (const auto* drop = std::get_if<link::Drop>(&packet)) {
+    for (const std::string& name : drop->names) {
+      keeper_.Drop(name);
+      missing_.Remove(name);
+    }
+    return;
+  }
+  if (const auto* hello = std::get_if<link::MasterHello>(&packet)) {
+    hello_ = *hello;
+    if (!hello->protocol.Meets(OwnVersion().link)) return OnForeign();
+    upgrade_.SaidHello(hello->version);
+    if (!hello->in_charge) Feed(MasterSpoke{false});
+    return;
+  }
+  if (std::holds_alternative<link::StoredAll>(packet)) {
+    keeper_.EndRenewal();
+    Feed(MasterSpoke{true});
+    return Tell(upgrade_.StoredAll());
+  }
+  if (const auto* refused = std::get_if<link::UpgradeRefused>(&packet)) {
+    return Tell(upgrade_.Stayed(refused->reason));
+  }
+  if (std::holds_alternative<link::Pong>(packet)) return Feed(MasterAnswered{});
+  if (const auto* in_charge = std::get_if<link::InCharge>(&packet)) {
+    log::Info("service " + name_ + ": a new master (pid " +
+              std::to_string(master_ ? master_->pid : 0) + ") has taken over " +
+              std::to_string(in_charge->kept) + " workers");
+    Record("master_took_over", std::to_string(in_charge->kept) + " workers go on, " +
+                                   std::to_string(in_charge->replaced) + " are replaced");
+    return Feed(MasterSpoke{true});
+  }
+  if (const auto* facts = std::get_if<link::Facts>(&packet)) {
+    facts_ = *facts;
+    Feed(MasterSpoke{true});
+    if (facts->phase == "stopped") Feed(MasterStopped{facts->order >= wish_.order});
+    if (events_.on_facts) events_.on_facts(*facts);
+    return;
+  }
+  if (const auto* notice = std::get_if<link::Notice>(&packet)) {
+    if (events_.on_notice) events_.on_notice(*notice);
+  }
+}
+
+}  // namespace slc
