@@ -24,11 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr uid_t kNobody = 65534;
 
-bool IsRoot() {
-  if (::geteuid() == 0) return true;
-  MESSAGE("skipped: only root can be somebody else");
-  return false;
-}
+bool IsRoot() { return Possible(::geteuid() == 0, "only root can be somebody else"); }
 
 // The world's folder can be entered by everybody, so that the home has to protect itself.
 void Open(World& world) { REQUIRE(::chmod(world.folder().c_str(), 0755) == 0); }

@@ -73,8 +73,7 @@ bool CanMount() {
     return ::geteuid() == 0 && ::unshare(CLONE_NEWNS) == 0 &&
            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
   }();
-  if (!can) MESSAGE("skipped: this machine does not let us mount");
-  return can;
+  return Possible(can, "this machine does not let us mount");
 }
 
 LoopDisk::LoopDisk(World& world, std::string path, int megabytes)

@@ -43,10 +43,7 @@ while True: time.sleep(1)
 // its own. Below a shell: the first process of a pid namespace inherits the orphans, and is to reap
 // them.
 void RunInside(const std::string& name) {
-  if (::geteuid() != 0) {
-    MESSAGE("skipped: a pid namespace needs root");
-    return;
-  }
+  if (!Possible(::geteuid() == 0, "a pid namespace needs root")) return;
   World world;
   std::map<std::string, std::string> env{{"TMPDIR", world.folder()}, {"SLC_INSIDE", "1"}};
   for (const char* variable : {"SLC_BIN", "SLC_SOURCE", "SLC_LONG", "SLC_SEED", "SLC_TEST_NODE"}) {

@@ -17,9 +17,7 @@ namespace {
 
 bool IsPossible() {
   const std::string why = Machine::WhyNot();
-  if (why.empty()) return true;
-  MESSAGE("skipped: no machine with a systemd of its own can be made here: ", why);
-  return false;
+  return Possible(why.empty(), "no machine with a systemd of its own can be made here: " + why);
 }
 
 constexpr const char* kUnit = "slc.service";

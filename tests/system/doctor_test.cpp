@@ -190,10 +190,7 @@ TEST_SUITE("doctor") {
   }
 
   TEST_CASE("a home that is full") {
-    if (::geteuid() != 0) {
-      MESSAGE("skipped: only root can mount");
-      return;
-    }
+    if (!Possible(::geteuid() == 0, "only root can mount")) return;
     World world;
     const std::string script =
         "mkdir -p \"$SLC_HOME\" && mount -t tmpfs -o size=64k,mode=700 none \"$SLC_HOME\" && "

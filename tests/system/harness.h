@@ -17,10 +17,11 @@
 //
 // Environment: SLC_BIN (folder of the binaries; else that of this test), SLC_SOURCE (the source
 // tree), SLC_TEST_NODE (16, 18, ...: the default version of node), SLC_TEST_KEEP=1 (keep every
-// folder).
+// folder), SLC_NO_SKIP=1 (what this machine does not allow is a failure).
 #pragma once
 
 #include "tests/system/harness/basics.h"
+#include "tests/system/harness/current_test.h"
 #include "tests/system/harness/http.h"
 #include "tests/system/harness/load_client.h"
 #include "tests/system/harness/ports.h"

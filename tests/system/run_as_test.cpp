@@ -16,11 +16,7 @@ using namespace slc::test;
 
 namespace {
 
-bool IsRoot() {
-  if (::geteuid() == 0) return true;
-  MESSAGE("skipped: --run-as needs root");
-  return false;
-}
+bool IsRoot() { return Possible(::geteuid() == 0, "--run-as needs root"); }
 
 // Answers what it is and what it may do, and says a line on both of its outputs.
 constexpr const char* kApp = R"(

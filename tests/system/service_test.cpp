@@ -10,10 +10,7 @@ using namespace slc::test;
 
 TEST_SUITE("service") {
   TEST_CASE("without systemd a line of the crontab is named, and nothing is changed") {
-    if (::geteuid() != 0) {
-      MESSAGE("skipped: only root can hide the systemd of a machine");
-      return;
-    }
+    if (!Possible(::geteuid() == 0, "only root can hide the systemd of a machine")) return;
     World world;
     for (const char* what : {"install", "uninstall"}) {
       const Ran ran =

@@ -154,10 +154,7 @@ TEST_SUITE("start-fails") {
   }
 
   TEST_CASE("on a full disk slcd comes up, and no service does: that is the reason") {
-    if (::geteuid() != 0) {
-      MESSAGE("skipped: only root can mount");
-      return;
-    }
+    if (!Possible(::geteuid() == 0, "only root can mount")) return;
     World world;
     const std::string script = world.folder() + "/full.sh";
     WriteText(script,

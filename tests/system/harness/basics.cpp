@@ -65,7 +65,7 @@ std::string SourcePath(const std::string& below) {
 
 std::string BinaryPath(const std::string& name) {
   const std::string set = Variable("SLC_BIN");
-  const std::string path = (set.empty() ? OwnDirectory() : set) + "/" + name;
+  std::string path = (set.empty() ? OwnDirectory() : set) + "/" + name;
   if (::access(path.c_str(), X_OK) != 0)
     FAIL("the binary ", path, " is missing; SLC_BIN names its folder");
   return path;

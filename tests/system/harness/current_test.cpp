@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/system/harness/basics.h"
+
 namespace slc::test {
 namespace {
 
@@ -37,5 +39,12 @@ REGISTER_LISTENER("current_test", 1, CurrentTest);
 const std::string& CurrentTestName() { return CurrentTest::name; }
 bool CurrentTestHasFailed() { return CurrentTest::failed; }
 void MarkCurrentTestAsFailed() { CurrentTest::failed = true; }
+
+bool Possible(bool possible, const std::string& why) {
+  if (possible) return true;
+  if (Variable("SLC_NO_SKIP") == "1") FAIL_CHECK("skipped: ", why);
+  MESSAGE("skipped: ", why);
+  return false;
+}
 
 }  // namespace slc::test

@@ -12,4 +12,9 @@ bool CurrentTestHasFailed();
 // What a destructor does that must not throw.
 void MarkCurrentTestAsFailed();
 
+// Returns `possible`. If it is not, says that this machine does not let the rest of the test
+// happen, and why, as a line that tests/faults/run counts; with SLC_NO_SKIP=1, before a release,
+// that is a failure.
+bool Possible(bool possible, const std::string& why);
+
 }  // namespace slc::test

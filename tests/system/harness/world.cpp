@@ -82,7 +82,7 @@ World::~World() {
 }
 
 std::string World::NodePath(int major) const {
-  const std::string path =
+  std::string path =
       SourcePath("tests/node_versions/node_modules/node" + std::to_string(major) + "/bin/node");
   if (!Exists(path)) FAIL(path, " is missing; run `npm ci` in tests/node_versions");
   return path;

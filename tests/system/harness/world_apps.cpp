@@ -65,7 +65,7 @@ std::string World::CopyApp(const std::string& app, const std::string& as) {
   const std::string from = SourcePath("tests/apps/" + app);
   NeedModules(from);
   const std::string name = as.empty() ? fs::path(app).filename().string() : as;
-  const std::string to = folder_ + "/apps/" + name;
+  std::string to = folder_ + "/apps/" + name;
   if (!fs::is_directory(from)) {
     fs::create_directories(fs::path(to).parent_path());
     fs::copy_file(from, to);
@@ -85,7 +85,7 @@ std::string World::CopyApp(const std::string& app, const std::string& as) {
 
 std::string World::MakeFolder(const std::string& name,
                               const std::map<std::string, std::string>& files) {
-  const std::string path = folder_ + "/apps/" + name;
+  std::string path = folder_ + "/apps/" + name;
   fs::create_directories(path);
   for (const auto& [file, text] : files) WriteText(path + "/" + file, text);
   return path;
