@@ -8,6 +8,7 @@
 #include "common/base/ids.h"
 #include "common/base/installation.h"
 #include "daemon/fd_store.h"
+#include "daemon/previous_version.h"
 
 namespace slc {
 
@@ -19,14 +20,13 @@ struct DaemonContext {
   std::string home_key;        // identifies this home in cookies
   std::string daemon_program;  // for masters that miss us
   std::string master_program;
-  // The version before, where it is kept and can work for us; else empty.
-  std::string previous_master;
-  Installation installed;       // what `slc upgrade` goes to
-  rlimit nofile{};              // what we were started with, for workers
-  rlimit core{};                // the same
-  bool revive = true;           // masters may start a new daemon
-  bool foreground = false;      // `slc run`: workers' output goes to our stdout
-  FdStore* fd_store = nullptr;  // there always is one, and it outlives all instances
+  const PreviousVersion* previous = nullptr;  // there always is one, too
+  Installation installed;                     // what `slc upgrade` goes to
+  rlimit nofile{};                            // what we were started with, for workers
+  rlimit core{};                              // the same
+  bool revive = true;                         // masters may start a new daemon
+  bool foreground = false;                    // `slc run`: workers' output goes to our stdout
+  FdStore* fd_store = nullptr;                // there always is one, and it outlives all instances
 };
 
 }  // namespace slc

@@ -23,12 +23,13 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   if (follows_ && !adopt_) return Feed(NothingToStart{});
   auto directory = directory_.Open();
   if (!directory) return LaunchFailed(directory.error());
-  const bool previous = action.previous_binary && !context_.previous_master.empty();
-  if (previous) {
+  const bool stand_in = action.previous_binary && context_.previous->MayStandIn(WallNow());
+  const std::string& program = stand_in ? context_.previous->master() : context_.master_program;
+  if (stand_in) {
     log::Warn("service " + name_ + ": its master did not hold; trying the version before, " +
-              context_.previous_master);
+              program);
   }
-  auto spawned = SpawnMaster(context_, name_, directory->get(), previous);
+  auto spawned = SpawnMaster(context_, name_, directory->get(), program);
   if (!spawned) return LaunchFailed(spawned.error());
   Watch(spawned->process, std::move(spawned->pidfd));
   UseLink(std::move(spawned->link));
@@ -93,7 +94,7 @@ void InstanceHandle::Do(const FenceMaster&) {
             ") is gone or does not answer; replacing it");
   Record("master_fenced", "it is gone or does not answer");
   SignalProcess(pidfd_, SIGKILL);
-  if (HasEnded(pidfd_, 0)) Feed(MasterEnded{});
+  if (HasEnded(pidfd_, 0)) Feed(MasterEnded{WasKilled(Reap(pidfd_))});
 }
 
 void InstanceHandle::Do(const TakeDescriptors&) {

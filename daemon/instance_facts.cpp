@@ -34,7 +34,7 @@ void InstanceHandle::OnMasterEnded() {
     old_link_ = std::move(link_);
     sweep_.StartIn(0);
   }
-  Feed(MasterEnded{});
+  Feed(MasterEnded{WasKilled(status)});
   Tell(upgrade_.Fell());
 }
 

@@ -196,9 +196,10 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.context.installed = options.gave_way ? slc::Installation{arguments.gave_way} : own;
   options.context.daemon_program = options.context.installed.daemon();
   // A version that has given way is not to be trusted with masters either.
-  const bool complete = ::access(own.master().c_str(), X_OK) == 0;
-  options.context.master_program = complete ? own.master() : options.context.installed.master();
-  options.context.previous_master = previous.master();
+  const bool kept_master = options.gave_way && !previous.master().empty();
+  options.context.master_program =
+      kept_master ? previous.master() : options.context.installed.master();
+  options.context.previous = &previous;
   options.context.nofile = slc::RaiseFileLimit();
   options.context.core = slc::ForbidCoreDumps();
   options.context.revive = !kept;

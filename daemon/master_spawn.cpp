@@ -20,15 +20,16 @@ constexpr int kMasterDirectory = 4;
 }  // namespace
 
 Result<SpawnedMaster> SpawnMaster(const DaemonContext& context, const std::string& service,
-                                  int directory, bool previous) {
+                                  int directory, const std::string& program) {
   SocketPair pair = MakeSocketPair(SOCK_SEQPACKET);
   if (!pair.first) return SystemError("make its link", errno);
   SpawnOptions options;
-  options.program = previous ? context.previous_master : context.master_program;
+  options.program = program;
   options.arguments = {"slc-master",  service,
                        "--link",      std::to_string(kMasterLink),
                        "--directory", std::to_string(kMasterDirectory)};
-  if (previous) {
+  // A copy of it that is kept elsewhere would look for its agent in vain.
+  if (program != context.installed.master()) {
     options.arguments.insert(options.arguments.end(), {"--installed", context.installed.directory});
   }
   options.environment = SanitizerOptions();

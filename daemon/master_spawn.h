@@ -16,9 +16,8 @@ struct SpawnedMaster {
   UniqueFd link;  // our end
 };
 
-// Of the service called `service`, in the run directory `directory`. `previous`: the version before
-// instead of the one that works for us.
+// Of the service called `service`, in the run directory `directory`. `program`: which slc-master.
 Result<SpawnedMaster> SpawnMaster(const DaemonContext& context, const std::string& service,
-                                  int directory, bool previous);
+                                  int directory, const std::string& program);
 
 }  // namespace slc

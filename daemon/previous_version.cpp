@@ -78,6 +78,15 @@ std::string IdOf(int file) {
   return ::fstat(file, &info) == 0 ? IdOf(info) : std::string();
 }
 
+// On the wall clock; 0 if there is no such file.
+Millis ChangedAt(int folder, const char* name) {
+  constexpr Millis kPerSecond = 1000;
+  struct stat info {};
+  return ::fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0
+             ? static_cast<Millis>(info.st_mtim.tv_sec) * kPerSecond
+             : 0;
+}
+
 // Whole or not at all, as ReplaceFileAt; the file may be executed.
 Status CopyTo(int folder, const std::string& name, int source) {
   const std::string temporary = name + ".tmp";
@@ -142,7 +151,9 @@ PreviousVersion::PreviousVersion(const std::string& home, const Installation& ow
   trial_ = ReadTrial(folder.get());
   auto text = ReadFileAt(folder.get(), kSelfCheck);
   auto kept = text ? DecodeSelfCheck("slc-master", *text) : Result<SelfCheck>(text.error());
-  if (kept && CanFollow(DescribeSelf("slcd"), *kept)) master_ = directory_ + "/slc-master";
+  if (!kept || !CanFollow(DescribeSelf("slcd"), *kept)) return;
+  master_ = directory_ + "/slc-master";
+  kept_ = ChangedAt(folder.get(), kSelfCheck);
 }
 
 Status PreviousVersion::Keep(const Installation& installed, const SelfCheck& next,
@@ -160,6 +171,11 @@ Status PreviousVersion::Keep(const Installation& installed, const SelfCheck& nex
     if (Status kept = ReplaceFileAt(at, kSelfCheck, self, false); !kept) return kept;
   }
   if (!new_daemon) return Ok();
+  if (!new_master) {
+    // One from an earlier upgrade is not what this slcd has worked with; that is installed still.
+    ::unlinkat(at, kSelfCheck, 0);
+    ::unlinkat(at, "slc-master", 0);
+  }
   if (Status kept = CopyTo(at, "slcd", own_daemon_.get()); !kept) return kept;
   Trial trial;
   trial.binary = binary;

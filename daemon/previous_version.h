@@ -1,7 +1,9 @@
 // PreviousVersion: copies of the slcd and the slc-master that ran before an upgrade, in
 // HOME/previous, for when the new ones do not hold, and the record of the trial of the new slcd.
 //
-//   slcd slc-master   the binaries; they stay until the next upgrade keeps others
+//   slcd slc-master   the binaries; they stay until the next upgrade keeps others. A slc-master
+//   that
+//                     an upgrade does not change is not kept
 //   self-check.json   what they say of themselves
 //   trial.json        see core/trial.h; gone when the new slcd has held
 //
@@ -46,6 +48,8 @@ class PreviousVersion {
   const std::optional<Trial>& trial() const { return trial_; }
   // A kept slc-master that can work for us; empty if there is none.
   const std::string& master() const { return master_; }
+  // It may be tried where masters of the installed version do not hold. `now`: on the wall clock.
+  bool MayStandIn(Millis now) const { return !master_.empty() && slc::MayStandIn(kept_, now); }
 
  private:
   std::string directory_;
@@ -53,6 +57,7 @@ class PreviousVersion {
   UniqueFd own_master_;
   std::optional<Trial> trial_;
   std::string master_;
+  Millis kept_ = 0;  // when, on the wall clock
 };
 
 }  // namespace slc

@@ -170,6 +170,10 @@ std::optional<int> Reap(const UniqueFd& pidfd) {
   return info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
+bool WasKilled(std::optional<int> wait_status) {
+  return wait_status && WIFSIGNALED(*wait_status) && WTERMSIG(*wait_status) == SIGKILL;
+}
+
 std::optional<SessionMember> ReadSession(pid_t pid) {
   const auto fields = StatFields(pid);
   if (fields.size() <= kStartTime) return std::nullopt;

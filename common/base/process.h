@@ -42,6 +42,8 @@ bool HasEnded(const UniqueFd& pidfd, int timeout_ms);
 
 // Wait status of an ended child, reaping it; nothing if it is not our child or has not ended.
 std::optional<int> Reap(const UniqueFd& pidfd);
+// By SIGKILL, as far as is known.
+bool WasKilled(std::optional<int> wait_status);
 
 // A process and the session it is in: the pid of the one that began it.
 struct SessionMember {

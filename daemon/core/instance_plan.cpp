@@ -12,6 +12,8 @@ constexpr Millis kFoundPatience = 55000;
 constexpr Millis kPingEvery = 10000;
 constexpr Millis kPongPatience = 2000;
 constexpr Millis kLongestPause = 5000;
+// A master that is lost sooner after its launch has not held.
+constexpr Millis kEarly = 1000;
 // A hang of the whole machine (suspend, a stopped VM) looks like silence; a master that has not
 // ended this long after its SIGKILL is in an uninterruptible wait and can only be waited for.
 constexpr Millis kEndPatience = 5000;
@@ -42,6 +44,7 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     if (state_ == State::kAbsent && run_ && !launch_pending_ && !left_) {
       failures_ = 0;
       early_ends_ = 0;
+      unfit_ = 0;
       Launch(now);
     } else if (state_ == State::kAbsent && launch_pending_) {
       if (!Needed()) Leave();
@@ -94,14 +97,15 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       state_ = State::kForeign;
       patience_.reset();
     } else if (state_ == State::kLaunching) {
+      faulty_ = true;
       Lost(now);
     }
   } else if (std::holds_alternative<LinkLost>(event)) {
     if (state_ == State::kInCharge || state_ == State::kSearching || state_ == State::kLaunching) {
       Lost(now);
     }
-  } else if (std::holds_alternative<MasterEnded>(event)) {
-    Gone(now);
+  } else if (const auto* ended = std::get_if<MasterEnded>(&event)) {
+    Gone(*ended, now);
   }
 
   if (patience_ && *patience_ <= now) OutOfPatience(now);
@@ -117,9 +121,12 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     launch_pending_ = false;
     state_ = State::kLaunching;
     working_ = false;
+    faulty_ = false;
     patience_ = now + kHelloPatience;
+    // Either may be the one that does not get on with what the machine is now.
     constexpr int kTryPrevious = 2;
-    actions_.push_back(LaunchMaster{workers_, failures_ + early_ends_ >= kTryPrevious});
+    const bool previous = unfit_ >= kTryPrevious && (unfit_ - kTryPrevious) % 2 == 0;
+    actions_.push_back(LaunchMaster{workers_, previous});
   }
   deadline_ = patience_;
   const auto consider = [&](Millis at) {
@@ -157,6 +164,7 @@ void InstancePlan::OutOfPatience(Millis now) {
   } else if (state_ == State::kSearching && !ping_open_) {
     actions_.push_back(TakeDescriptors{});
   } else {
+    faulty_ = true;
     Lost(now);
   }
 }
@@ -201,6 +209,7 @@ void InstancePlan::Launch(Millis now) {
 // The master is not to be trusted any more: make sure that it is gone before anybody takes its
 // place.
 void InstancePlan::Lost(Millis now) {
+  early_ = IsEarly(now);
   CountIfEarly(now);
   state_ = State::kFencing;
   patience_ = now + kEndPatience;
@@ -208,10 +217,11 @@ void InstancePlan::Lost(Millis now) {
   actions_.push_back(FenceMaster{});
 }
 
-void InstancePlan::Gone(Millis now) {
+void InstancePlan::Gone(const MasterEnded& ended, Millis now) {
   patience_.reset();
   ping_open_ = false;
   if (state_ == State::kAbsent) return;
+  JudgeBinary(ended, now);
   CountIfEarly(now);
   const bool done = stopped_;
   stopped_ = false;
@@ -227,13 +237,27 @@ void InstancePlan::Gone(Millis now) {
 // from kills at random is how long they live: 250 ms in charge pay off one early end, so kills
 // twice a second stay without a long pause, and crashes within 250 ms of the start do not.
 void InstancePlan::CountIfEarly(Millis now) {
-  constexpr Millis kEarly = 1000;
   constexpr Millis kPaysOff = 250;
   if (state_ == State::kLaunching || (state_ == State::kInCharge && !working_)) {
     ++failures_;
   } else if (state_ == State::kInCharge) {
     const Millis lived = now - launch_at_;
     early_ends_ = std::max<Millis>(0, early_ends_ - lived / kPaysOff) + (lived < kEarly ? 1 : 0);
+  }
+}
+
+bool InstancePlan::IsEarly(Millis now) const {
+  if (state_ == State::kInCharge && working_) return now - launch_at_ < kEarly;
+  return state_ == State::kInCharge || state_ == State::kLaunching;
+}
+
+// Whoever kills masters, or cannot start any, finds the same with every binary.
+void InstancePlan::JudgeBinary(const MasterEnded& ended, Millis now) {
+  const bool early = state_ == State::kFencing ? early_ : IsEarly(now);
+  if (!early) {
+    unfit_ = 0;
+  } else if (faulty_ || !ended.killed) {
+    ++unfit_;
   }
 }
 

@@ -8,7 +8,8 @@
 //     InCharge -> Ending -> Absent               it has stopped everything and leaves
 //
 // Promises: a successor is launched only after the end of its predecessor was seen; nobody is
-// launched for a service that is to be stopped and whose workers are gone; tries are paced. A
+// launched for a service that is to be stopped and whose workers are gone; tries are paced. Where
+// masters of one binary do not hold, the version before is tried, in turns with it. A
 // silent master found by the search has not given its descriptors to this slcd: they are taken from
 // it before it is fenced. If that cannot be it is waited for longer than others, since its workers
 // are lost with it.
@@ -49,7 +50,11 @@ struct DescriptorsTaken {  // what TakeDescriptors has come to
 };
 struct MasterForeign {};  // it speaks no protocol of ours
 struct LinkLost {};
-struct MasterEnded {};  // its process has ended
+struct MasterEnded {    // its process has ended
+  bool killed = false;  // by SIGKILL, perhaps ours: that says nothing about the binary
+};
+// By its wait status; nothing: not known.
+MasterEnded EndedWith(const std::optional<int>& status);
 struct PlanTick {};
 using PlanEvent = std::variant<PlanWish, SearchBegun, MasterSearched, MasterLaunched,
                                NothingToStart, MasterSpoke, MasterAnswered, MasterStopped,
@@ -58,7 +63,7 @@ using PlanEvent = std::variant<PlanWish, SearchBegun, MasterSearched, MasterLaun
 // Deeds.
 struct LaunchMaster {
   bool adopt = false;  // hand it what the keeper holds; else kill leftovers and start afresh
-  bool previous_binary = false;
+  bool previous_binary = false;  // the version before, where there is one to go back to
 };
 struct FenceMaster {};      // SIGKILL; its end is reported as MasterEnded
 struct TakeDescriptors {};  // of a master that is silent; DescriptorsTaken tells how it went
@@ -81,6 +86,8 @@ class InstancePlan {
  private:
   bool Needed() const { return run_ || workers_; }
   void CountIfEarly(Millis now);
+  bool IsEarly(Millis now) const;
+  void JudgeBinary(const MasterEnded& ended, Millis now);
   void Order();
   void Launch(Millis now);
   void Leave();
@@ -89,7 +96,7 @@ class InstancePlan {
   void Taken(bool all, Millis now);
   void LaunchOrLeave(Millis now);
   void Lost(Millis now);
-  void Gone(Millis now);
+  void Gone(const MasterEnded& ended, Millis now);
 
   State state_ = State::kAbsent;
   bool run_ = false;
@@ -99,6 +106,9 @@ class InstancePlan {
   bool working_ = false;   // the master has told facts: it got through its start
   int failures_ = 0;       // launches in a row of masters that told no facts
   Millis early_ends_ = 0;  // of masters that worked and died soon; paid off by those that last
+  int unfit_ = 0;          // masters in a row that were executed and did not hold by themselves
+  bool early_ = false;     // the one that is fenced was lost soon after its launch
+  bool faulty_ = false;    // and by its own fault: it did not answer, or speaks no protocol of ours
   Millis launch_at_ = 0;   // not before
   bool launch_pending_ = false;
   std::optional<Millis> deadline_;

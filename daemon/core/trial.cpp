@@ -16,4 +16,9 @@ Verdict JudgeStart(Trial& trial, const std::string& binary, const std::string& b
   return trial.failed ? Verdict::kGiveWay : Verdict::kGoOn;
 }
 
+bool MayStandIn(Millis kept, Millis now) {
+  constexpr Millis kDay = 24LL * 60 * 60 * 1000;
+  return kept <= now && now - kept < kDay;
+}
+
 }  // namespace slc

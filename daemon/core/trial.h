@@ -34,4 +34,10 @@ enum class Verdict {
 // `binary` starts, in this boot and now.
 Verdict JudgeStart(Trial& trial, const std::string& binary, const std::string& boot_id, Millis now);
 
+// Whether the version before may be tried where masters of the new one do not hold, if it was
+// `kept` then. What is done once a day, rotating logs for one, has been done by then; later the
+// fault is not the version's, which has worked. On the wall clock; one that was set back counts as
+// later.
+bool MayStandIn(Millis kept, Millis now);
+
 }  // namespace slc

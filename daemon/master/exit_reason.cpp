@@ -31,10 +31,6 @@ bool IsCleanExit(std::optional<int> wait_status) {
   return wait_status && WIFEXITED(*wait_status) && WEXITSTATUS(*wait_status) == 0;
 }
 
-bool WasKilled(std::optional<int> wait_status) {
-  return wait_status && WIFSIGNALED(*wait_status) && WTERMSIG(*wait_status) == SIGKILL;
-}
-
 std::string ExplainExit(std::optional<int> wait_status, const std::string& failed_listen,
                         const std::vector<std::string>& last_lines,
                         std::optional<KillCause> cause) {

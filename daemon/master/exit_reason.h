@@ -9,9 +9,6 @@
 
 namespace slc {
 
-// It got a SIGKILL.
-bool WasKilled(std::optional<int> wait_status);
-
 // True if it left by itself with exit code 0.
 bool IsCleanExit(std::optional<int> wait_status);
 

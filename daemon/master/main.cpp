@@ -1,6 +1,6 @@
 // slc-master: keeps one instance of a service running. Started by slcd, never by people:
 //
-//   slc-master NAME --link FD --directory FD
+//   slc-master NAME --link FD --directory FD [--installed DIRECTORY]
 //
 //   slc-master NAME --inherit FD      goes on as the next image of a master, see in_place.h
 //   slc-master --self-check
@@ -37,11 +37,10 @@ namespace {
 constexpr int kWrongUse = 2;
 constexpr int kFailed = 1;
 
-// `installed`: where the package lies, if this is a copy of it elsewhere.
+// `installed`: where the package lies, if this is a copy of it elsewhere. Empty if it is not there:
+// then no Node worker can be started, see WorkerProcess.
 std::string FindAgent(const std::string& installed = {}) {
-  const std::string agent = slc::Installation{installed}.agent();
-  return installed.empty() || agent.empty() ? slc::Installation{slc::OwnDirectory()}.agent()
-                                            : agent;
+  return slc::Installation{installed.empty() ? slc::OwnDirectory() : installed}.agent();
 }
 
 int CheckSelf() {

@@ -47,10 +47,8 @@ std::vector<std::string> Arguments(const GenerationConfig& config, const std::st
                           "--inspect-port=" + std::to_string(InspectPort(config.inspect_port, id)));
     ++at;
   }
-  if (!agent_path.empty()) {
-    at = arguments.insert(at, agent_path);
-    arguments.insert(at, "--require");
-  }
+  at = arguments.insert(at, agent_path);
+  arguments.insert(at, "--require");
   return arguments;
 }
 
@@ -88,6 +86,12 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Adopt(uv::Loop& loop, Work
 }
 
 Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironment& environment) {
+  // Without it nobody could tell whether the worker is ready, nor have it drain.
+  if (config.agent_position > 0 && environment.agent_path.empty()) {
+    return Error{ErrorCode::kNotFound,
+                 "agent.cjs, which Node is started with, is not where slc is installed: neither "
+                 "beside slc-master nor in ../lib/slc. Install slc anew, then: slc upgrade"};
+  }
   SpawnOptions options;
   options.program = config.program;
   options.arguments = Arguments(config, environment.agent_path, id_);

@@ -27,7 +27,7 @@ namespace slc {
 // What is the same for all workers of an instance.
 struct SpawnEnvironment {
   std::string cookie;      // of the instance
-  std::string agent_path;  // preloaded into Node; empty: none
+  std::string agent_path;  // preloaded into Node; empty: it was not found
   rlimit nofile{};         // what slcd was started with
   rlimit core{};           // the same
 };

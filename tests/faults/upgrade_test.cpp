@@ -185,7 +185,10 @@ TEST_SUITE("upgrade") {
     World world;
     world.OwnPrograms();
     world.ExpectInLog("died three times within 10 s");
-    const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "plain"});
+    FourServices services(world);
+    LoadClient load(world, services.lanes());
+    const App& app = services.apps()[2];
+    REQUIRE(app.name == "plain");
     const int master = world.MasterPid("plain");
     const auto pids = world.ReadyPids("plain");
     const auto check = [&](const std::string& version) {
@@ -206,6 +209,11 @@ TEST_SUITE("upgrade") {
     world.KillDaemon();
     CHECK(world.Must({"ctl", "ls"}).took < 2'000);
     CHECK(!check(VersionOf("")).empty());
+    // Some requests each before, meanwhile and after.
+    LetPass(1000);
+    const LoadReport report = load.Stop();
+    MESSAGE("a slcd that died three times gave way to the one before", Figures(report));
+    CheckNoneFailed(report);
     world.Install("slcd", BinaryPath("next/slcd"));
     world.KillDaemon();
     world.Must({"ctl", "ls"});
@@ -248,6 +256,55 @@ TEST_SUITE("upgrade") {
     world.Must({"ctl", "soft-restart", "first"});
     world.Install("slc-master", BinaryPath("next/slc-master"));
     UpgradeTo(world, "", false);
+  }
+
+  TEST_CASE("a slcd that was given way to starts masters that preload their agent") {
+    World world;
+    world.OwnPrograms();
+    for (const char* part : {"died three times within 10 s", "has taken over", "replacing it"}) {
+      world.ExpectInLog(part);
+    }
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "plain"});
+    world.Install("slc-master", BinaryPath("next/slc-master"));
+    world.Install("slcd", BinaryPath("broken/slcd"));
+    CHECK(world.Slc({"upgrade"}).code == 1);
+    const auto old = IdentifyProcess(world.MasterPid("plain"));
+    REQUIRE(old);
+    SignalProcess(OpenProcess(*old), SIGKILL);
+    AwaitSuccessor(world, "plain", *old);
+    for (const auto& each : world.Json({"ctl", "info"}).at("info").at("masters")) {
+      CHECK(each.at("version") == VersionOf(""));
+    }
+    world.Must({"ctl", "soft-restart", "plain"});
+    for (const int pid : world.ReadyPids("plain")) {
+      CHECK(Contains(ReadText("/proc/" + std::to_string(pid) + "/cmdline"), "agent.cjs"));
+    }
+    InstallAll(world, "next/");
+    UpgradeTo(world, VersionOf("next/"));
+  }
+
+  TEST_CASE("a master that dies right after it has taken charge gives way to the one before") {
+    World world;
+    world.OwnPrograms();
+    for (const char* part : {"stays at", "has taken over", "replacing it", "did not hold"}) {
+      world.ExpectInLog(part);
+    }
+    const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "plain"});
+    const auto pids = world.ReadyPids("plain");
+    world.Install("slc-master", BinaryPath("broken/slc-master-late"));
+    world.Slc({"upgrade"});
+    const Millis took = WaitUntil(
+        [&] {
+          const auto view = world.TryView("plain");
+          const auto masters = world.Json({"ctl", "info"}).at("info").at("masters");
+          return view && view->state == "running" && masters.size() == 1 &&
+                 masters[0].at("version") == VersionOf("");
+        },
+        10'000, "a master of the version before");
+    MESSAGE("a master that dies when it is in charge was replaced by the version before after ",
+            took, " ms");
+    CHECK(world.ReadyPids("plain") == pids);
+    CHECK(Get(app.url("/")).status == 200);
   }
 
   TEST_CASE("slcd or a master is killed in the middle of an upgrade") {

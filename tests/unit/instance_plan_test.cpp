@@ -477,15 +477,78 @@ TEST_CASE("A master that cannot be killed is waited for, and asked again") {
   CHECK(Describe(plan.On(MasterEnded{}, 13'000)) == "adopt");
 }
 
-TEST_CASE("The third try is with the previous binary") {
+namespace {
+
+// A master is launched as soon as it may be, and lives so long; returns whether it was of the
+// version before.
+bool LaunchAndEnd(InstancePlan& plan, Millis& now, const MasterEnded& ended, bool works = false,
+                  Millis lives = 50) {
+  if (plan.deadline() && plan.state() == State::kAbsent) now = *plan.deadline();
+  std::string launched = Describe(plan.On(PlanTick{}, now));
+  if (launched.empty()) launched = Describe(plan.On(PlanWish{true, true}, now));
+  plan.On(MasterLaunched{true}, now);
+  if (works) {
+    plan.On(MasterSpoke{false}, now);
+    plan.On(MasterSpoke{true}, now);
+  }
+  now += lives;
+  plan.On(ended, now);
+  return launched.find("previous") != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("From the third master that does not hold on, the previous binary is tried in turns") {
+  bool works = false;
+  SUBCASE("they end before they have said anything") {}
+  SUBCASE("they end when they have just taken charge") { works = true; }
   InstancePlan plan;
-  CHECK(Describe(plan.On(PlanWish{true, true}, 0)) == "launch");
-  CHECK(Describe(plan.On(MasterLaunched{false}, 0)).empty());
-  CHECK(plan.deadline() == 100);
-  CHECK(Describe(plan.On(PlanTick{}, 100)) == "launch");
-  plan.On(MasterLaunched{false}, 100);
-  CHECK(plan.deadline() == 300);
-  CHECK(Describe(plan.On(PlanTick{}, 300)) == "launch previous");
+  Millis now = 0;
+  plan.On(PlanWish{true, true}, now);
+  for (const bool previous : {false, false, true, false, true, false}) {
+    CHECK(LaunchAndEnd(plan, now, MasterEnded{}, works) == previous);
+  }
+}
+
+TEST_CASE("What is no fault of the binary has nobody try the previous one") {
+  InstancePlan plan;
+  Millis now = 0;
+  SUBCASE("nothing can be executed") {
+    CHECK(Describe(plan.On(PlanWish{true, true}, 0)) == "launch");
+    for (int i = 0; i < 10; ++i) {
+      plan.On(MasterLaunched{false}, now);
+      now = plan.deadline().value_or(now);
+      CHECK(Describe(plan.On(PlanTick{}, now)) == "launch");
+    }
+  }
+  SUBCASE("somebody kills them") {
+    plan.On(PlanWish{true, true}, now);
+    for (int i = 0; i < 10; ++i) {
+      CHECK_FALSE(LaunchAndEnd(plan, now, MasterEnded{true}, i % 2 == 0));
+    }
+  }
+  SUBCASE("they work for a while first") {
+    plan.On(PlanWish{true, true}, now);
+    for (int i = 0; i < 10; ++i) {
+      CHECK_FALSE(LaunchAndEnd(plan, now, MasterEnded{}, true, i % 2 == 0 ? 900 : 1000));
+    }
+  }
+}
+
+TEST_CASE("A master that says nothing and has to be killed has not held") {
+  InstancePlan plan;
+  Millis now = 0;
+  plan.On(PlanWish{true, true}, now);
+  std::string launched;
+  for (int i = 0; i < 2; ++i) {
+    plan.On(MasterLaunched{true}, now);
+    now = *plan.deadline();
+    CHECK(Describe(plan.On(PlanTick{}, now)) == "fence");
+    launched = Describe(plan.On(MasterEnded{true}, now));
+    now = plan.deadline().value_or(now);
+    if (launched.empty()) launched = Describe(plan.On(PlanTick{}, now));
+  }
+  CHECK(launched == "launch previous");
 }
 
 TEST_CASE(

@@ -38,6 +38,14 @@ TEST_CASE("another boot counts anew") {
   CHECK(JudgeStart(trial, "new", "two", 1002) == Verdict::kGoOn);
 }
 
+TEST_CASE("a master of before may stand in for a day after it was kept") {
+  constexpr Millis kHour = 3'600'000;
+  CHECK(MayStandIn(1000, 1000));
+  CHECK(MayStandIn(1000, 23 * kHour));
+  CHECK_FALSE(MayStandIn(1000, 25 * kHour));
+  CHECK_FALSE(MayStandIn(1000, 999));
+}
+
 TEST_CASE("a trial is void for another binary, be it failed or not") {
   Trial trial = New();
   CHECK(JudgeStart(trial, "repaired", "boot", 1000) == Verdict::kVoid);

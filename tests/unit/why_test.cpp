@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "common/base/oom.h"
+#include "common/base/process.h"
 #include "common/model/code_facts.h"
 #include "common/model/generation_changes.h"
 #include "ctl/why/diagnosis.h"
