@@ -28,7 +28,7 @@ DaemonInfo About(const DaemonOptions& options) {
   const auto& trial = options.previous->trial();
   if (options.gave_way && trial) {
     info.trouble = "slcd " + trial->version + " in " + options.context.installed.directory +
-                   " died three times within 10 s of its upgrade; this is " + info.version +
+                   " died three times within 10 s of its start; this is " + info.version +
                    ", which was kept. Install a version that holds, then: slc upgrade";
   }
   return info;
@@ -78,7 +78,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       confirm_(loop_,
                [this] {
                  log::Info(std::string("upgrade: slcd ") + OwnVersion().text + " holds");
-                 disk_.Run([previous = options_.previous] { previous->Confirm(); }, [] {});
+                 EndTrial();
                }),
       supervisor_(loop, options_.supervision) {
   clients_.SetObserver(Clients::Observer{
@@ -206,6 +206,17 @@ Status Daemon::Begin() {
     confirm_.StartIn(Trial::kSpan);
   }
   return Ok();
+}
+
+void Daemon::EndTrial() {
+  auto ended = std::make_shared<Status>(Ok());
+  disk_.Run([previous = options_.previous, ended] { *ended = previous->EndTrial(); },
+            [this, ended] {
+              if (*ended) return;
+              log::Warn("upgrade: the trial of this slcd cannot be ended: " +
+                        ended->error().message + "; trying again");
+              confirm_.StartIn(Trial::kSpan);
+            });
 }
 
 Error Daemon::GiveWay(const Command& command) {

@@ -74,6 +74,8 @@ class Daemon {
   void EndWhenAllAreGone();
   // For `systemctl status`.
   std::string StatusLine() const;
+  // We have held.
+  void EndTrial();
   // Gives way to the installed slcd, in place, for the client who wants it so.
   Error GiveWay(const Command& command);
   // The client that had the last image do so.
@@ -95,7 +97,7 @@ class Daemon {
   Requests requests_;
   std::optional<AppRun> run_;
   bool ended_ = false;
-  uv::Timer confirm_;               // we have held
+  uv::Timer confirm_;               // see EndTrial
   std::vector<Command> shutdowns_;  // to be answered when all services have stopped
   bool shut_down_ = false;
   Supervisor supervisor_;

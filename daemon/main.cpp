@@ -182,6 +182,11 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
                  paths.home.c_str());
     return arguments.run ? kFailed : kHeldByAnother;
   }
+  const bool on_trial = arguments.gave_way.empty() && !arguments.run;
+  if (on_trial) {
+    const slc::Status counted = slc::BeginTrial(paths.home, heritage->facts.has_value());
+    if (!counted) std::fprintf(stderr, "slcd: %s\n", counted.error().message.c_str());
+  }
   slc::DaemonOptions options;
   options.paths = paths;
   options.context.instances = directories->instances.get();
@@ -230,6 +235,8 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
     } else {
       loop.Run();
       code = daemon.exit_code();
+      const slc::Status left = on_trial ? slc::LeaveTrial(paths.home) : slc::Ok();
+      if (!left) slc::log::Warn(left.error().message);
     }
   }
   slc::log::SetSink(nullptr);
@@ -253,8 +260,8 @@ int main(int argc, char** argv) {
   if (!paths) return Complain(paths.error());
   if (arguments.gave_way.empty() && !arguments.run) {
     // Whatever hinders it: as long as we can run ourselves, we should.
-    slc::Status counted = slc::GiveWayIfFailed(paths->home, argc, argv);
-    if (!counted) std::fprintf(stderr, "slcd: %s\n", counted.error().message.c_str());
+    const slc::Status stays = slc::GiveWayIfFailed(paths->home, arguments.replace);
+    if (!stays) std::fprintf(stderr, "slcd: %s\n", stays.error().message.c_str());
   }
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);

@@ -4,68 +4,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "common/base/files.h"
 #include "common/base/process.h"
 #include "common/base/time.h"
-#include "common/model/json_fields.h"
 
 namespace slc {
 namespace {
 
-using nlohmann::json;
-
-constexpr const char* kTrial = "trial.json";
 constexpr const char* kSelfCheck = "self-check.json";
 constexpr const char* kOwnProgram = "/proc/self/exe";
 
 std::string FolderOf(const std::string& home) { return home + "/previous"; }
-
-std::string Encode(const Trial& trial) {
-  return DumpJson(json{{"binary", trial.binary},
-                       {"version", trial.version},
-                       {"previous", trial.previous},
-                       {"request", trial.request},
-                       {"boot_id", trial.boot_id},
-                       {"starts", trial.starts},
-                       {"failed", trial.failed}});
-}
-
-Result<Trial> Decode(const std::string& text) {
-  auto parsed = ParseJson(text);
-  if (!parsed) return parsed.error();
-  Trial trial;
-  JsonFields fields(*parsed, "trial");
-  fields.Require("binary");
-  fields.Read("binary", trial.binary);
-  fields.Read("version", trial.version);
-  fields.Read("previous", trial.previous);
-  fields.Read("request", trial.request);
-  fields.Read("boot_id", trial.boot_id);
-  fields.Read("failed", trial.failed);
-  if (Status good = fields.status(); !good) return good.error();
-  const auto starts = parsed->find("starts");
-  if (starts != parsed->end() && starts->is_array()) {
-    for (const json& start : *starts) {
-      if (start.is_number_integer()) trial.starts.push_back(start.get<Millis>());
-    }
-  }
-  return trial;
-}
-
-std::optional<Trial> ReadTrial(int folder) {
-  constexpr std::size_t kMostBytes = 64U << 10;
-  auto text = ReadFileAt(folder, kTrial, kMostBytes);
-  auto trial = text ? Decode(*text) : Result<Trial>(text.error());
-  return trial ? std::optional<Trial>(std::move(*trial)) : std::nullopt;
-}
 
 std::string IdOf(const struct stat& info) {
   return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) + ":" +
@@ -119,36 +72,66 @@ std::string BinaryId(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 ? IdOf(info) : std::string();
 }
 
-Status GiveWayIfFailed(const std::string& home, int argc, char** argv) {
-  const std::string path = FolderOf(home);
-  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!folder) return Ok();
-  auto trial = ReadTrial(folder.get());
-  if (!trial) return Ok();
-  const Verdict verdict = JudgeStart(*trial, BinaryId(kOwnProgram), BootId(), BootNow());
-  if (verdict == Verdict::kVoid) {
-    ::unlinkat(folder.get(), kTrial, 0);
-    return Ok();
-  }
-  Status counted = ReplaceFileAt(folder.get(), kTrial, Encode(*trial), false);
-  if (verdict == Verdict::kGoOn) return counted;
-  const std::string program = path + "/slcd";
+namespace {
+
+Status GiveWay(const std::string& home, bool replace) {
+  auto folder = OpenPrivateDirectory(FolderOf(home), false);
+  if (!folder) return folder.error();
+  const std::string program = FolderOf(home) + "/slcd";
   std::string directory = OwnDirectory();
+  std::string name = "slcd";
   std::string option = "--gave-way";
-  std::vector<char*> arguments(argv, argv + argc);
-  arguments.insert(arguments.end(), {option.data(), directory.data(), nullptr});
+  std::string other_option = "--replace";
+  std::vector<char*> arguments{name.data(), option.data(), directory.data()};
+  if (replace) arguments.push_back(other_option.data());
+  arguments.push_back(nullptr);
   ::execv(program.c_str(), arguments.data());
   return SystemError("give way to " + program, errno);
+}
+
+}  // namespace
+
+Status GiveWayIfFailed(const std::string& home, bool replace) {
+  const auto trial = TrialFile(FolderOf(home)).Read();
+  if (!trial || JudgeStart(*trial, BinaryId(kOwnProgram)) != Verdict::kGiveWay) return Ok();
+  return GiveWay(home, replace);
+}
+
+Status BeginTrial(const std::string& home, bool goes_on) {
+  const TrialFile file(FolderOf(home));
+  auto trial = file.Read();
+  if (!trial) return Ok();
+  switch (JudgeBegin(*trial, BinaryId(kOwnProgram), BootId(), goes_on)) {
+    case Verdict::kVoid:
+      return file.Remove();
+    case Verdict::kGoOn:
+      return file.Write(*trial);
+    case Verdict::kGiveWay:
+      break;
+  }
+  // Should this start be forgotten, the next one counts as many deaths.
+  const Status counted = file.Write(*trial);
+  Status stayed = GiveWay(home, false);
+  return counted ? stayed : counted;
+}
+
+Status LeaveTrial(const std::string& home) {
+  const TrialFile file(FolderOf(home));
+  auto trial = file.Read();
+  if (!trial || !trial->begun || trial->binary != BinaryId(kOwnProgram)) return Ok();
+  trial->begun = false;
+  return file.Write(*trial);
 }
 
 PreviousVersion::PreviousVersion(const std::string& home, const Installation& own)
     : directory_(FolderOf(home)),
       own_daemon_(::open(kOwnProgram, O_RDONLY | O_CLOEXEC)),
-      own_master_(::open(own.master().c_str(), O_RDONLY | O_CLOEXEC)) {
+      own_master_(::open(own.master().c_str(), O_RDONLY | O_CLOEXEC)),
+      trial_file_(directory_),
+      trial_(trial_file_.Read()) {
   const UniqueFd folder(
       ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!folder) return;
-  trial_ = ReadTrial(folder.get());
   auto text = ReadFileAt(folder.get(), kSelfCheck);
   auto kept = text ? DecodeSelfCheck("slc-master", *text) : Result<SelfCheck>(text.error());
   if (!kept || !CanFollow(DescribeSelf("slcd"), *kept)) return;
@@ -159,6 +142,11 @@ PreviousVersion::PreviousVersion(const std::string& home, const Installation& ow
 Status PreviousVersion::Keep(const Installation& installed, const SelfCheck& next,
                              const std::string& request) {
   const std::string binary = BinaryId(installed.daemon());
+  if (trial_ && JudgeStart(*trial_, binary) == Verdict::kGiveWay) {
+    return Error{ErrorCode::kConflict,
+                 "slcd " + trial_->version + " in " + installed.directory +
+                     " died three times within 10 s of its start; install a version that holds"};
+  }
   const bool new_daemon = binary != IdOf(own_daemon_.get());
   const bool new_master = own_master_ && IdOf(own_master_.get()) != BinaryId(installed.master());
   if (!new_daemon && !new_master) return Ok();
@@ -182,9 +170,7 @@ Status PreviousVersion::Keep(const Installation& installed, const SelfCheck& nex
   trial.version = next.version;
   trial.previous = DescribeSelf("slcd").version;
   trial.request = request;
-  return ReplaceFileAt(at, kTrial, Encode(trial), false);
+  return trial_file_.Write(trial);
 }
-
-void PreviousVersion::Confirm() const { ::unlink((directory_ + "/" + kTrial).c_str()); }
 
 }  // namespace slc

@@ -19,16 +19,23 @@
 #include "common/base/unique_fd.h"
 #include "common/wire/self_check.h"
 #include "daemon/core/trial.h"
+#include "daemon/trial_file.h"
 
 namespace slc {
 
 // Tells one file from another that was installed in its place.
 std::string BinaryId(const std::string& path);
 
-// The first thing slcd does in `home`: if it is on trial and has failed, it becomes the slcd kept
-// there and this does not return. `arguments`: of this process; "--gave-way DIRECTORY", where it
-// was installed, is added. Returns what cannot be done.
-Status GiveWayIfFailed(const std::string& home, int argc, char** argv);
+// These are about the trial of the running slcd, if it is on one. They return what cannot be done.
+//
+// The first thing slcd does: if it has failed, it becomes the slcd that is kept in `home`, with
+// "--gave-way DIRECTORY", where it was installed, and "--replace" if so; this does not return.
+Status GiveWayIfFailed(const std::string& home, bool replace);
+// What it does when it holds the lock of the home: counts the death of the one before, if that has
+// died, and gives way if it was one too many. `goes_on`: as the next image of a process.
+Status BeginTrial(const std::string& home, bool goes_on);
+// It leaves as it should. The lock is still held.
+Status LeaveTrial(const std::string& home);
 
 class PreviousVersion {
  public:
@@ -37,12 +44,11 @@ class PreviousVersion {
   PreviousVersion(const std::string& home, const Installation& own);
 
   // Copies what runs and is not what lies in `installed`, and writes the trial of `next`, the slcd
-  // there, if it is another one. Blocks on the disk.
+  // there, if it is another one. kConflict: it has failed its trial. Blocks on the disk.
   Status Keep(const Installation& installed, const SelfCheck& next, const std::string& request);
-  // The new slcd holds. Blocks on the disk.
-  void Confirm() const;
-  // The upgrade has not come about.
-  void Withdraw() const { Confirm(); }
+  // There is no trial any more: the new slcd holds, or the upgrade has not come about. Blocks on
+  // the disk.
+  Status EndTrial() const { return trial_file_.Remove(); }
 
   // As it was when we started.
   const std::optional<Trial>& trial() const { return trial_; }
@@ -55,6 +61,7 @@ class PreviousVersion {
   std::string directory_;
   UniqueFd own_daemon_;
   UniqueFd own_master_;
+  TrialFile trial_file_;
   std::optional<Trial> trial_;
   std::string master_;
   Millis kept_ = 0;  // when, on the wall clock

@@ -47,7 +47,7 @@ void Upgrade::Begin(const Command& command) {
   }
   // It was us who were executed for this request, and we died on the way.
   const auto& trial = previous_.trial();
-  if (trial && !request.empty() && trial->request == request) {
+  if (trial && !trial->failed && !request.empty() && trial->request == request) {
     DaemonFacts before;
     before.version = trial->previous;
     before.began = BootNow();
@@ -113,7 +113,11 @@ void Upgrade::AwaitQuiet() {
 
 void Upgrade::Execute() {
   const Error error = hands_.execute(*command_);
-  disk_.Run([&previous = previous_] { previous.Withdraw(); }, [] {});
+  auto ended = std::make_shared<Status>(Ok());
+  disk_.Run([&previous = previous_, ended] { *ended = previous.EndTrial(); },
+            [ended] {
+              if (!*ended) log::Warn("upgrade: its trial is still on: " + ended->error().message);
+            });
   Refuse(error);
 }
 
@@ -124,7 +128,7 @@ void Upgrade::NoteGivenWay() {
   slcd.program = "slcd";
   slcd.pid = ::getpid();
   slcd.from = OwnVersion().text;
-  slcd.reason = trial->version + " died three times within 10 s";
+  slcd.reason = trial->version + " died three times within 10 s of its start";
   done_request_ = trial->request;
   done_reply_.data = UpgradeReport{slcd};
   done_reply_.error =

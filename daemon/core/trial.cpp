@@ -1,19 +1,25 @@
 #include "daemon/core/trial.h"
 
-#include <algorithm>
-
 namespace slc {
 
-Verdict JudgeStart(Trial& trial, const std::string& binary, const std::string& boot_id,
-                   Millis now) {
+Verdict JudgeStart(const Trial& trial, const std::string& binary) {
   if (binary != trial.binary) return Verdict::kVoid;
-  if (trial.failed) return Verdict::kGiveWay;
-  if (trial.boot_id != boot_id) trial.starts.clear();
-  trial.boot_id = boot_id;
-  std::erase_if(trial.starts, [now](Millis start) { return start <= now - Trial::kSpan; });
-  trial.starts.push_back(now);
-  trial.failed = trial.starts.size() >= Trial::kStarts;
   return trial.failed ? Verdict::kGiveWay : Verdict::kGoOn;
+}
+
+Verdict JudgeBegin(Trial& trial, const std::string& binary, const std::string& boot_id,
+                   bool goes_on) {
+  const Verdict start = JudgeStart(trial, binary);
+  if (start != Verdict::kGoOn) return start;
+  if (trial.boot_id != boot_id) {
+    trial.boot_id = boot_id;
+    trial.begun = false;
+    trial.deaths = 0;
+  }
+  if (trial.begun && !goes_on) ++trial.deaths;
+  trial.begun = true;
+  trial.failed = trial.deaths >= Trial::kDeaths;
+  return JudgeStart(trial, binary);
 }
 
 bool MayStandIn(Millis kept, Millis now) {

@@ -1,12 +1,12 @@
 // Trial: whether the slcd that an upgrade has brought holds. Pure.
 //
-// It is on trial until it has lived for ten seconds. Each start is counted before anything else is
-// done; at the third within ten seconds it gives way to the version before, and so does every later
-// start, until another binary is installed.
+// It is on trial until it has lived for ten seconds. What counts is deaths: of a slcd that had the
+// home for its own and did not say that it leaves. Starts that lose the home to another slcd, and
+// images that follow one another in one process, are none. After the third death it gives way to
+// the version before, and so does every later start, until another binary is installed.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "common/base/time.h"
 
@@ -14,25 +14,31 @@ namespace slc {
 
 struct Trial {
   static constexpr Millis kSpan = 10000;
-  static constexpr std::size_t kStarts = 3;
+  static constexpr unsigned kDeaths = 3;
 
   std::string binary;    // which file is on trial, see BinaryId
   std::string version;   // what it calls itself
   std::string previous;  // the version that is kept
   std::string request;   // of the client that asked for the upgrade
-  std::string boot_id;
-  std::vector<Millis> starts;  // on the clock of that boot
+  std::string boot_id;   // of what follows
+  bool begun = false;    // one has begun, and not left
+  unsigned deaths = 0;
   bool failed = false;
 };
 
 enum class Verdict {
-  kGoOn,     // the trial is under way; it has changed
-  kGiveWay,  // to the version before; it may have changed
-  kVoid,     // of another binary: there is no trial any more
+  kGoOn,
+  kGiveWay,  // to the version before
+  kVoid,     // the trial is of another binary: there is none any more
 };
 
-// `binary` starts, in this boot and now.
-Verdict JudgeStart(Trial& trial, const std::string& binary, const std::string& boot_id, Millis now);
+// `binary` starts and has not done anything yet.
+Verdict JudgeStart(const Trial& trial, const std::string& binary);
+
+// It has the home for its own now, so nobody else of it lives. `goes_on`: as the next image of a
+// process that had it. Unless it is void, the trial has changed.
+Verdict JudgeBegin(Trial& trial, const std::string& binary, const std::string& boot_id,
+                   bool goes_on);
 
 // Whether the version before may be tried where masters of the new one do not hold, if it was
 // `kept` then. What is done once a day, rotating logs for one, has been done by then; later the
