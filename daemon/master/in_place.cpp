@@ -5,8 +5,6 @@
 namespace slc {
 namespace {
 
-constexpr Millis kPatience = 2000;
-constexpr Millis kLongestHold = 100;
 constexpr Millis kLookAgain = 1;
 
 }  // namespace
@@ -21,12 +19,12 @@ InPlace::InPlace(uv::Loop& loop, Instance& instance, std::string name, FoundLimi
       timer_(loop, [this] { Look(); }) {}
 
 void InPlace::Begin(const std::string& program) {
-  if (!program_.empty()) return;
+  if (moment_) return;
   if (const std::string hindrance = hands_.hindrance(); !hindrance.empty()) {
     return hands_.stayed(hindrance);
   }
   program_ = program;
-  began_ = loop_.now();
+  moment_.emplace(loop_.now());
   log::Info("supervisor goes on as " + program);
   instance_.PauseOutput();
   Look();
@@ -34,18 +32,23 @@ void InPlace::Begin(const std::string& program) {
 
 void InPlace::Look() {
   if (const std::string hindrance = hands_.hindrance(); !hindrance.empty()) return Stay(hindrance);
-  if (const std::string busy = instance_.HalfDone(); !busy.empty()) {
-    if (loop_.now() - began_ >= kPatience) return Stay(busy);
-    return timer_.StartIn(kLookAgain);
+  const std::string busy = instance_.HalfDone();
+  using Deed = QuietMoment::Deed;
+  switch (moment_->Look(busy, instance_.in_flight(), loop_.now())) {
+    case Deed::kExecute:
+      return Execute();
+    case Deed::kGiveUp:
+      return Stay(busy);
+    case Deed::kHold:
+      instance_.PauseAccepting();
+      break;
+    case Deed::kRelease:
+      instance_.ResumeAccepting();
+      break;
+    case Deed::kWait:
+      break;
   }
-  if (!held_) {
-    held_ = loop_.now();
-    instance_.PauseAccepting();
-  }
-  if (instance_.in_flight() > 0 && loop_.now() - *held_ < kLongestHold) {
-    return timer_.StartIn(kLookAgain);
-  }
-  Execute();
+  timer_.StartIn(kLookAgain);
 }
 
 void InPlace::Execute() {
@@ -53,14 +56,13 @@ void InPlace::Execute() {
   Status added = instance_.Bequeath(bequest);
   if (!added) return Stay(added.error().message);
   hands_.bequeath(bequest);
-  instance_.CloseLogs();
+  if (!instance_.CloseLogs()) return Stay("the disk of its log does not answer");
   const Error error = ExecuteInPlace(program_, {"slc-master", name_}, bequest, limits_);
   Stay(error.message);
 }
 
 void InPlace::Stay(const std::string& reason) {
-  program_.clear();
-  held_.reset();
+  moment_.reset();
   timer_.Stop();
   instance_.Resume();
   log::Warn("supervisor stays as it is: " + reason);

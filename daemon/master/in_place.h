@@ -1,10 +1,9 @@
 // InPlace: has the master go on as the installed version, in place, when slcd says so.
 //
-// It waits for a moment in which little is half done, while the instance goes on: what was printed
-// is in the files, channels have taken what they were sent. Then nothing is accepted for up to
-// 0.1 s, until the workers have answered for the connections they were given; what is left of those
-// goes along. If the moment does not come in time, or the execution fails, the master goes on as it
-// was and slcd is told why.
+// It waits for a moment in which little is half done (QuietMoment), while the instance goes on:
+// what was printed is in the files, channels have taken what they were sent. If the moment does not
+// come in time, if the disk does not let go of the log's thread, or the execution fails, the master
+// goes on as it was and slcd is told why.
 #pragma once
 
 #include <functional>
@@ -16,6 +15,7 @@
 #include "common/uv/loop.h"
 #include "common/uv/timer.h"
 #include "common/wire/inheritance.h"
+#include "daemon/master/core/quiet_moment.h"
 #include "daemon/master/instance.h"
 
 namespace slc {
@@ -45,9 +45,8 @@ class InPlace {
   std::string name_;
   FoundLimits limits_;
   Hands hands_;
-  std::string program_;  // empty: nothing is under way
-  Millis began_ = 0;
-  std::optional<Millis> held_;  // since when nothing is accepted
+  std::string program_;
+  std::optional<QuietMoment> moment_;  // nothing: nothing is under way
   uv::Timer timer_;
 };
 

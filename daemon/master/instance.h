@@ -56,14 +56,15 @@ class Instance {
   // Reads no more output; accepts no more connections. Resume() ends both.
   void PauseOutput();
   void PauseAccepting();
+  void ResumeAccepting();
   void Resume();
   // What the next image could not go on with; empty if there is nothing.
   std::string HalfDone() const;
   std::size_t in_flight() const { return connections_.in_flight(); }
   // All the next image needs, the snapshot included.
   Status Bequeath(Bequest& bequest);
-  // The last step before the execution.
-  void CloseLogs();
+  // The last step before the execution. False: the disk does not let the log's thread end.
+  bool CloseLogs();
   // In the next image, instead of TakeOver: nothing was lost. `version`: of the image before.
   void GoOn(const std::string& version);
 

@@ -12,12 +12,14 @@ void Instance::PauseOutput() { logs_.Pause(); }
 
 void Instance::PauseAccepting() { connections_.Pause(); }
 
+void Instance::ResumeAccepting() { connections_.Unpause(); }
+
 void Instance::Resume() {
   logs_.Resume();
-  connections_.Unpause();
+  ResumeAccepting();
 }
 
-void Instance::CloseLogs() { logs_.Close(); }
+bool Instance::CloseLogs() { return logs_.Close(); }
 
 std::string Instance::HalfDone() const {
   if (!logs_.idle()) {
@@ -27,6 +29,9 @@ std::string Instance::HalfDone() const {
   for (const auto& [id, worker] : workers_.all()) {
     if (worker->channel() != nullptr && !worker->channel()->flushed()) {
       return "worker " + std::to_string(id) + " does not read what it is sent";
+    }
+    if (worker->channel() != nullptr && worker->channel()->inside_long_line()) {
+      return "worker " + std::to_string(id) + " is in the middle of a long message";
     }
     if (worker->end) return "of worker " + std::to_string(id) + " something is left still";
   }

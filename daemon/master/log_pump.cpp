@@ -84,13 +84,9 @@ struct LogPump::Pipe {
 LogPump::LogPump(uv::Loop& loop, std::string directory, LogSettings settings)
     : loop_(loop),
       on_room_(std::make_unique<uv::Async>(loop, [this] { GoOn(); })),
-      directory_(std::move(directory)),
       settings_(std::move(settings)),
-      writer_(MakeWriter()) {}
-
-std::unique_ptr<LogWriter> LogPump::MakeWriter() {
-  return std::make_unique<LogWriter>(directory_, settings_, [this] { on_room_->Wake(); });
-}
+      writer_(std::make_unique<LogWriter>(std::move(directory), settings_,
+                                          [this] { on_room_->Wake(); })) {}
 
 LogPump::~LogPump() { FlushAndStop(2000); }
 
@@ -437,10 +433,13 @@ void LogPump::FreeBuffer() {
 
 void LogPump::Pause() { paused_ = true; }
 
-void LogPump::Close() { writer_.reset(); }
+bool LogPump::Close() {
+  // It has nothing to do but to close its files, and the loop waits.
+  constexpr Millis kPatience = 50;
+  return writer_->Rest(kPatience);
+}
 
 void LogPump::Resume() {
-  if (!writer_) writer_ = MakeWriter();
   paused_ = false;
   bool any_paced = false;
   for (const auto& pipe : pipes_) {

@@ -71,8 +71,10 @@ class LogPump {
   // --- when the master goes on as another image
   // Reads no pipe of a living worker, until Resume(): idle() comes soon, if the disk does its part.
   void Pause();
-  // Writes no more, and leaves no thread and no child behind. To be called when idle.
-  void Close();
+  // Leaves no thread and no child behind, until Resume() or the next line. To be called when idle.
+  // False if the disk holds the thread, for which it is waited 50 ms: then another image must not
+  // be executed, since the kernel would let that wait for the disk as well.
+  bool Close();
   void Resume();
   // Of lines whose end has not been read.
   struct Beginning {
@@ -92,7 +94,6 @@ class LogPump {
   struct LastLines;
   struct Pipe;
 
-  std::unique_ptr<LogWriter> MakeWriter();
   void AddPipe(WorkerId worker, pid_t pid, LogStream stream, int fd, LastLines* last_lines);
   void OnReadable(Pipe& pipe);
   void OnTick();
@@ -111,7 +112,6 @@ class LogPump {
 
   uv::Loop& loop_;
   std::unique_ptr<uv::Async> on_room_;  // woken by the writer's thread
-  std::string directory_;
   LogSettings settings_;
   std::unique_ptr<LogWriter> writer_;
   std::map<WorkerId, std::unique_ptr<LastLines>> last_lines_;

@@ -50,6 +50,8 @@ struct LogWriter::Shared {
 
   // The thread. True: it has to delete this object.
   bool Run();
+  // Until it may end.
+  void WriteAll(LogFiles& files);
   bool WriteBlock(LogFiles& files, const LogBlock& block, std::size_t* offset);
   void Sleep(LogFiles& files, Millis timeout);
   void CallOnRoom();
@@ -69,6 +71,7 @@ struct LogWriter::Shared {
   bool started = false;
   bool asleep = false;  // waits for `wake`, whatever it is about
   bool wants_room = false;
+  bool resting = false;  // the thread is to end when there is nothing to write
   bool ending = false;
   Millis end_deadline = 0;  // CLOCK_BOOTTIME, once `ending`
   bool finished = false;
@@ -132,7 +135,22 @@ bool LogWriter::Shared::WriteBlock(LogFiles& files, const LogBlock& block, std::
 }
 
 bool LogWriter::Shared::Run() {
-  LogFiles files(directory);
+  while (true) {
+    {
+      // To close files may take as long as to write them.
+      LogFiles files(directory);
+      WriteAll(files);
+    }
+    const std::lock_guard<std::mutex> hold(mutex);
+    settings_changed = true;
+    if (!resting && !ending) continue;
+    finished = true;
+    changed.notify_all();
+    return orphaned;
+  }
+}
+
+void LogWriter::Shared::WriteAll(LogFiles& files) {
   Millis busy_until = 0;  // when the last block was written
   while (true) {
     std::unique_ptr<LogBlock> block;
@@ -145,7 +163,7 @@ bool LogWriter::Shared::Run() {
       }
       if (!notes.empty()) SayNotes();
       block = queue.Take(WallNow());
-      if (!block && ending) break;
+      if (!block && (ending || resting)) return;
       asleep = !block;
       if (!queue.trimmed()) timeout = std::max<Millis>(0, busy_until + kCalm - BootNow());
     }
@@ -169,13 +187,9 @@ bool LogWriter::Shared::Run() {
         queue.Abandon(std::move(block), offset);
       }
       if (queue.Roomy()) CallOnRoom();
-      if (!whole) break;
+      if (!whole) return;
     }
   }
-  const std::lock_guard<std::mutex> hold(mutex);
-  finished = true;
-  changed.notify_all();
-  return orphaned;
 }
 
 LogWriter::LogWriter(std::string directory, LogSettings settings, std::function<void()> on_room)
@@ -256,6 +270,26 @@ LogWriter::Counts LogWriter::counts() const {
 std::string LogWriter::trouble() const {
   const std::lock_guard<std::mutex> hold(shared_->mutex);
   return shared_->trouble;
+}
+
+bool LogWriter::Rest(Millis patience) {
+  Shared& shared = *shared_;
+  std::unique_lock<std::mutex> hold(shared.mutex);
+  if (!shared.started) return true;
+  shared.resting = true;
+  const std::uint64_t one = 1;
+  // It cannot fail: the counter is far from its limit.
+  if (::write(shared.wake.get(), &one, sizeof one) < 0) return false;
+  shared.changed.wait_for(hold, std::chrono::milliseconds(patience),
+                          [&shared] { return shared.finished; });
+  shared.resting = false;
+  if (!shared.finished) return false;
+  hold.unlock();
+  ::pthread_join(shared.thread, nullptr);
+  shared.started = false;
+  shared.finished = false;
+  shared.asleep = false;
+  return true;
 }
 
 void LogWriter::Stop(Millis patience) {

@@ -73,6 +73,10 @@ class LogWriter {
   // Why nothing can be written at the moment; empty if all is well.
   std::string trouble() const;
 
+  // Ends the thread, as long as there is nothing to write; the next line starts another. False if
+  // it was not seen to end within `patience`: it hangs in the disk, and goes on when that does.
+  bool Rest(Millis patience);
+
   // Writes what there is and ends the thread. What could not be written within `patience` counts as
   // dropped. Afterwards lines are dropped.
   void Stop(Millis patience);

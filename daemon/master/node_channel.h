@@ -55,7 +55,11 @@ class NodeChannel {
   bool flushed() const { return queue_.empty(); }
   // The beginning of a line that was read; GoOn() takes up what another image of us had read.
   const std::string& partial() const { return partial_; }
-  void GoOn(std::string partial) { partial_ = std::move(partial); }
+  // It is more than the beginning that is kept: another image could not go on.
+  bool inside_long_line() const { return partial_bytes_ > partial_.size(); }
+  void GoOn(std::string_view partial) {
+    if (!partial.empty()) KeepPartial(partial);
+  }
 
   // Reads what is left, up to the end or until nothing more is there. Of what somebody else still
   // writes to it (a child of the worker has it too) no more than a socket holds.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <random>
@@ -802,6 +803,59 @@ TEST_CASE("a disk that hangs stops neither the loop nor a worker, nor the end of
   // The thread goes on now and ends by itself.
   CHECK(WaitUntil([&] { return Threads() == threads; }));
   fixture.reset();
+}
+
+int HungLogThreads() {
+  int count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (ReadText(task.path() / "stat").find("(slc-log) D") != std::string::npos) ++count;
+  }
+  return count;
+}
+
+TEST_CASE(
+    "a thread that hangs in the disk with nothing to write does not rest, and goes on later") {
+  FreezableDisk disk;
+  if (!disk) return;
+  TempDir elsewhere;
+  const std::string go = elsewhere / "go";
+  const std::string gzip = elsewhere / "gzip";
+  // Ends when the disk hangs already: what the writer does then needs the disk.
+  WriteText(gzip, "#!/bin/sh\nwhile [ ! -e " + go + " ]; do sleep 0.01; done\n");
+  REQUIRE(::chmod(gzip.c_str(), 0700) == 0);
+  LogSettings settings;
+  settings.format = LogFormat::kRaw;
+  settings.file_bytes = 64;
+  settings.gzip = gzip;
+  const int threads = Threads();
+  PumpFixture fixture(disk.path() + "/logs", settings);
+  PipePair out;
+  fixture.pump.Add(1, 1, out.reader.get(), -1);
+  const std::string line = std::string(63, 'x') + "\n";
+  out.Print(line + line);
+  const std::string current = disk.path() + "/logs/out.log";
+  CHECK(fixture.RunUntil([&] { return ReadText(current) == line && fixture.pump.idle(); }));
+  REQUIRE(disk.Freeze());
+  WriteText(go, "");
+  CHECK(WaitUntil([] { return HungLogThreads() == 1; }));
+
+  fixture.pump.Pause();
+  CHECK(fixture.pump.idle());
+  const Millis start = BootNow();
+  CHECK_FALSE(fixture.pump.Close());
+  CHECK(BootNow() - start < 200);
+  fixture.pump.Resume();
+  out.Print("after\n");
+  disk.Thaw();
+  CHECK(fixture.RunUntil([&] { return ReadText(current) == "after\n" && fixture.pump.idle(); }));
+
+  fixture.pump.Pause();
+  CHECK(fixture.pump.Close());
+  CHECK(Threads() == threads);
+  fixture.pump.Resume();
+  out.Print("at last\n");
+  CHECK(fixture.RunUntil([&] { return ReadText(current) == "after\nat last\n"; }));
+  CHECK(fixture.pump.dropped() == 0);
 }
 
 TEST_CASE("a last burst beyond the buffer is not lost when its worker is removed") {

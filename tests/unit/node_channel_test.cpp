@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,15 +35,21 @@ std::ptrdiff_t CountOpenFiles() {
 // A worker's end of a channel, and ours.
 class Channel {
  public:
-  Channel()
-      : ends_(MakeSocketPair(SOCK_STREAM)),
-        channel_(
-            loop_, ends_.first.get(),
-            {[this](std::string_view line) { lines.emplace_back(line); }, [this] { ended = true; },
-             [] {}, [this](const ConductFact& fact) { facts.push_back(fact); }}) {}
+  Channel() : ends_(MakeSocketPair(SOCK_STREAM)) { Open(); }
+
+  // Another image of us takes it up.
+  void Succeed() {
+    const std::string partial = channel_->partial();
+    CHECK_FALSE(channel_->inside_long_line());
+    channel_.reset();
+    Open();
+    channel_->GoOn(partial);
+  }
 
   // As a worker writes: at most `piece` bytes at once, the descriptor with the first of them.
-  void Write(const std::string& message, std::size_t piece) {
+  // `then`: done after each.
+  void Write(
+      const std::string& message, std::size_t piece, const std::function<void()>& then = [] {}) {
     const std::string line = message + "\n";
     for (std::size_t at = 0; at < line.size(); at += piece) {
       const int fd = STDIN_FILENO;
@@ -49,7 +57,8 @@ class Channel {
       const std::string_view bytes = std::string_view(line).substr(at, piece);
       REQUIRE(SendWithFds(ends_.second.get(), bytes, &fd, with_fd ? 1 : 0) ==
               static_cast<long>(bytes.size()));
-      channel_.ReadDry();
+      channel_->ReadDry();
+      then();
     }
   }
   // Several messages, read when all are there.
@@ -58,20 +67,20 @@ class Channel {
       const int fd = STDIN_FILENO;
       SendWithFds(ends_.second.get(), message + "\n", &fd, AnnouncesHandle(message) ? 1 : 0);
     }
-    channel_.ReadDry();
+    channel_->ReadDry();
   }
   // Bytes with `count` descriptors, as no Node sends them.
   void WriteWith(std::string_view bytes, std::size_t count) {
     const std::vector<int> fds(count, STDIN_FILENO);
     REQUIRE(SendWithFds(ends_.second.get(), bytes, fds.data(), count) ==
             static_cast<long>(bytes.size()));
-    channel_.ReadDry();
+    channel_->ReadDry();
   }
   void StopReading() { ::shutdown(ends_.second.get(), SHUT_RD); }
-  bool Send(const std::string& frame) { return channel_.Send(frame); }
+  bool Send(const std::string& frame) { return channel_->Send(frame); }
   void Leave() {
     ends_.second.reset();
-    channel_.ReadDry();
+    channel_->ReadDry();
   }
   // What the worker was answered since the last call.
   std::string Answers() {
@@ -92,9 +101,19 @@ class Channel {
   }
 
  private:
+  void Open() {
+    channel_.emplace(loop_, ends_.first.get(),
+                     NodeChannel::Events{
+                         [this](std::string_view line) { lines.emplace_back(line); },
+                         [this] { ended = true; },
+                         [] {},
+                         [this](const ConductFact& fact) { facts.push_back(fact); },
+                     });
+  }
+
   uv::Loop loop_;
   SocketPair ends_;
-  NodeChannel channel_;
+  std::optional<NodeChannel> channel_;
 };
 
 // What must come out: the lines without a handle, and an answer to each with one.
@@ -133,6 +152,15 @@ TEST_CASE("Recorded workers are understood whatever the pieces in which their by
         CHECK_FALSE(channel.ended);
         channel.Leave();
         CHECK(channel.ended);
+      }
+      {
+        // Another image after each piece: nothing that was read is lost.
+        Channel channel;
+        for (const std::string& message : worker.messages) {
+          channel.Write(message, 100, [&channel] { channel.Succeed(); });
+        }
+        CHECK(channel.lines == expected.lines);
+        CHECK(channel.Answers() == expected.answers);
       }
       Channel channel;
       const std::ptrdiff_t open = CountOpenFiles();

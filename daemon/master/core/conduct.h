@@ -16,7 +16,8 @@
 //   descriptors  that no NODE_HANDLE announces, or more than one with it.
 //   requests     more than kMostRequests within kWindow: listeners asked for, named, closed.
 //   answers      more than kMostFalseAnswers within kWindow to what it was not asked. The last
-//                connections of a killed master are answered to its successor: at most 64.
+//                connections of a killed master are answered to its successor: at most 64, half of
+//                what is let pass.
 //   not reading  it makes us answer and leaves the answers unread until a megabyte waits.
 //   deaf         it has shut down its reading side, and kDeafFor later still runs.
 //   not leaving  it said that it disconnects (which Node then does at once) and kLeavesWithin
