@@ -232,8 +232,7 @@ Error Daemon::GiveWay(const Command& command) {
   if (client >= 0) bequest.fds[kHeritageClient] = client;
   services_.Bequeath(bequest, facts);
   bequest.facts = EncodeDaemonFacts(facts);
-  return ExecuteInPlace(options_.context.daemon_program, {"slcd"}, bequest,
-                        FoundLimits{options_.context.nofile, options_.context.core});
+  return ExecuteInPlace(options_.context.daemon_program, {"slcd"}, bequest, options_.context.core);
 }
 
 void Daemon::GoOnWithUpgrade() {

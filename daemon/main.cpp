@@ -20,6 +20,7 @@
 #include <string>
 
 #include "common/base/environment.h"
+#include "common/base/file_limit.h"
 #include "common/base/files.h"
 #include "common/base/home.h"
 #include "common/base/installation.h"
@@ -161,7 +162,8 @@ slc::Result<Heritage> ReadHeritage(int manifest) {
   return heritage;
 }
 
-int Serve(const slc::HomePaths& paths, const Arguments& arguments,
+// `nofile`: the limit of open files that we were started with.
+int Serve(const slc::HomePaths& paths, const Arguments& arguments, const rlimit& nofile,
           std::optional<slc::Request> run) {
   auto heritage = ReadHeritage(arguments.inherit);
   if (!heritage) return Complain(heritage.error());
@@ -205,7 +207,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
   options.context.master_program =
       kept_master ? previous.master() : options.context.installed.master();
   options.context.previous = &previous;
-  options.context.nofile = slc::RaiseFileLimit();
+  options.context.nofile = nofile;
   options.context.core = slc::ForbidCoreDumps();
   options.context.revive = !kept;
   options.context.foreground = arguments.run;
@@ -246,6 +248,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments,
 }  // namespace
 
 int main(int argc, char** argv) {
+  const rlimit nofile = slc::RaiseFileLimit();
   const Arguments arguments = ParseArguments(argc, argv);
   if (arguments.version) {
     std::printf("slcd %s\n", slc::OwnVersion().text);
@@ -268,6 +271,8 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
   ::umask(077);
+  // A version that another one has given way to is else called by the number of a descriptor.
+  ::prctl(PR_SET_NAME, "slcd", 0, 0, 0);
   // Workers of a master that was killed become our children, so their exit status is not lost.
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   std::optional<slc::Request> run;
@@ -276,5 +281,5 @@ int main(int argc, char** argv) {
     if (!run)
       return Complain(slc::Error{slc::ErrorCode::kUsage, "--run-spec holds no start request"});
   }
-  return Serve(*paths, arguments, std::move(run));
+  return Serve(*paths, arguments, nofile, std::move(run));
 }

@@ -10,6 +10,7 @@
 
 #include "common/base/files.h"
 #include "common/base/process.h"
+#include "common/base/safe_place.h"
 #include "common/base/time.h"
 
 namespace slc {
@@ -74,10 +75,24 @@ std::string BinaryId(const std::string& path) {
 
 namespace {
 
+// No trial is no trouble.
+Status UnlessNone(const Error& error) {
+  return error.code == ErrorCode::kNotFound ? Ok() : Status(error);
+}
+
+// What is executed is what was looked at: its path is not gone through again.
 Status GiveWay(const std::string& home, bool replace) {
   auto folder = OpenPrivateDirectory(FolderOf(home), false);
   if (!folder) return folder.error();
-  const std::string program = FolderOf(home) + "/slcd";
+  const std::string what = "give way to " + FolderOf(home) + "/slcd";
+  const UniqueFd program(
+      ::openat(folder->get(), "slcd", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat info {};
+  if (!program || ::fstat(program.get(), &info) != 0) return SystemError(what, errno);
+  const bool ours = info.st_uid == ::geteuid() || info.st_uid == 0;
+  if (!S_ISREG(info.st_mode) || !ours || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Error{ErrorCode::kPermission, what + ": it is not a file that only we can write"};
+  }
   std::string directory = OwnDirectory();
   std::string name = "slcd";
   std::string option = "--gave-way";
@@ -85,22 +100,26 @@ Status GiveWay(const std::string& home, bool replace) {
   std::vector<char*> arguments{name.data(), option.data(), directory.data()};
   if (replace) arguments.push_back(other_option.data());
   arguments.push_back(nullptr);
-  ::execv(program.c_str(), arguments.data());
-  return SystemError("give way to " + program, errno);
+  ::fexecve(program.get(), arguments.data(), environ);
+  return SystemError(what, errno);
 }
 
 }  // namespace
 
 Status GiveWayIfFailed(const std::string& home, bool replace) {
+  // Of a home where others could put a program nothing is believed; that it is refused is said when
+  // it is opened.
+  if (!CheckSafePlace(home) || !OpenPrivateDirectory(home, false)) return Ok();
   const auto trial = TrialFile(FolderOf(home)).Read();
-  if (!trial || JudgeStart(*trial, BinaryId(kOwnProgram)) != Verdict::kGiveWay) return Ok();
+  if (!trial) return UnlessNone(trial.error());
+  if (JudgeStart(*trial, BinaryId(kOwnProgram)) != Verdict::kGiveWay) return Ok();
   return GiveWay(home, replace);
 }
 
 Status BeginTrial(const std::string& home, bool goes_on) {
   const TrialFile file(FolderOf(home));
   auto trial = file.Read();
-  if (!trial) return Ok();
+  if (!trial) return UnlessNone(trial.error());
   switch (JudgeBegin(*trial, BinaryId(kOwnProgram), BootId(), goes_on)) {
     case Verdict::kVoid:
       return file.Remove();
@@ -118,7 +137,8 @@ Status BeginTrial(const std::string& home, bool goes_on) {
 Status LeaveTrial(const std::string& home) {
   const TrialFile file(FolderOf(home));
   auto trial = file.Read();
-  if (!trial || !trial->begun || trial->binary != BinaryId(kOwnProgram)) return Ok();
+  if (!trial) return UnlessNone(trial.error());
+  if (!trial->begun || trial->binary != BinaryId(kOwnProgram)) return Ok();
   trial->begun = false;
   return file.Write(*trial);
 }
@@ -127,8 +147,8 @@ PreviousVersion::PreviousVersion(const std::string& home, const Installation& ow
     : directory_(FolderOf(home)),
       own_daemon_(::open(kOwnProgram, O_RDONLY | O_CLOEXEC)),
       own_master_(::open(own.master().c_str(), O_RDONLY | O_CLOEXEC)),
-      trial_file_(directory_),
-      trial_(trial_file_.Read()) {
+      trial_file_(directory_) {
+  if (auto trial = trial_file_.Read()) trial_ = std::move(*trial);
   const UniqueFd folder(
       ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   if (!folder) return;

@@ -29,7 +29,8 @@ std::string BinaryId(const std::string& path);
 // These are about the trial of the running slcd, if it is on one. They return what cannot be done.
 //
 // The first thing slcd does: if it has failed, it becomes the slcd that is kept in `home`, with
-// "--gave-way DIRECTORY", where it was installed, and "--replace" if so; this does not return.
+// "--gave-way DIRECTORY", where it was installed, and "--replace" if so; this does not return. Of a
+// home that is not safe (see safe_place.h) nothing is executed.
 Status GiveWayIfFailed(const std::string& home, bool replace);
 // What it does when it holds the lock of the home: counts the death of the one before, if that has
 // died, and gives way if it was one too many. `goes_on`: as the next image of a process.

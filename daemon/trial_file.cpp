@@ -62,11 +62,14 @@ Status Overwrite(int folder, const std::string& text) {
 
 }  // namespace
 
-std::optional<Trial> TrialFile::Read() const {
+Result<Trial> TrialFile::Read() const {
   constexpr std::size_t kMostBytes = 64U << 10;
-  auto text = ReadRegularFile(folder_ + "/" + kName, kMostBytes);
-  auto trial = text ? Decode(*text) : Result<Trial>(text.error());
-  return trial ? std::optional<Trial>(std::move(*trial)) : std::nullopt;
+  const std::string path = folder_ + "/" + kName;
+  auto text = ReadRegularFile(path, kMostBytes);
+  if (!text) return text.error();
+  auto trial = Decode(*text);
+  if (!trial) return trial.error().During("read " + path);
+  return trial;
 }
 
 Status TrialFile::Write(const Trial& trial) const {

@@ -2,7 +2,6 @@
 // holds the lock of the home. All calls block on the disk.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "common/base/result.h"
@@ -15,8 +14,8 @@ class TrialFile {
   // `folder`: HOME/previous, which may be missing.
   explicit TrialFile(std::string folder) : folder_(std::move(folder)) {}
 
-  // Nothing if there is no trial, or its record cannot be read.
-  std::optional<Trial> Read() const;
+  // kNotFound: there is no trial.
+  Result<Trial> Read() const;
   // Where a full disk takes no new file the old one is overwritten: what has to be counted then is
   // counted all the same.
   Status Write(const Trial& trial) const;

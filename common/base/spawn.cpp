@@ -309,15 +309,6 @@ UserInfo LookUpUser(uid_t uid) {
   return UserInfo{entry->pw_name, entry->pw_dir};
 }
 
-rlimit RaiseFileLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {1024, 1024};
-  rlimit raised = limit;
-  raised.rlim_cur = raised.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &raised);
-  return limit;
-}
-
 rlimit ForbidCoreDumps() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_CORE, &limit) != 0) return {0, RLIM_INFINITY};

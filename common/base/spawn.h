@@ -65,10 +65,6 @@ struct UserInfo {
 };
 UserInfo LookUpUser(uid_t uid);
 
-// Raises our soft limit of open files to the hard one and returns what it was before, to be given
-// back to children (old programs select() and break above 1024).
-rlimit RaiseFileLimit();
-
 // No core dump of ours: it would hold the environments of services, secrets and all. Returns the
 // limit as it was, to be given back to children.
 rlimit ForbidCoreDumps();

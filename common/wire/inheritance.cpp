@@ -103,7 +103,7 @@ std::map<std::string, UniqueFd> Inheritance::TakeBelow(const std::string& prefix
 }
 
 Error ExecuteInPlace(const std::string& program, std::vector<std::string> arguments,
-                     const Bequest& bequest, const FoundLimits& limits) {
+                     const Bequest& bequest, const rlimit& found_core) {
   json fds = json::array();
   for (const auto& [name, fd] : bequest.fds) fds.push_back(json{{"name", name}, {"fd", fd}});
   auto memfd = MakeMemfd("slc-inherit", DumpJson(json{{"form", kInheritanceForm},
@@ -117,14 +117,9 @@ Error ExecuteInPlace(const std::string& program, std::vector<std::string> argume
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
 
-  FoundLimits ours;
-  ::getrlimit(RLIMIT_NOFILE, &ours.nofile);
-  ::getrlimit(RLIMIT_CORE, &ours.core);
-  const auto set_limits = [](const FoundLimits& each) {
-    ::setrlimit(RLIMIT_NOFILE, &each.nofile);
-    ::setrlimit(RLIMIT_CORE, &each.core);
-  };
-  set_limits(limits);
+  rlimit our_core{};
+  ::getrlimit(RLIMIT_CORE, &our_core);
+  ::setrlimit(RLIMIT_CORE, &found_core);
   const sigset_t held = HeldBack();
   sigset_t before;
   ::pthread_sigmask(SIG_BLOCK, &held, &before);
@@ -139,7 +134,7 @@ Error ExecuteInPlace(const std::string& program, std::vector<std::string> argume
   const int reason = errno;
   set_all(true);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  set_limits(ours);
+  ::setrlimit(RLIMIT_CORE, &our_core);
   return SystemError("execute " + program, reason);
 }
 

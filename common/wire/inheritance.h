@@ -47,17 +47,12 @@ class Inheritance {
   std::string facts_;
 };
 
-// Limits that the next image is to find, as we found them.
-struct FoundLimits {
-  rlimit nofile{};
-  rlimit core{};
-};
-
 // Goes on as `program` with these arguments, to which "--inherit FD" is added. SIGTERM and SIGINT
-// are held back until it calls AcceptSignals(). Returns only if it fails, and then everything is as
-// before.
+// are held back until it calls AcceptSignals(). `found_core`: the limit of core dumps, as we found
+// it and the next image is to find it; for that of open files see file_limit.h. Returns only if it
+// fails, and then everything is as before.
 Error ExecuteInPlace(const std::string& program, std::vector<std::string> arguments,
-                     const Bequest& bequest, const FoundLimits& limits);
+                     const Bequest& bequest, const rlimit& found_core);
 
 // Signals that came while there was nobody to handle them are delivered now.
 void AcceptSignals();

@@ -9,6 +9,8 @@ namespace slc::ctl {
 namespace {
 
 constexpr std::string_view kMark = "# Written by `slc service install`.";
+// Descriptors that systemd keeps: three a worker and some a service, so for a thousand workers.
+constexpr int kMostKept = 4096;
 
 // A word as systemd reads it: in quotes, with its specifiers and escapes doubled. In the lines of
 // commands '$' begins a variable.
@@ -115,14 +117,22 @@ std::string Restarts() {
          "WatchdogSignal=SIGKILL\n"
          "# Masters and workers live in our cgroup, and outlive us.\n"
          "Delegate=yes\n"
-         "# Sockets, channels and state of all masters, kept over a death of slcd.\n"
-         "FileDescriptorStoreMax=4096\n";
+         "# Sockets, channels and state of all masters, kept over a death of slcd. They are open\n"
+         "# when slcd starts, and have to be within its soft limit of open files (LimitNOFILE).\n"
+         "FileDescriptorStoreMax=" +
+         std::to_string(kMostKept) + "\n";
 }
 
 std::string Limits(const Unit& unit) {
   std::string text =
-      "\n# slcd and masters raise the soft limit for themselves and give it back to workers.\n"
-      "LimitNOFILE=1024:524288\n"
+      "\n# slcd and masters raise the soft limit for themselves and give it back to workers. It "
+      "is\n"
+      "# twice what systemd keeps: a program that starts with more open than its soft limit "
+      "cannot\n"
+      "# even load its libraries.\n"
+      "LimitNOFILE=" +
+      std::to_string(2 * kMostKept) +
+      ":524288\n"
       "TasksMax=infinity\n";
   if (unit.user) return text;
   return text +

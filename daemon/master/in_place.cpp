@@ -9,12 +9,12 @@ constexpr Millis kLookAgain = 1;
 
 }  // namespace
 
-InPlace::InPlace(uv::Loop& loop, Instance& instance, std::string name, FoundLimits limits,
+InPlace::InPlace(uv::Loop& loop, Instance& instance, std::string name, const rlimit& found_core,
                  Hands hands)
     : loop_(loop),
       instance_(instance),
       name_(std::move(name)),
-      limits_(limits),
+      found_core_(found_core),
       hands_(std::move(hands)),
       timer_(loop, [this] { Look(); }) {}
 
@@ -57,7 +57,7 @@ void InPlace::Execute() {
   if (!added) return Stay(added.error().message);
   hands_.bequeath(bequest);
   if (!instance_.CloseLogs()) return Stay("the disk of its log does not answer");
-  const Error error = ExecuteInPlace(program_, {"slc-master", name_}, bequest, limits_);
+  const Error error = ExecuteInPlace(program_, {"slc-master", name_}, bequest, found_core_);
   Stay(error.message);
 }
 

@@ -6,6 +6,8 @@
 // goes on as it was and slcd is told why.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -30,8 +32,9 @@ class InPlace {
     std::function<void(const std::string& reason)> stayed;
   };
 
-  // `name`: of the service, as shown in the arguments. `limits`: as the master found them.
-  InPlace(uv::Loop& loop, Instance& instance, std::string name, FoundLimits limits, Hands hands);
+  // `name`: of the service, as shown in the arguments. `found_core`: see ExecuteInPlace.
+  InPlace(uv::Loop& loop, Instance& instance, std::string name, const rlimit& found_core,
+          Hands hands);
 
   void Begin(const std::string& program);
 
@@ -43,7 +46,7 @@ class InPlace {
   uv::Loop& loop_;
   Instance& instance_;
   std::string name_;
-  FoundLimits limits_;
+  rlimit found_core_;
   Hands hands_;
   std::string program_;
   std::optional<QuietMoment> moment_;  // nothing: nothing is under way

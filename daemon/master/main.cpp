@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/file_limit.h"
 #include "common/base/files.h"
 #include "common/base/installation.h"
 #include "common/base/log.h"
@@ -85,6 +86,7 @@ slc::Result<Heritage> ReadHeritage(int manifest) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const rlimit worker_limit = slc::RaiseFileLimit();
   if (argc == 2 && std::strcmp(argv[1], "--self-check") == 0) return CheckSelf();
   int link = -1;
   int directory = -1;
@@ -126,7 +128,6 @@ int main(int argc, char** argv) {
     link = inheritance.Take("link").release();
     directory = inheritance.Take("directory").release();
   }
-  const rlimit worker_limit = slc::RaiseFileLimit();
   slc::uv::Loop loop;
   {
     slc::Master master(loop, slc::UniqueFd(directory), slc::UniqueFd(link), FindAgent(installed),

@@ -89,7 +89,7 @@ void Master::Begin(const link::Setup& setup, Inheritance& inheritance) {
   link_.Listen(inheritance.Take("control"));
   instance_ = std::make_unique<Instance>(loop_, link_, *logs_, setup, environment_);
   in_place_ = std::make_unique<InPlace>(
-      loop_, *instance_, setup.name, FoundLimits{environment_.nofile, environment_.core},
+      loop_, *instance_, setup.name, environment_.core,
       InPlace::Hands{
           [this] { return WhyNotInPlace(); }, [this](Bequest& bequest) { Bequeath(bequest); },
           [this](const std::string& reason) { link_.Send(link::UpgradeRefused{reason}); }});

@@ -12,6 +12,7 @@
 
 #include <doctest/doctest.h>
 
+#include "common/base/file_limit.h"
 #include "common/base/files.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"

@@ -29,7 +29,7 @@ TEST_CASE("A unit starts slcd again whenever it ends, and leaves services alone"
          {"\nType=notify\n", "\nNotifyAccess=main\n", "\nExecStart=\"/usr/local/bin/slcd\"\n",
           "\nKillMode=process\n", "\nRestart=always\n", "\nRestartSec=100ms\n",
           "\nStartLimitIntervalSec=0\n", "\nWatchdogSec=20\n", "\nDelegate=yes\n",
-          "\nFileDescriptorStoreMax=4096\n", "\nTasksMax=infinity\n",
+          "\nFileDescriptorStoreMax=4096\n", "\nLimitNOFILE=8192:524288\n", "\nTasksMax=infinity\n",
           "\nEnvironment=\"SLC_HOME=/var/lib/slc\"\n"}) {
       CHECK(Has(text, line));
     }

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "common/base/file_limit.h"
 #include "common/wire/snapshot_format.h"
 
 using namespace slc;
@@ -77,16 +78,14 @@ TEST_CASE("an exec that fails leaves everything as it was") {
   const Found found;
   ::fcntl(found.one, F_SETFD, FD_CLOEXEC);
   rlimit before{};
-  ::getrlimit(RLIMIT_NOFILE, &before);
-  rlimit core{};
-  ::getrlimit(RLIMIT_CORE, &core);
-  const FoundLimits less{{16, before.rlim_max}, {0, core.rlim_max}};
+  ::getrlimit(RLIMIT_CORE, &before);
+  const rlimit less{0, before.rlim_max};
   const Error error =
       ExecuteInPlace("/nowhere/slcd", {"slcd"}, Bequest{{{"a", found.one}}, "", {}}, less);
   CHECK(error.message.find("execute /nowhere/slcd") != std::string::npos);
   CHECK((::fcntl(found.one, F_GETFD) & FD_CLOEXEC) != 0);
   rlimit after{};
-  ::getrlimit(RLIMIT_NOFILE, &after);
+  ::getrlimit(RLIMIT_CORE, &after);
   CHECK(after.rlim_cur == before.rlim_cur);
   sigset_t blocked;
   ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
@@ -98,10 +97,9 @@ TEST_CASE("the next image finds what it was left") {
   const Found found;
   const pid_t child = ::fork();
   if (child == 0) {
-    const FoundLimits limit{{256, 256}, {0, 0}};
     // The shell writes into the descriptor by its number, which only an inherited one has.
     ExecuteInPlace("/bin/sh", {"sh", "-c", "echo here >&" + std::to_string(found.other), "sh"},
-                   Bequest{{{"pipe", found.other}}, "", {}}, limit);
+                   Bequest{{{"pipe", found.other}}, "", {}}, rlimit{0, 0});
     ::_exit(1);
   }
   int status = -1;
@@ -109,5 +107,37 @@ TEST_CASE("the next image finds what it was left") {
   CHECK(status == 0);
   char text[8] = {};
   CHECK(::read(found.one, text, sizeof(text)) == 5);
+  found.Close();
+}
+
+TEST_CASE("an image that holds more than the soft limit it was started with executes the next") {
+  const Found found;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    constexpr int kMany = 1200;
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 1024;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    RaiseFileLimit();
+    Bequest bequest;
+    for (int i = 0; i < kMany; ++i) {
+      const int fd = ::fcntl(found.other, F_DUPFD_CLOEXEC, 3);
+      if (fd < 0) ::_exit(2);
+      bequest.fds[std::to_string(i)] = fd;
+    }
+    bequest.fds["pipe"] = found.other;
+    // Its libraries are the first that it opens. What was found at first, it is told.
+    ExecuteInPlace(
+        "/bin/sh",
+        {"sh", "-c",
+         "test \"$SLC_FOUND_NOFILE\" = \"$$ 1024\" && echo here >&" + std::to_string(found.other),
+         "sh"},
+        bequest, rlimit{0, 0});
+    ::_exit(1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
   found.Close();
 }
