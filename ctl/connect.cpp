@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "common/base/files.h"
+#include "common/base/lock_holder.h"
 #include "common/base/process.h"
 #include "common/base/safe_place.h"
 #include "common/base/spawn.h"
@@ -288,13 +289,10 @@ Result<std::optional<ControlClient>> Daemon::Start() {
     if (lost_race) continue;
     return failed("it did not answer within 10 s" + Details(*launch));
   }
-  std::string holder;
-  if (auto lock = ReadFile(paths_.run + "/" + kDaemonLock, 4096)) {
-    holder = std::string(Trim(*lock));
-    std::replace(holder.begin(), holder.end(), '\n', ' ');
-    holder = " (" + Printable(holder) + ")";
-  }
-  return Error{ErrorCode::kUnreachable, "another slcd holds the lock of " + paths_.home + holder +
+  const auto lock = ReadFile(paths_.run + "/" + kDaemonLock, 4096);
+  const auto holder = lock ? ReadLockHolder(*lock) : std::nullopt;
+  const std::string who = holder ? " (pid " + std::to_string(holder->process.pid) + ")" : "";
+  return Error{ErrorCode::kUnreachable, "another slcd" + who + " holds the lock of " + paths_.home +
                                             " but did not answer within 10 s; see " + log};
 }
 
@@ -307,13 +305,13 @@ Status Daemon::Replace() {
   auto launch = LaunchDaemon(paths_, {"slcd", "--replace"});
   if (!launch) return failed(launch.error().message);
   const std::string lock = paths_.run + "/" + kDaemonLock;
-  const std::string taken = std::to_string(launch->process.identity.pid) + " ";
   constexpr int kPause = 50;
   const Millis deadline = BootNow() + kReplaceTimeout;
   while (!HasEnded(launch->process.pidfd, kPause)) {
     // Not asked before it has the lock: each connection takes a place in the queue of the other.
-    const auto holder = ReadFile(lock, 4096);
-    const bool ours = holder && StartsWith(*holder, taken);
+    const auto text = ReadFile(lock, 4096);
+    const auto holder = text ? ReadLockHolder(*text) : std::nullopt;
+    const bool ours = holder && holder->process == launch->process.identity;
     if (ours && ControlClient::Connect(socket_)) return Ok();
     if (BootNow() >= deadline) return failed("the new one did not answer either" + launch->where);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <deque>
 
 #include "common/base/files.h"
 #include "common/base/log.h"
@@ -181,6 +182,7 @@ Status Daemon::Begin() {
   if (run_) {
     if (Status alone = run_->CheckIsAlone(registry_); !alone) return alone;
   }
+  if (options_.before) InheritStore();
   services_.Inherit(std::move(options_.kept));
   if (options_.before) services_.Inherit(options_.inheritance, *options_.before);
   for (const auto& [id, wish] : registry_.wishes()) services_.TakeUp(wish);
@@ -198,6 +200,9 @@ Status Daemon::Begin() {
   recorder_.Begin();
   if (run_) run_->Start();
   supervisor_.Ready(StatusLine());
+  // Those that ended before we listened for it: children of the image before, or of whatever has
+  // executed us.
+  services_.ReapChildren();
   GoOnWithUpgrade();
   if (options_.gave_way) {
     log::Failure(requests_.about().trouble);
@@ -206,6 +211,16 @@ Status Daemon::Begin() {
     confirm_.StartIn(Trial::kSpan);
   }
   return Ok();
+}
+
+void Daemon::InheritStore() {
+  std::deque<FdStore::Deed> waiting;
+  std::size_t place = 0;
+  for (const UntoldFact& fact : options_.before->store) {
+    UniqueFd fd = options_.inheritance.Take(HeritageStore(place++));
+    if (fact.keep == static_cast<bool>(fd)) waiting.push_back({fact.name, std::move(fd)});
+  }
+  options_.context.fd_store->Inherit(std::move(waiting));
 }
 
 void Daemon::EndTrial() {
@@ -231,6 +246,10 @@ Error Daemon::GiveWay(const Command& command) {
   const int client = clients_.SocketOf(command.client);
   if (client >= 0) bequest.fds[kHeritageClient] = client;
   services_.Bequeath(bequest, facts);
+  for (const FdStore::Deed& deed : options_.context.fd_store->waiting()) {
+    if (deed.fd) bequest.fds[HeritageStore(facts.store.size())] = deed.fd.get();
+    facts.store.push_back({deed.name, static_cast<bool>(deed.fd)});
+  }
   bequest.facts = EncodeDaemonFacts(facts);
   return ExecuteInPlace(options_.context.daemon_program, {"slcd"}, bequest, options_.context.core);
 }

@@ -78,6 +78,8 @@ class Daemon {
   void EndTrial();
   // Gives way to the installed slcd, in place, for the client who wants it so.
   Error GiveWay(const Command& command);
+  // What the last image had not told systemd yet.
+  void InheritStore();
   // The client that had the last image do so.
   void GoOnWithUpgrade();
 

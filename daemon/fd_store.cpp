@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "common/base/log.h"
 #include "common/base/notify.h"
@@ -24,6 +25,12 @@ void FdStore::Keep(const std::string& name, int fd) {
 
 void FdStore::Drop(const std::string& name) {
   if (by_systemd_) Add({name, UniqueFd()});
+}
+
+void FdStore::Inherit(std::deque<Deed> waiting) {
+  if (!by_systemd_) return;
+  waiting_ = std::move(waiting);
+  Send();
 }
 
 void FdStore::Add(Deed deed) {

@@ -22,11 +22,16 @@ class FdStore {
   void Keep(const std::string& name, int fd);
   void Drop(const std::string& name);
 
- private:
   struct Deed {
     std::string name;
     UniqueFd fd;  // to be kept; none: to be dropped
   };
+  // What systemd has not taken yet, oldest first: the next image of slcd is to tell it.
+  const std::deque<Deed>& waiting() const { return waiting_; }
+  // The same in that image, before anything else is kept or dropped.
+  void Inherit(std::deque<Deed> waiting);
+
+ private:
   void Add(Deed deed);
   void Send();
 

@@ -16,11 +16,16 @@ std::string EncodeDaemonFacts(const DaemonFacts& facts) {
                              {"start", instance.master.start_time},
                              {"launches", instance.launches}});
   }
+  json store = json::array();
+  for (const UntoldFact& fact : facts.store) {
+    store.push_back(json{{"name", fact.name}, {"keep", fact.keep}});
+  }
   return DumpJson(json{{"epoch", facts.epoch},
                        {"version", facts.version},
                        {"request", facts.request},
                        {"began", facts.began},
-                       {"instances", std::move(instances)}});
+                       {"instances", std::move(instances)},
+                       {"store", std::move(store)}});
 }
 
 Result<DaemonFacts> DecodeDaemonFacts(const std::string& text) {
@@ -45,6 +50,15 @@ Result<DaemonFacts> DecodeDaemonFacts(const std::string& text) {
     facts.instances[id] = instance;
     return entry.status();
   });
+  fields.ReadArray("store", [&](const json& element) {
+    UntoldFact fact;
+    JsonFields entry(element, "store");
+    entry.Require("name");
+    entry.Read("name", fact.name);
+    entry.Read("keep", fact.keep);
+    facts.store.push_back(std::move(fact));
+    return entry.status();
+  });
   if (Status good = fields.status(); !good) return good.error();
   return facts;
 }
@@ -52,5 +66,6 @@ Result<DaemonFacts> DecodeDaemonFacts(const std::string& text) {
 std::string HeritageLink(ServiceId id) { return "link/" + std::to_string(id); }
 std::string HeritageKept(ServiceId id) { return "kept/" + std::to_string(id) + "/"; }
 std::string HeritageConfig(ServiceId id) { return "config/" + std::to_string(id) + "/"; }
+std::string HeritageStore(std::size_t place) { return "store/" + std::to_string(place); }
 
 }  // namespace slc

@@ -6,10 +6,12 @@
 //   "link/ID"             the link to a master, with what is still to be read from it
 //   "kept/ID/NAME"        what is kept for it
 //   "config/ID/GEN"       configs that have not reached it yet
+//   "store/N"             what systemd has not taken yet, see DaemonFacts::store
 #pragma once
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "common/base/ids.h"
 #include "common/base/process.h"
@@ -24,12 +26,19 @@ struct InstanceFacts {
   std::uint64_t launches = 0;  // of masters in this epoch
 };
 
+// What systemd has not been told yet, see FdStore.
+struct UntoldFact {
+  std::string name;
+  bool keep = false;  // "store/N", N its place in the list; else it is to be dropped
+};
+
 struct DaemonFacts {
   Epoch epoch = 0;
   std::string version;  // of the image before
   std::string request;  // id of the request to upgrade
   Millis began = 0;     // when the image before gave way, on the boot clock
   std::map<ServiceId, InstanceFacts> instances;
+  std::vector<UntoldFact> store;  // oldest first
 };
 
 std::string EncodeDaemonFacts(const DaemonFacts& facts);
@@ -49,5 +58,6 @@ inline constexpr const char* kHeritageClient = "client";
 std::string HeritageLink(ServiceId id);
 std::string HeritageKept(ServiceId id);    // a prefix
 std::string HeritageConfig(ServiceId id);  // a prefix
+std::string HeritageStore(std::size_t place);
 
 }  // namespace slc

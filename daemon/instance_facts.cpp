@@ -63,6 +63,7 @@ void InstanceHandle::Keep(const link::Store& store, std::vector<UniqueFd> fds) {
     const std::string& name = store.names[i];
     if (i >= fds.size()) {
       missing_.Add(name);
+      keeper_.Await(name);
       continue;
     }
     keeper_.Store(name, std::move(fds[i]));
@@ -72,9 +73,19 @@ void InstanceHandle::Keep(const link::Store& store, std::vector<UniqueFd> fds) {
       config = arrived ? new_configs_.erase(config) : std::next(config);
     }
   }
-  if (!missing_.AskLater()) return;
-  log::Warn("service " + name_ + ": there is no room for " + std::to_string(missing_.count()) +
-            " descriptors that its master gave to be kept; it is asked for them again");
+  missing_.AskLater();
+  SayMissing();
+}
+
+void InstanceHandle::SayMissing() {
+  if (const auto missed = missing_.Begun()) {
+    log::Warn("service " + name_ + ": there is no room for " + std::to_string(*missed) +
+              " descriptors that its master gave to be kept; it is asked for them again");
+  }
+  if (const auto missed = missing_.Over()) {
+    log::Info("service " + name_ + ": what its master gave to be kept is kept; there had been " +
+              "no room for " + std::to_string(*missed) + " descriptors");
+  }
 }
 
 void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
@@ -85,7 +96,7 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
       keeper_.Drop(name);
       missing_.Remove(name);
     }
-    return;
+    return SayMissing();
   }
   if (const auto* hello = std::get_if<link::MasterHello>(&packet)) {
     hello_ = *hello;
@@ -94,7 +105,8 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
     if (!hello->in_charge) Feed(MasterSpoke{false});
     return;
   }
-  if (std::holds_alternative<link::StoredAll>(packet)) {
+  if (const auto* stored = std::get_if<link::StoredAll>(&packet)) {
+    for (const std::string& name : stored->unsent) keeper_.Await(name);
     keeper_.EndRenewal();
     Feed(MasterSpoke{true});
     return Tell(upgrade_.StoredAll());

@@ -126,6 +126,7 @@ class InstanceHandle {
   void OnLinkClosed();
   void OnMasterEnded();
   void Keep(const link::Store& store, std::vector<UniqueFd> fds);
+  void SayMissing();
   void Sweep();
   bool GoOnWithInherited();
   void Tell(const std::optional<UpgradeEvent>& outcome);

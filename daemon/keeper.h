@@ -24,6 +24,8 @@ class Keeper {
   void Clear();
   // A living master stores everything anew. What it has not by the end of that, it has no more.
   void BeginRenewal();
+  // It has it and cannot give it now: what is there under this name stays until it comes.
+  void Await(const std::string& name) { old_.erase(name); }
   void EndRenewal();
   // -1 if there is none.
   int Find(const std::string& name) const {

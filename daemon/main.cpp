@@ -24,6 +24,7 @@
 #include "common/base/files.h"
 #include "common/base/home.h"
 #include "common/base/installation.h"
+#include "common/base/lock_holder.h"
 #include "common/base/log.h"
 #include "common/base/notify.h"
 #include "common/base/process.h"
@@ -38,7 +39,6 @@
 #include "daemon/daemon.h"
 #include "daemon/daemon_log.h"
 #include "daemon/fd_store.h"
-#include "daemon/lock_holder.h"
 #include "daemon/previous_version.h"
 #include "daemon/replacement.h"
 

@@ -51,7 +51,9 @@ MasterContact ContactMaster(int directory) {
   if (errno != ENOENT && errno != ECONNREFUSED) return Trouble(std::strerror(errno));
   // One that could not put its socket in place (a disk without room) or whose socket was removed
   // holds the lock all the same, and has workers.
-  if (IsLockedAt(directory, kMasterLock)) return Trouble("it lives, but its socket is not there");
+  const auto locked = IsLockedAt(directory, kMasterLock);
+  if (!locked) return Trouble(locked.error().message);
+  if (*locked) return Trouble("it lives, but its socket is not there");
   MasterContact contact;
   contact.nobody = true;
   return contact;

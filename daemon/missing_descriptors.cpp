@@ -9,11 +9,32 @@ MissingDescriptors::MissingDescriptors(uv::Loop& loop, Ask ask)
         if (!names_.empty()) ask({names_.begin(), names_.end()});
       }) {}
 
-bool MissingDescriptors::AskLater() {
+void MissingDescriptors::Add(const std::string& name) {
+  names_.insert(name);
+  all_.insert(name);
+}
+
+void MissingDescriptors::Clear() {
+  names_.clear();
+  all_.clear();
+  told_ = false;
+}
+
+void MissingDescriptors::AskLater() {
   constexpr Millis kAgain = 500;
-  if (names_.empty() || timer_.active()) return false;
-  timer_.StartIn(kAgain);
-  return true;
+  if (!names_.empty() && !timer_.active()) timer_.StartIn(kAgain);
+}
+
+std::optional<std::size_t> MissingDescriptors::Begun() {
+  if (told_ || names_.empty()) return std::nullopt;
+  told_ = true;
+  return names_.size();
+}
+
+std::optional<std::size_t> MissingDescriptors::Over() {
+  if (!told_ || !names_.empty()) return std::nullopt;
+  told_ = false;
+  return std::exchange(all_, {}).size();
 }
 
 }  // namespace slc

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,18 +19,22 @@ class MissingDescriptors {
 
   MissingDescriptors(uv::Loop& loop, Ask ask);
 
-  void Add(const std::string& name) { names_.insert(name); }
+  void Add(const std::string& name);
   // It has come, or is not to be kept any more.
   void Remove(const std::string& name) { names_.erase(name); }
   // Another link: what is to be kept is sent anew.
-  void Clear() { names_.clear(); }
-  std::size_t count() const { return names_.size(); }
-  // Sees to it that they are asked for in a while. False if there is nothing to ask for, or that is
-  // so already.
-  bool AskLater();
+  void Clear();
+  // Sees to it that they are asked for in a while, if there are any.
+  void AskLater();
+  // What is to be told, once each time: how many are missing when that begins, and how many have
+  // been in all when none is any more.
+  std::optional<std::size_t> Begun();
+  std::optional<std::size_t> Over();
 
  private:
   std::set<std::string> names_;
+  std::set<std::string> all_;  // since none was missing
+  bool told_ = false;
   uv::Timer timer_;
 };
 

@@ -7,10 +7,10 @@
 #include <optional>
 
 #include "common/base/ids.h"
+#include "common/base/lock_holder.h"
 #include "common/base/process.h"
 #include "common/wire/client.h"
 #include "common/wire/messages.h"
-#include "daemon/lock_holder.h"
 
 namespace slc {
 namespace {

@@ -259,15 +259,17 @@ Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_
   return fd;
 }
 
-bool IsLockedAt(int directory, const std::string& name) {
+Result<bool> IsLockedAt(int directory, const std::string& name) {
   const UniqueFd fd(
       ::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd) return false;
+  if (!fd && errno == ENOENT) return false;
+  if (!fd) return SystemError("open lock " + name, errno);
   // As if for writing: then a lock of a holder that can only read is in the way too.
   struct flock range {};
   range.l_type = F_WRLCK;
   range.l_whence = SEEK_SET;
-  return ::fcntl(fd.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+  if (::fcntl(fd.get(), F_OFD_GETLK, &range) != 0) return SystemError("ask for " + name, errno);
+  return range.l_type != F_UNLCK;
 }
 
 std::string DescribeRoom(int directory) {

@@ -54,8 +54,9 @@ Status RemoveTreeAt(int parent, const std::string& name);
 // read-only if the file is there. kConflict: somebody else holds it; the message carries the file's
 // content.
 Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content);
-// Somebody, or we by another descriptor, holds that lock.
-bool IsLockedAt(int directory, const std::string& name);
+// Whether somebody, or we by another descriptor, holds that lock; nobody if there is no such file.
+// Asks without taking it. An error: it cannot be told.
+Result<bool> IsLockedAt(int directory, const std::string& name);
 
 // Why the file system of an open directory takes nothing, and what to do, as far as that shows:
 // "the file system is full: free some space". Empty if it does not show.

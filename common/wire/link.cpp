@@ -40,7 +40,7 @@ json Body(const Ping& p) { return json{{"number", p.number}}; }
 json Body(const Leaving& p) { return json{{"revive", p.revive}}; }
 json Body(const Store& p) { return json{{"epoch", p.epoch}, {"names", p.names}}; }
 json Body(const Drop& p) { return json{{"names", p.names}}; }
-json Body(const StoredAll&) { return json::object(); }
+json Body(const StoredAll& p) { return json{{"unsent", p.unsent}}; }
 json Body(const Facts& p) {
   json value{{"order", p.order},
              {"phase", p.phase},
@@ -137,7 +137,7 @@ void Fill(JsonFields& f, Store& p) {
   f.Read("names", p.names);
 }
 void Fill(JsonFields& f, Drop& p) { f.Read("names", p.names); }
-void Fill(JsonFields&, StoredAll&) {}
+void Fill(JsonFields& f, StoredAll& p) { f.Read("unsent", p.unsent); }
 void Fill(JsonFields& f, Facts& p) {
   f.Read("order", p.order);
   f.Read("phase", p.phase);

@@ -93,7 +93,11 @@ struct Store {
 struct Drop {
   std::vector<std::string> names;
 };
-struct StoredAll {};
+// Of what is not named between Hello and this the master has nothing any more.
+struct StoredAll {
+  // It has these, and had no descriptor left to send them: they come later.
+  std::vector<std::string> unsent;
+};
 struct Facts {
   std::uint64_t order = 0;    // newest order obeyed
   std::string phase;          // see InstancePhase

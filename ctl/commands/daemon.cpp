@@ -47,19 +47,22 @@ std::string MastersText(const std::vector<MasterInfo>& masters) {
 }
 
 // slcd has answered and is on its way out. Whoever starts another one next, as `slc run` in a
-// script does, must not meet its lock: true when that is free.
-bool HasEndedSoon() {
+// script does, must not meet its lock: success when that is free.
+Status AwaitEnd() {
   constexpr Millis kPatience = 5'000;
   constexpr int kPause = 5;
   const auto paths = LocateOwnHome();
-  if (!paths) return true;
+  if (!paths) return Ok();
   const UniqueFd run(::open(paths->run.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   const Millis deadline = BootNow() + kPatience;
-  while (run && IsLockedAt(run.get(), kDaemonLock)) {
-    if (BootNow() > deadline) return false;
+  while (run) {
+    const auto locked = IsLockedAt(run.get(), kDaemonLock);
+    if (!locked) return locked.error().During("whether its process has ended cannot be told");
+    if (!*locked) break;
+    if (BootNow() > deadline) return Error{ErrorCode::kTimeout, "its process has not ended yet"};
     ::poll(nullptr, 0, kPause);
   }
-  return true;
+  return Ok();
 }
 
 }  // namespace
@@ -152,8 +155,9 @@ int Run(const ShutdownOptions& options) {
   if (!absent && (answer.kind != Answer::Kind::kReply || answer.reply.error)) {
     return ReportFailure(answer, "shut down", "", options.control.json);
   }
-  if (!absent && options.control.socket.empty() && !HasEndedSoon()) {
-    Complain("slcd has stopped all services, but its process has not ended yet");
+  if (!absent && options.control.socket.empty()) {
+    const Status ended = AwaitEnd();
+    if (!ended) Complain("slcd has stopped all services, but " + ended.error().message);
   }
   if (options.control.json) {
     Print(DoneJson(answer.reply, answer.took));

@@ -8,6 +8,7 @@
 
 #include "common/base/files.h"
 #include "common/base/ids.h"
+#include "common/base/lock_holder.h"
 #include "common/base/text.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
@@ -73,23 +74,16 @@ void ReadWishes(Patient& patient) {
   }
 }
 
-// Who holds the lock, without taking it: F_OFD_GETLK only asks. The file names the last holder.
-std::optional<ProcessIdentity> HolderOf(const std::string& lock) {
-  const UniqueFd file(::open(lock.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return std::nullopt;
-  struct flock range {};
-  range.l_type = F_WRLCK;
-  range.l_whence = SEEK_SET;
-  if (::fcntl(file.get(), F_OFD_GETLK, &range) != 0 || range.l_type == F_UNLCK) return std::nullopt;
-  const auto text = ReadFile(lock, 4096);
-  const auto words = Split(text ? std::string(Trim(*text)) : std::string(), ' ');
-  ProcessIdentity holder;
-  holder.pid = static_cast<pid_t>(ParseInteger(words[0], 1, INT32_MAX).value_or(0));
-  if (words.size() > 1) {
-    holder.start_time =
-        static_cast<std::uint64_t>(ParseInteger(words[1], 0, INT64_MAX).value_or(0));
-  }
-  return holder;
+// Who holds the lock, without taking it. The file names the last holder; one that could not write
+// into it is known by nothing.
+std::optional<ProcessIdentity> HolderOf(const std::string& run) {
+  const UniqueFd folder(::open(run.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return std::nullopt;
+  const auto locked = IsLockedAt(folder.get(), kDaemonLock);
+  if (!locked || !*locked) return std::nullopt;
+  const auto text = ReadFileAt(folder.get(), kDaemonLock, 4096);
+  const auto holder = ReadLockHolder(text ? *text : std::string());
+  return holder ? holder->process : ProcessIdentity{};
 }
 
 }  // namespace
@@ -111,7 +105,7 @@ Result<Patient> Examine() {
   if (!patient.exists) return patient;
   patient.cookie = std::to_string(info.st_dev) + "-" + std::to_string(info.st_ino) + "-";
   ReadWishes(patient);
-  patient.holder = HolderOf(paths->run + "/" + kDaemonLock);
+  patient.holder = HolderOf(paths->run);
   AskDaemon(patient);
   return patient;
 }

@@ -377,8 +377,7 @@ void Instance::StoreAgain(const std::vector<std::string>& missing) {
 }
 
 void Instance::TellEverything() {
-  safekeeping_.Store(AllKept());
-  link_.Send(link::StoredAll{});
+  safekeeping_.StoreAll(AllKept());
   reporter_.ForgetTold();
   reporter_.TellMissed();
   TellFacts();

@@ -24,6 +24,12 @@ void Safekeeping::Store(const std::vector<KeptFd>& kept) {
   flush();
 }
 
+void Safekeeping::StoreAll(const std::vector<KeptFd>& all) {
+  unsent_.clear();
+  Store(all);
+  link_.Send(link::StoredAll{{unsent_.begin(), unsent_.end()}});
+}
+
 void Safekeeping::StoreAgain(const std::vector<KeptFd>& all,
                              const std::vector<std::string>& missing) {
   std::set<std::string> wanted = std::move(unsent_);

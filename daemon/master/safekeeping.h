@@ -28,6 +28,8 @@ class Safekeeping {
   void Store(const KeptFd& kept) { Store(std::vector<KeptFd>{kept}); }
   // In one packet each kMaxFdsPerMessage.
   void Store(const std::vector<KeptFd>& kept);
+  // To a slcd that has none of it: `all` there is, and then that this was all.
+  void StoreAll(const std::vector<KeptFd>& all);
   void Drop(const std::vector<std::string>& names);
   // Of `all` once more those that could not be sent for lack of descriptors, or that are `missing`
   // in slcd for that reason.

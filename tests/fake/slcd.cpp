@@ -16,6 +16,7 @@
 
 #include "common/base/files.h"
 #include "common/base/home.h"
+#include "common/base/lock_holder.h"
 #include "common/base/process.h"
 #include "common/base/version.h"
 #include "common/uv/loop.h"
@@ -240,7 +241,7 @@ int Main() {
   if (!paths) return Fail(paths.error());
   auto home = OpenHome(*paths);
   if (!home) return Fail(home.error());
-  auto lock = LockFileAt(home->run.get(), kDaemonLock, "pid " + std::to_string(::getpid()) + "\n");
+  auto lock = LockFileAt(home->run.get(), kDaemonLock, WriteLockHolder({IdentifySelf(), false}));
   if (!lock)
     return lock.error().code == ErrorCode::kConflict ? kAnotherOneIsThere : Fail(lock.error());
   uv::Loop loop;

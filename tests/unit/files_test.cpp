@@ -156,10 +156,17 @@ TEST_CASE("A lock tells of its holder alone, in as much as it is asked to") {
   auto lock = LockFileAt(folder.fd(), "lock", "us\n");
   REQUIRE(lock);
   CHECK(folder.Read("lock") == "us\n");
-  CHECK(IsLockedAt(folder.fd(), "lock"));
+  const auto held = IsLockedAt(folder.fd(), "lock");
+  CHECK((held && *held));
   *lock = UniqueFd();
-  CHECK_FALSE(IsLockedAt(folder.fd(), "lock"));
-  CHECK_FALSE(IsLockedAt(folder.fd(), "none"));
+  const auto let_go = IsLockedAt(folder.fd(), "lock");
+  CHECK((let_go && !*let_go));
+  const auto none = IsLockedAt(folder.fd(), "none");
+  CHECK((none && !*none));
+  // Where it cannot be told, nobody is to take it for free.
+  REQUIRE(::symlinkat("lock", folder.fd(), "link") == 0);
+  CHECK_FALSE(IsLockedAt(folder.fd(), "link"));
+  CHECK_FALSE(IsLockedAt(-1, "lock"));
   CHECK(LockFileAt(folder.fd(), "lock", ""));
   CHECK(folder.Read("lock") == "us\n");
 }

@@ -69,6 +69,40 @@ TEST_CASE("After a renewal there is only what was stored in it") {
   CHECK(stage.systemd.Next().text == kNothing);
 }
 
+TEST_CASE("What a master has and cannot give now stays as it was over a renewal") {
+  Stage stage;
+  stage.keeper.Inherit("later", NewFile());
+  stage.keeper.Inherit("gone", NewFile());
+  stage.keeper.BeginRenewal();
+  stage.keeper.Await("later");
+  // Nothing is there that could stay.
+  stage.keeper.Await("new");
+  stage.keeper.EndRenewal();
+  CHECK(stage.keeper.Find("later") >= 0);
+  CHECK(stage.keeper.Find("gone") < 0);
+  CHECK(stage.keeper.Find("new") < 0);
+  CHECK(stage.systemd.Next().text == "FDSTOREREMOVE=1\nFDNAME=kept/7/gone");
+  CHECK(stage.systemd.Next().text == kNothing);
+}
+
+TEST_CASE("What systemd has not been told is told by the next image of slcd, in order") {
+  TempFolder folder;
+  uv::Loop loop;
+  std::deque<FdStore::Deed> left;
+  left.push_back({"kept/7/a", NewFile()});
+  left.push_back({"kept/7/b", UniqueFd()});
+  NotifyListener systemd(folder / "notify");
+  FdStore store(loop, true);
+  store.Inherit(std::move(left));
+  store.Drop("kept/7/c");
+  CHECK(store.waiting().empty());
+  const auto first = systemd.Next();
+  CHECK(first.text == "FDSTORE=1\nFDNAME=kept/7/a");
+  CHECK(first.fds.size() == 1);
+  CHECK(systemd.Next().text == "FDSTOREREMOVE=1\nFDNAME=kept/7/b");
+  CHECK(systemd.Next().text == "FDSTOREREMOVE=1\nFDNAME=kept/7/c");
+}
+
 TEST_CASE("What systemd does not take at once is told later, in order") {
   Stage stage;
   int told = 0;

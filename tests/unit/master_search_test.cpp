@@ -18,4 +18,12 @@ TEST_CASE("A master that holds its lock lives, though nobody listens at its sock
   CHECK(ContactMaster(folder.fd()).nobody);
 }
 
+TEST_CASE("Where it cannot be told whether the lock is held, nobody says that no master lives") {
+  TempFolder folder;
+  REQUIRE(::symlinkat("elsewhere", folder.fd(), "master.lock") == 0);
+  const MasterContact contact = ContactMaster(folder.fd());
+  CHECK_FALSE(contact.nobody);
+  CHECK_FALSE(contact.trouble.empty());
+}
+
 }  // namespace slc

@@ -11,9 +11,9 @@
 #include <doctest/doctest.h>
 
 #include "common/base/files.h"
+#include "common/base/lock_holder.h"
 #include "common/wire/client.h"
 #include "common/wire/control_server.h"
-#include "daemon/lock_holder.h"
 #include "tests/unit/temp_folder.h"
 
 namespace slc {
@@ -74,19 +74,6 @@ struct Stage {
 };
 
 }  // namespace
-
-TEST_CASE("Who has the lock is read back as it was written, and nothing else is") {
-  const LockHolder holder{{123, 456789}, true};
-  const auto read = ReadLockHolder(WriteLockHolder(holder));
-  REQUIRE(read);
-  CHECK(read->process == holder.process);
-  CHECK(read->kept);
-  CHECK_FALSE(ReadLockHolder("123 456789\n")->kept);
-  for (const char* text : {"", "\n", "123\n", "123 456789", "-1 5\n", "pid 5\n", "5 x\n"}) {
-    CAPTURE(text);
-    CHECK_FALSE(ReadLockHolder(text));
-  }
-}
 
 TEST_CASE("A slcd that is silent is killed, and only when that is over it is said") {
   Stage stage;

@@ -5,10 +5,10 @@
 
 #include "common/base/files.h"
 #include "common/base/home.h"
+#include "common/base/lock_holder.h"
 #include "common/wire/inheritance.h"
 #include "common/wire/self_check.h"
 #include "daemon/heritage.h"
-#include "daemon/lock_holder.h"
 #include "daemon/previous_version.h"
 
 int main(int argc, char** argv) {

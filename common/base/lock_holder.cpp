@@ -1,4 +1,4 @@
-#include "daemon/lock_holder.h"
+#include "common/base/lock_holder.h"
 
 #include <limits>
 
