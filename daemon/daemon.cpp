@@ -56,12 +56,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                                  }}),
       changes_(registry_, store_, recorder_, services_, operations_, clients_, options_.paths.home),
       upgrade_(loop_, options_.context, services_, clients_, disk_, *options_.previous,
-               Upgrade::Hands{[this](std::function<void()> then) {
-                                journal_.Flush();
-                                disk_.Run(
-                                    [] {},
-                                    [this, then = std::move(then)] { options_.once_logged(then); });
-                              },
+               Upgrade::Hands{[this] { return Scene(); }, [this] { journal_.Flush(); },
                               [this](const Command& command) { return GiveWay(command); },
                               [this] { services_.ReapChildren(); }}),
       requests_(
@@ -70,12 +65,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
             shutdowns_.push_back(command);
             StopAll();
           },
-          [this](const Command& command) {
-            // What is in force and not yet on the disk would be forgotten.
-            const std::string trouble = recorder_.trouble();
-            if (trouble.empty()) return upgrade_.Begin(command);
-            clients_.Refuse(command, Error{ErrorCode::kStorage, trouble});
-          }),
+          [this](const Command& command) { upgrade_.Begin(command); }),
       confirm_(loop_,
                [this] {
                  log::Info(std::string("upgrade: slcd ") + OwnVersion().text + " holds");
@@ -101,9 +91,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
   }
   On(SIGTERM, [this] { Leave(); });
   On(SIGINT, [this] { Leave(); });
-  On(SIGCHLD, [this] {
-    if (!upgrade_.checking()) services_.ReapChildren();
-  });
+  On(SIGCHLD, [this] { services_.ReapChildren(); });
 }
 
 Daemon::~Daemon() = default;
@@ -141,6 +129,7 @@ Services::Events Daemon::ServiceEvents() {
     upgrade_.OnMasters();
   };
   events.on_prepared = [this](ServiceId id) { changes_.Settle(id); };
+  events.is_awaited = [this](int pid) { return upgrade_.IsAwaited(pid); };
   events.on_upgraded = [this](const UpgradeEvent& outcome) { upgrade_.OnMaster(outcome); };
   return events;
 }
@@ -234,11 +223,28 @@ void Daemon::EndTrial() {
             });
 }
 
+UpgradeScene Daemon::Scene() {
+  UpgradeScene scene;
+  scene.foreground = options_.context.foreground;
+  scene.stopping = services_.stopping();
+  scene.storage_trouble = recorder_.trouble();
+  scene.settled = services_.Settled();
+  if (!journal_.written()) {
+    scene.unwritten = "slcd's journal";
+  } else if (!disk_.idle()) {
+    scene.unwritten = "what slcd has given it to do";
+  } else if (!options_.is_logged()) {
+    scene.unwritten = "slcd's log";
+  }
+  return scene;
+}
+
 Error Daemon::GiveWay(const Command& command) {
   DaemonFacts facts;
   facts.epoch = options_.context.epoch;
   facts.version = OwnVersion().text;
   facts.request = command.request.id;
+  facts.peer = command.peer;
   facts.began = BootNow();
   Bequest bequest;
   bequest.fds[kHeritageLock] = options_.lock;
@@ -261,7 +267,9 @@ void Daemon::GoOnWithUpgrade() {
   request.body = UpgradeAll{};
   UniqueFd client = options_.inheritance.Take(kHeritageClient);
   const ClientId id = client ? clients_.Take(std::move(client)) : kNoClient;
-  upgrade_.GoOn(clients_.CommandOf(id, std::move(request)), *options_.before);
+  Command command = clients_.CommandOf(id, std::move(request));
+  command.peer = options_.before->peer;
+  upgrade_.GoOn(command, *options_.before);
 }
 
 void Daemon::Leave() {

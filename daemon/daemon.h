@@ -43,8 +43,8 @@ struct DaemonOptions {
   int lock = -1;  // of the home, held by the caller
   PreviousVersion* previous = nullptr;
   bool gave_way = false;  // we are the version before: the installed one has not held
-  // Calls `then` when the lines of the log are written.
-  std::function<void(std::function<void()> then)> once_logged;
+  // The log's disk thread has nothing to do.
+  std::function<bool()> is_logged;
   // What an image of slcd before this one has left, with its facts.
   Inheritance inheritance;
   std::optional<DaemonFacts> before;
@@ -76,6 +76,7 @@ class Daemon {
   std::string StatusLine() const;
   // We have held.
   void EndTrial();
+  UpgradeScene Scene();
   // Gives way to the installed slcd, in place, for the client who wants it so.
   Error GiveWay(const Command& command);
   // What the last image had not told systemd yet.

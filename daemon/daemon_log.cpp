@@ -82,10 +82,6 @@ void DaemonLog::Write(log::Level level, const std::string& line) {
   Queue(level, line, now);
 }
 
-void DaemonLog::OnceWritten(std::function<void()> then) {
-  disk_.Run([] {}, std::move(then));
-}
-
 void DaemonLog::Queue(log::Level level, std::string line, Clock::time_point when) {
   ++waiting_;
   disk_.Run([this, level, line = std::move(line), when] { Put(level, line, when); },

@@ -30,8 +30,8 @@ class DaemonLog {
 
   // From the loop's thread only.
   void Write(log::Level level, const std::string& line);
-  // Calls `then` when what was said so far is written, or could not be.
-  void OnceWritten(std::function<void()> then);
+  // What was said so far is written, or could not be.
+  bool idle() { return disk_.idle(); }
 
  private:
   using Clock = std::chrono::system_clock;

@@ -14,7 +14,8 @@ std::string EncodeDaemonFacts(const DaemonFacts& facts) {
     instances.push_back(json{{"id", id},
                              {"pid", instance.master.pid},
                              {"start", instance.master.start_time},
-                             {"launches", instance.launches}});
+                             {"launches", instance.launches},
+                             {"hellos", instance.hellos}});
   }
   json store = json::array();
   for (const UntoldFact& fact : facts.store) {
@@ -23,6 +24,8 @@ std::string EncodeDaemonFacts(const DaemonFacts& facts) {
   return DumpJson(json{{"epoch", facts.epoch},
                        {"version", facts.version},
                        {"request", facts.request},
+                       {"uid", facts.peer.uid},
+                       {"pid", facts.peer.pid},
                        {"began", facts.began},
                        {"instances", std::move(instances)},
                        {"store", std::move(store)}});
@@ -37,6 +40,8 @@ Result<DaemonFacts> DecodeDaemonFacts(const std::string& text) {
   fields.Read("epoch", facts.epoch);
   fields.Read("version", facts.version);
   fields.Read("request", facts.request);
+  fields.Read("uid", facts.peer.uid);
+  fields.Read("pid", facts.peer.pid);
   fields.Read("began", facts.began);
   fields.ReadArray("instances", [&](const json& element) {
     ServiceId id = 0;
@@ -47,6 +52,7 @@ Result<DaemonFacts> DecodeDaemonFacts(const std::string& text) {
     entry.Read("pid", instance.master.pid);
     entry.Read("start", instance.master.start_time);
     entry.Read("launches", instance.launches);
+    entry.Read("hellos", instance.hellos);
     facts.instances[id] = instance;
     return entry.status();
   });

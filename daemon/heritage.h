@@ -18,12 +18,14 @@
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/base/unique_fd.h"
+#include "common/wire/control_server.h"
 
 namespace slc {
 
 struct InstanceFacts {
   ProcessIdentity master;      // pid 0: there is none
   std::uint64_t launches = 0;  // of masters in this epoch
+  unsigned hellos = 0;         // that it has not answered yet
 };
 
 // What systemd has not been told yet, see FdStore.
@@ -36,6 +38,7 @@ struct DaemonFacts {
   Epoch epoch = 0;
   std::string version;  // of the image before
   std::string request;  // id of the request to upgrade
+  Peer peer;            // who asked for that, should it have left
   Millis began = 0;     // when the image before gave way, on the boot clock
   std::map<ServiceId, InstanceFacts> instances;
   std::vector<UntoldFact> store;  // oldest first

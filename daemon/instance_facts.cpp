@@ -40,6 +40,7 @@ void InstanceHandle::OnMasterEnded() {
 
 void InstanceHandle::UseLink(UniqueFd socket) {
   missing_.Clear();
+  upgrade_.Linked(std::exchange(inherited_hellos_, 0U));
   link_ = std::make_unique<PacketSocket>(
       loop_, std::move(socket),
       PacketSocket::Events{[this](link::Packet packet, std::vector<UniqueFd> fds) {
@@ -51,6 +52,7 @@ void InstanceHandle::UseLink(UniqueFd socket) {
   hello.daemon = IdentifySelf();
   hello.revive = context_.revive;
   link_->Send(hello);
+  upgrade_.SentHello();
 }
 
 void InstanceHandle::OnLinkClosed() {
@@ -112,7 +114,7 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
     return Tell(upgrade_.StoredAll());
   }
   if (const auto* refused = std::get_if<link::UpgradeRefused>(&packet)) {
-    return Tell(upgrade_.Stayed(refused->reason));
+    return Tell(upgrade_.Stayed(refused->reason, !wish_.run));
   }
   if (std::holds_alternative<link::Pong>(packet)) return Feed(MasterAnswered{});
   if (const auto* in_charge = std::get_if<link::InCharge>(&packet)) {

@@ -160,6 +160,7 @@ class InstanceHandle {
   Millis asked_at_ = 0;         // of the unanswered ping
   UniqueFd inherited_link_;
   std::optional<ProcessIdentity> inherited_master_;
+  unsigned inherited_hellos_ = 0;  // that it owes the last image
   std::string foreign_;
   std::deque<PlanEvent> inbox_;
   bool feeding_ = false;

@@ -8,6 +8,7 @@ namespace slc {
 void InstanceHandle::Bequeath(Bequest& bequest, DaemonFacts& facts) const {
   InstanceFacts& own = facts.instances[id_];
   own.launches = launches_;
+  own.hellos = upgrade_.awaited();
   if (has_master() && master_) own.master = *master_;
   for (const auto& [name, fd] : keeper_.fds()) {
     bequest.fds[HeritageKept(id_) + name] = fd.get();
@@ -25,15 +26,18 @@ void InstanceHandle::Inherit(InstanceHeritage heritage) {
     new_configs_[generation] = std::move(memfd);
   }
   inherited_link_ = std::move(heritage.link);
+  if (inherited_link_) inherited_hellos_ = heritage.facts.hellos;
   if (heritage.facts.master.pid > 0) inherited_master_ = heritage.facts.master;
 }
 
 // The link goes on as if nothing had happened; what had been sent before is read from it first.
 bool InstanceHandle::GoOnWithInherited() {
   UniqueFd link = std::move(inherited_link_);
-  if (!link || !inherited_master_) return false;
-  UniqueFd pidfd = OpenProcess(*inherited_master_);
-  if (!pidfd) return false;
+  UniqueFd pidfd = link && inherited_master_ ? OpenProcess(*inherited_master_) : UniqueFd();
+  if (!pidfd) {
+    inherited_hellos_ = 0;
+    return false;
+  }
   keeper_.BeginRenewal();
   Watch(*inherited_master_, std::move(pidfd));
   UseLink(std::move(link));
@@ -43,7 +47,7 @@ bool InstanceHandle::GoOnWithInherited() {
 void InstanceHandle::UpgradeMaster() {
   upgrade_.Begin();
   if (!link_ || !link_->Send(link::Upgrade{context_.installed.master()})) {
-    Tell(upgrade_.Stayed("it cannot be told"));
+    Tell(upgrade_.Stayed("it cannot be told", !wish_.run));
   }
 }
 

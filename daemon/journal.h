@@ -30,6 +30,8 @@ class Journal {
   ~Journal();
   // Writes what was held back to be summed up.
   void Flush();
+  // Nothing is held back or waits for the disk.
+  bool written() const { return pacer_.empty() && writer_.idle(); }
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 

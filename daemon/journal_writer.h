@@ -29,6 +29,8 @@ class JournalWriter {
   JournalWriter& operator=(const JournalWriter&) = delete;
 
   void Write(JournalRecord record);
+  // Every record is in the file, though perhaps not durable.
+  bool idle() const { return waiting_.empty() && !busy_ && lost_ == 0; }
 
  private:
   struct Shared;

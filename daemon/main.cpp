@@ -226,7 +226,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments, const rlimit&
   slc::log::Info(std::string("slcd ") + slc::OwnVersion().text + " starts, home " + paths.home +
                  ", epoch " + std::to_string(options.context.epoch));
   if (!replaced.empty()) slc::log::Warn(replaced + "; this one takes its place");
-  options.once_logged = [&log](std::function<void()> then) { log.OnceWritten(std::move(then)); };
+  options.is_logged = [&log] { return log.idle(); };
   int code = 0;
   {
     slc::Daemon daemon(loop, std::move(*directories), std::move(options));

@@ -159,38 +159,52 @@ PreviousVersion::PreviousVersion(const std::string& home, const Installation& ow
   kept_ = ChangedAt(folder.get(), kSelfCheck);
 }
 
-Status PreviousVersion::Keep(const Installation& installed, const SelfCheck& next,
-                             const std::string& request) {
+Result<KeptVersion> PreviousVersion::Keep(const Installation& installed, const SelfCheck& next,
+                                          const std::string& request) {
   const std::string binary = BinaryId(installed.daemon());
   if (trial_ && JudgeStart(*trial_, binary) == Verdict::kGiveWay) {
     return Error{ErrorCode::kConflict,
                  "slcd " + trial_->version + " in " + installed.directory +
                      " died three times within 10 s of its start; install a version that holds"};
   }
-  const bool new_daemon = binary != IdOf(own_daemon_.get());
-  const bool new_master = own_master_ && IdOf(own_master_.get()) != BinaryId(installed.master());
-  if (!new_daemon && !new_master) return Ok();
+  KeptVersion result;
+  result.new_daemon = binary != IdOf(own_daemon_.get());
+  result.master.reset(::open(installed.master().c_str(), O_RDONLY | O_CLOEXEC));
+  if (!result.master) return SystemError("open " + installed.master(), errno);
+  result.master_binary = IdOf(result.master.get());
+  result.has_master = own_master_ && own_master() != result.master_binary;
+  if (!result.new_daemon && !result.has_master) return result;
   auto folder = OpenPrivateDirectory(directory_, true);
   if (!folder) return folder.error();
   const int at = folder->get();
-  if (new_master) {
-    if (Status kept = CopyTo(at, "slc-master", own_master_.get()); !kept) return kept;
+  if (result.has_master) {
+    if (Status kept = CopyTo(at, "slc-master", own_master_.get()); !kept) return kept.error();
     const std::string self = EncodeSelfCheck(DescribeSelf("slc-master"));
-    if (Status kept = ReplaceFileAt(at, kSelfCheck, self, false); !kept) return kept;
+    if (Status kept = ReplaceFileAt(at, kSelfCheck, self, false); !kept) return kept.error();
   }
-  if (!new_daemon) return Ok();
-  if (!new_master) {
+  if (!result.new_daemon) return result;
+  if (!result.has_master) {
     // One from an earlier upgrade is not what this slcd has worked with; that is installed still.
     ::unlinkat(at, kSelfCheck, 0);
     ::unlinkat(at, "slc-master", 0);
   }
-  if (Status kept = CopyTo(at, "slcd", own_daemon_.get()); !kept) return kept;
+  if (Status kept = CopyTo(at, "slcd", own_daemon_.get()); !kept) return kept.error();
   Trial trial;
   trial.binary = binary;
   trial.version = next.version;
   trial.previous = DescribeSelf("slcd").version;
   trial.request = request;
-  return trial_file_.Write(trial);
+  if (Status begun = trial_file_.Write(trial); !begun) return begun.error();
+  return result;
 }
+
+void PreviousVersion::GoOnAfter(KeptVersion kept) {
+  own_master_ = std::move(kept.master);
+  if (!kept.has_master) return;
+  master_ = directory_ + "/slc-master";
+  kept_ = WallNow();
+}
+
+std::string PreviousVersion::own_master() const { return IdOf(own_master_.get()); }
 
 }  // namespace slc

@@ -38,6 +38,14 @@ Status BeginTrial(const std::string& home, bool goes_on);
 // It leaves as it should. The lock is still held.
 Status LeaveTrial(const std::string& home);
 
+// What came of keeping it.
+struct KeptVersion {
+  bool new_daemon = false;    // the installed slcd is another one than that which runs
+  bool has_master = false;    // a slc-master was kept
+  std::string master_binary;  // the id of the installed one
+  UniqueFd master;            // that one, held
+};
+
 class PreviousVersion {
  public:
   // `own`: where the running slcd lies, with the slc-master of its version. What lies there now is
@@ -46,13 +54,18 @@ class PreviousVersion {
 
   // Copies what runs and is not what lies in `installed`, and writes the trial of `next`, the slcd
   // there, if it is another one. kConflict: it has failed its trial. Blocks on the disk.
-  Status Keep(const Installation& installed, const SelfCheck& next, const std::string& request);
+  Result<KeptVersion> Keep(const Installation& installed, const SelfCheck& next,
+                           const std::string& request);
+  // The running slcd goes on, with masters of the installed version.
+  void GoOnAfter(KeptVersion kept);
   // There is no trial any more: the new slcd holds, or the upgrade has not come about. Blocks on
   // the disk.
   Status EndTrial() const { return trial_file_.Remove(); }
 
   // As it was when we started.
   const std::optional<Trial>& trial() const { return trial_; }
+  // The id of the slc-master that lay beside us when we started.
+  std::string own_master() const;
   // A kept slc-master that can work for us; empty if there is none.
   const std::string& master() const { return master_; }
   // It may be tried where masters of the installed version do not hold. `now`: on the wall clock.

@@ -23,6 +23,8 @@ class SelfCheckRun {
   SelfCheckRun(uv::Loop& loop, std::string program, std::string path,
                std::function<void(const Result<SelfCheck>& answer)> done);
   ~SelfCheckRun();
+  // Of the child; 0 if it has ended and was reaped.
+  int pid() const { return process_.pidfd ? process_.identity.pid : 0; }
   SelfCheckRun(const SelfCheckRun&) = delete;
   SelfCheckRun& operator=(const SelfCheckRun&) = delete;
 

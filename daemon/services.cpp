@@ -89,13 +89,14 @@ bool Services::Settled() const {
                      [](const auto& entry) { return entry.second.instance->settled(); });
 }
 
-std::vector<SightedMaster> Services::SightedMasters() const {
+std::vector<SightedMaster> Services::SightedMasters(const std::string& installed) const {
   std::vector<SightedMaster> masters;
   for (const auto& [id, service] : services_) {
     if (!service.instance->has_master()) continue;
-    const auto about = service.instance->about_master();
-    masters.push_back({id, about.value_or(MasterInfo{service.instance->name(), 0, "", 0}),
-                       service.instance->in_charge()});
+    const MasterInfo about =
+        service.instance->about_master().value_or(MasterInfo{service.instance->name(), 0, "", 0});
+    const std::string binary = BinaryId("/proc/" + std::to_string(about.pid) + "/exe");
+    masters.push_back({id, about, service.instance->in_charge(), binary == installed});
   }
   return masters;
 }
@@ -260,6 +261,8 @@ void Services::ReapChildren() {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
     const pid_t pid = info.si_pid;
+    // It hides others; whoever reaps it calls us then.
+    if (events_.is_awaited(pid)) return;
     for (const auto& [id, service] : services_) {
       if (service.instance->master() && service.instance->master()->pid == pid) return;
     }

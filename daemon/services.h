@@ -32,6 +32,8 @@ class Services {
     // It is to run, and could be started or not: see trouble().
     std::function<void(ServiceId id)> on_prepared;
     std::function<void(const UpgradeEvent& outcome)> on_upgraded;  // see UpgradeMaster
+    // A child that is no worker of ours: whoever started it wants its status.
+    std::function<bool(int pid)> is_awaited;
   };
 
   // All but `events` is owned by the caller and outlives this.
@@ -48,7 +50,8 @@ class Services {
   // No master is being started, searched or replaced.
   bool Settled() const;
   void UpgradeMaster(ServiceId id) { ServiceOf(id).instance->UpgradeMaster(); }
-  std::vector<SightedMaster> SightedMasters() const;
+  // `installed`: the id of the binary that is, see BinaryId.
+  std::vector<SightedMaster> SightedMasters(const std::string& installed) const;
 
   // slcd has come up: adopts the living master of a wish, or starts one if it is to run.
   void TakeUp(const Wish& wish);

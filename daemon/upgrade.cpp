@@ -2,19 +2,12 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "common/base/log.h"
 #include "common/base/version.h"
 
 namespace slc {
-namespace {
-
-// A master that is being started or taken over goes on as well after the exec, but has to be taken
-// over once more. One that never gets into charge must not keep the version that would repair it
-// away.
-constexpr Millis kQuietPatience = 5000;
-constexpr Millis kLookAgain = 20;
-
-}  // namespace
 
 Upgrade::Upgrade(uv::Loop& loop, const DaemonContext& context, Services& services, Clients& clients,
                  uv::DiskThread& disk, PreviousVersion& previous, Hands hands)
@@ -26,12 +19,11 @@ Upgrade::Upgrade(uv::Loop& loop, const DaemonContext& context, Services& service
       previous_(previous),
       hands_(std::move(hands)),
       timer_(loop, [this] { Feed(UpgradeTick{}); }),
-      quiet_timer_(loop, [this] { AwaitQuiet(); }),
+      look_(loop, [this] { Feed(SceneSeen{}); }),
       check_over_(loop, [this] {
         check_.reset();
         hands_.checked();
-        const auto step = std::move(after_check_);
-        step();
+        Feed(*std::exchange(after_check_, std::nullopt));
       }) {}
 
 void Upgrade::Begin(const Command& command) {
@@ -53,73 +45,102 @@ void Upgrade::Begin(const Command& command) {
     before.began = BootNow();
     return GoOn(command, before);
   }
-  if (context_.foreground) {
-    return clients_.Refuse(
-        command, Error{ErrorCode::kConflict,
-                       "this slcd belongs to an `slc run`; start that anew with the new version"});
-  }
   command_ = command;
-  CheckDaemon();
+  start_.emplace();
+  ++starts_;
+  Feed(UpgradeAsked{});
 }
 
-void Upgrade::CheckDaemon() {
+// ------------------------------------------------------------------------------------------------
+// before slcd is executed
+
+void Upgrade::Feed(const StartEvent& event) {
+  if (!start_) return;
+  const auto actions = start_->On(event, hands_.scene(), loop_.now());
+  const auto look_at = start_->deadline();
+  if (start_->over()) start_.reset();
+  if (look_at) {
+    look_.StartAt(*look_at);
+  } else {
+    look_.Stop();
+  }
+  for (const StartAction& action : actions) {
+    std::visit([this](const auto& deed) { Do(deed); }, action);
+  }
+}
+
+void Upgrade::Do(const CheckDaemon&) {
   check_ = std::make_unique<SelfCheckRun>(
       loop_, "slcd", context_.installed.daemon(), [this](const Result<SelfCheck>& answer) {
-        const Status follows =
-            answer ? CanFollow(DescribeSelf("slcd"), *answer) : Status(answer.error());
-        if (!follows) return After([this, error = follows.error()] { Refuse(error); });
-        After([this, slcd = *answer] { CheckMaster(slcd); });
+        if (!answer) return After(DaemonChecked{answer.error()});
+        next_ = *answer;
+        After(DaemonChecked{CanFollow(DescribeSelf("slcd"), next_)});
       });
 }
 
-void Upgrade::CheckMaster(const SelfCheck& slcd) {
+void Upgrade::Do(const CheckMaster&) {
   check_ = std::make_unique<SelfCheckRun>(
-      loop_, "slc-master", context_.installed.master(),
-      [this, slcd](const Result<SelfCheck>& answer) {
-        const Status follows = answer ? CanFollow(slcd, *answer) : Status(answer.error());
-        if (!follows) return After([this, error = follows.error()] { Refuse(error); });
-        After([this, slcd] { Keep(slcd); });
+      loop_, "slc-master", context_.installed.master(), [this](const Result<SelfCheck>& answer) {
+        After(MasterChecked{answer ? CanFollow(next_, *answer) : Status(answer.error())});
       });
 }
 
-void Upgrade::Keep(const SelfCheck& slcd) {
-  auto kept = std::make_shared<Status>(Ok());
-  disk_.Run(
-      [&previous = previous_, installed = context_.installed, slcd, request = command_->request.id,
-       kept] { *kept = previous.Keep(installed, slcd, request); },
-      [this, kept] {
-        if (!*kept) return Refuse(kept->error().During("keep what runs now in HOME/previous"));
-        quiet_by_ = loop_.now() + kQuietPatience;
-        AwaitQuiet();
-      });
-}
-
-void Upgrade::After(std::function<void()> step) {
-  after_check_ = std::move(step);
+void Upgrade::After(StartEvent event) {
+  after_check_ = std::move(event);
   check_over_.StartIn(0);
 }
 
-void Upgrade::Refuse(const Error& error) {
-  log::Warn("upgrade refused: " + error.message);
-  clients_.Refuse(*command_, error.During("upgrade; nothing was changed"));
+void Upgrade::Do(const KeepVersion&) {
+  auto kept = std::make_shared<Result<KeptVersion>>(KeptVersion());
+  disk_.Run(
+      [&previous = previous_, installed = context_.installed, next = next_,
+       request = command_->request.id, kept] { *kept = previous.Keep(installed, next, request); },
+      [this, kept, start = starts_] {
+        // It was given up.
+        if (start != starts_ || !start_) return;
+        if (!*kept) {
+          const Error& error = kept->error();
+          const bool said = error.code == ErrorCode::kConflict;
+          return Feed(
+              VersionKept{said ? error : error.During("keep what runs now in HOME/previous")});
+        }
+        kept_ = std::move(**kept);
+        if (kept_.new_daemon) log::Info("upgrade: going on as " + context_.daemon_program);
+        Feed(VersionKept{Ok(), kept_.new_daemon});
+      });
+}
+
+void Upgrade::Do(const WriteOut&) { hands_.write_out(); }
+
+void Upgrade::Do(const ExecuteDaemon&) { Feed(ExecutionFailed{hands_.execute(*command_)}); }
+
+void Upgrade::Do(const UpgradeMasters&) {
+  ProcessUpgrade slcd;
+  slcd.program = "slcd";
+  slcd.pid = ::getpid();
+  slcd.from = OwnVersion().text;
+  slcd.to = slcd.from;
+  slcd.already = true;
+  const std::string binary = kept_.master_binary;
+  previous_.GoOnAfter(std::move(kept_));
+  Follow(slcd, binary);
+}
+
+void Upgrade::Do(const RefuseUpgrade& action) {
+  if (action.withdraw) {
+    auto ended = std::make_shared<Status>(Ok());
+    disk_.Run([&previous = previous_, ended] { *ended = previous.EndTrial(); },
+              [ended] {
+                if (!*ended) log::Warn("upgrade: its trial is still on: " + ended->error().message);
+              });
+  }
+  log::Warn("upgrade refused: " + action.error.message);
+  clients_.Refuse(*command_, action.error.During("upgrade; nothing was changed"));
   command_.reset();
 }
 
-void Upgrade::AwaitQuiet() {
-  if (!services_.Settled() && loop_.now() < quiet_by_) return quiet_timer_.StartIn(kLookAgain);
-  log::Info("upgrade: going on as " + context_.daemon_program);
-  hands_.once_written([this] { Execute(); });
-}
-
-void Upgrade::Execute() {
-  const Error error = hands_.execute(*command_);
-  auto ended = std::make_shared<Status>(Ok());
-  disk_.Run([&previous = previous_, ended] { *ended = previous.EndTrial(); },
-            [ended] {
-              if (!*ended) log::Warn("upgrade: its trial is still on: " + ended->error().message);
-            });
-  Refuse(error);
-}
+// ------------------------------------------------------------------------------------------------
+// after that
 
 void Upgrade::NoteGivenWay() {
   const auto& trial = previous_.trial();
@@ -145,14 +166,17 @@ void Upgrade::GoOn(const Command& command, const DaemonFacts& before) {
   slcd.to = OwnVersion().text;
   slcd.took = BootNow() - before.began;
   log::Info("upgrade: slcd " + before.version + " goes on as " + slcd.to);
+  Follow(slcd, previous_.own_master());
+}
+
+void Upgrade::Follow(const ProcessUpgrade& slcd, std::string master_binary) {
+  master_binary_ = std::move(master_binary);
   plan_.emplace(slcd, loop_.now());
   OnMasters();
 }
 
-std::vector<SightedMaster> Upgrade::Sighted() const { return services_.SightedMasters(); }
-
 void Upgrade::OnMasters() {
-  if (plan_) Feed(MastersSighted{Sighted()});
+  if (plan_) Feed(MastersSighted{services_.SightedMasters(master_binary_)});
 }
 
 void Upgrade::OnMaster(const UpgradeEvent& outcome) {

@@ -1,15 +1,15 @@
 // Upgrade: replaces the versions of slcd and of all masters that run by the installed one, each in
 // place: `slc upgrade`.
 //
-//   check     slcd and slc-master as installed say that they could run, and as what
-//   keep      copies of what runs now, should the new version not hold (PreviousVersion)
-//   execute   slcd gives way to its next image, as soon as nothing is half done
-//   masters   that image has each master do the same (UpgradePlan), and answers who has asked
+//   before    the installed programs are checked, what runs is kept (PreviousVersion), and slcd
+//             gives way to its next image, all as UpgradeStart says
+//   after     that image has each master do the same (UpgradePlan), and answers who has asked
 //
 // Whatever fails before the execution changes nothing. A repeat of the request, by a client that
 // lost slcd on the way, goes on with the masters.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -21,6 +21,7 @@
 #include "common/uv/timer.h"
 #include "daemon/commands/clients.h"
 #include "daemon/core/upgrade_plan.h"
+#include "daemon/core/upgrade_start.h"
 #include "daemon/heritage.h"
 #include "daemon/previous_version.h"
 #include "daemon/self_check_run.h"
@@ -31,11 +32,12 @@ namespace slc {
 class Upgrade {
  public:
   struct Hands {
-    // Calls `then` when what is being written is on the disk: changes and lines of the log.
-    std::function<void(std::function<void()> then)> once_written;
+    std::function<UpgradeScene()> scene;
+    // What is held back to be written later is written now.
+    std::function<void()> write_out;
     // Returns only if it fails, and nothing has changed then.
     std::function<Error(const Command& command)> execute;
-    // Children that have ended meanwhile may be reaped, see checking().
+    // Children that have ended meanwhile may be reaped, see IsAwaited().
     std::function<void()> checked;
   };
 
@@ -52,19 +54,21 @@ class Upgrade {
   void OnMasters();
   void OnMaster(const UpgradeEvent& outcome);
   // A child is awaited whose status must not be taken by somebody else.
-  bool checking() const { return check_ != nullptr; }
+  bool IsAwaited(int pid) const { return check_ && check_->pid() == pid; }
 
  private:
-  void CheckDaemon();
-  void CheckMaster(const SelfCheck& slcd);
-  void After(std::function<void()> step);
-  void Keep(const SelfCheck& slcd);
-  void Refuse(const Error& error);
-  void AwaitQuiet();
-  void Execute();
+  void Feed(const StartEvent& event);
+  void Do(const CheckDaemon& action);
+  void Do(const CheckMaster& action);
+  void Do(const KeepVersion& action);
+  void Do(const WriteOut& action);
+  void Do(const ExecuteDaemon& action);
+  void Do(const UpgradeMasters& action);
+  void Do(const RefuseUpgrade& action);
+  void After(StartEvent event);
+  void Follow(const ProcessUpgrade& slcd, std::string master_binary);
   void Feed(const UpgradeEvent& event);
   void Answer();
-  std::vector<SightedMaster> Sighted() const;
 
   uv::Loop& loop_;
   const DaemonContext& context_;
@@ -74,8 +78,12 @@ class Upgrade {
   PreviousVersion& previous_;
   Hands hands_;
   std::optional<Command> command_;  // under way
+  std::optional<UpgradeStart> start_;
+  std::uint64_t starts_ = 0;  // which one that is
   std::unique_ptr<SelfCheckRun> check_;
-  Millis quiet_by_ = 0;
+  SelfCheck next_;             // what the installed slcd says
+  KeptVersion kept_;           // beside it
+  std::string master_binary_;  // the installed one, while there is a plan
   std::optional<UpgradePlan> plan_;
   std::deque<UpgradeEvent> inbox_;
   bool feeding_ = false;
@@ -83,9 +91,9 @@ class Upgrade {
   std::string done_request_;
   Reply done_reply_;
   uv::Timer timer_;
-  uv::Timer quiet_timer_;
+  uv::Timer look_;
   uv::Timer check_over_;  // a check is not destroyed within its own callback
-  std::function<void()> after_check_;
+  std::optional<StartEvent> after_check_;
 };
 
 }  // namespace slc

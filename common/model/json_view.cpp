@@ -128,6 +128,7 @@ json ToJson(const UpgradeReport& report) {
                          {"pid", process.pid},
                          {"from", process.from},
                          {"to", process.to},
+                         {"already", process.already},
                          {"took_ms", process.took},
                          {"reason", process.reason}});
   }
@@ -141,6 +142,7 @@ Status FromJson(const json& value, ProcessUpgrade& process) {
   fields.Read("pid", process.pid);
   fields.Read("from", process.from);
   fields.Read("to", process.to);
+  fields.Read("already", process.already);
   fields.Read("took_ms", process.took);
   fields.Read("reason", process.reason);
   return fields.status();

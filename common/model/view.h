@@ -67,10 +67,11 @@ struct ProcessUpgrade {
   std::string program;  // slcd, slc-master
   std::string service;  // of a master
   int pid = 0;
-  std::string from;    // version; empty: it has not told
-  std::string to;      // empty: it stayed as it was
-  Millis took = 0;     // for which nobody was served by it
-  std::string reason;  // why it stayed
+  std::string from;      // version; empty: it has not told
+  std::string to;        // empty: it stayed as it was
+  bool already = false;  // it was the installed version, and was left alone
+  Millis took = 0;       // for which nobody was served by it
+  std::string reason;    // why it stayed
 };
 using UpgradeReport = std::vector<ProcessUpgrade>;
 

@@ -32,6 +32,11 @@ void DiskThread::Run(std::function<void()> job, std::function<void()> then) {
   changed_.notify_one();
 }
 
+bool DiskThread::idle() {
+  const std::lock_guard<std::mutex> hold(mutex_);
+  return !working_ && waiting_.empty() && finished_.empty();
+}
+
 void DiskThread::Work() {
   std::unique_lock<std::mutex> hold(mutex_);
   while (true) {
@@ -39,9 +44,11 @@ void DiskThread::Work() {
     if (waiting_.empty()) return;
     Task task = std::move(waiting_.front());
     waiting_.pop_front();
+    working_ = true;
     hold.unlock();
     task.job();
     hold.lock();
+    working_ = false;
     finished_.push_back(std::move(task));
     wake_.Wake();
   }

@@ -24,6 +24,8 @@ class DiskThread {
   DiskThread& operator=(const DiskThread&) = delete;
 
   void Run(std::function<void()> job, std::function<void()> then);
+  // No job is being done or waits, and every `then` that was to run has begun to. From the loop.
+  bool idle();
 
  private:
   struct Task {
@@ -37,6 +39,7 @@ class DiskThread {
   std::condition_variable changed_;
   std::deque<Task> waiting_;
   std::deque<Task> finished_;
+  bool working_ = false;
   bool ending_ = false;
   Async wake_;
   std::thread thread_;

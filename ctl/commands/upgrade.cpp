@@ -20,6 +20,7 @@ std::string LineOf(const ProcessUpgrade& process) {
   line += " (pid " + std::to_string(process.pid) + ")  ";
   line += process.from.empty() ? "unknown version" : process.from;
   if (!process.reason.empty()) return Printable(line + "  stays: " + process.reason) + "\n";
+  if (process.already) return Printable(line + "  already the installed version") + "\n";
   return Printable(line + " -> " + process.to) + "  " + std::to_string(process.took) + " ms\n";
 }
 

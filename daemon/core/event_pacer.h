@@ -29,6 +29,8 @@ class EventPacer {
   std::vector<JournalRecord> Pass(Millis now);
   // When Pass() has something to give.
   std::optional<Millis> deadline() const;
+  // Nothing is folded.
+  bool empty() const { return !deadline(); }
   // All that is folded: the journal ends.
   std::vector<JournalRecord> Flush();
 

@@ -72,6 +72,7 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       patience_ = now + kHelloPatience;
     } else {
       ++failures_;
+      if (previous_) ++unfit_;
       LaunchOrLeave(now);
     }
   } else if (std::holds_alternative<NothingToStart>(event)) {
@@ -125,8 +126,8 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
     patience_ = now + kHelloPatience;
     // Either may be the one that does not get on with what the machine is now.
     constexpr int kTryPrevious = 2;
-    const bool previous = unfit_ >= kTryPrevious && (unfit_ - kTryPrevious) % 2 == 0;
-    actions_.push_back(LaunchMaster{workers_, previous});
+    previous_ = unfit_ >= kTryPrevious && (unfit_ - kTryPrevious) % 2 == 0;
+    actions_.push_back(LaunchMaster{workers_, previous_});
   }
   deadline_ = patience_;
   const auto consider = [&](Millis at) {
@@ -251,7 +252,8 @@ bool InstancePlan::IsEarly(Millis now) const {
   return state_ == State::kInCharge || state_ == State::kLaunching;
 }
 
-// Whoever kills masters, or cannot start any, finds the same with every binary.
+// Whoever kills masters, or cannot start any, finds the same with every binary. (A copy of before
+// that is gone by now is an exception, see MasterLaunched.)
 void InstancePlan::JudgeBinary(const MasterEnded& ended, Millis now) {
   const bool early = state_ == State::kFencing ? early_ : IsEarly(now);
   if (!early) {

@@ -107,6 +107,7 @@ class InstancePlan {
   int failures_ = 0;       // launches in a row of masters that told no facts
   Millis early_ends_ = 0;  // of masters that worked and died soon; paid off by those that last
   int unfit_ = 0;          // masters in a row that were executed and did not hold by themselves
+  bool previous_ = false;  // the version before was launched last, if there is one
   bool early_ = false;     // the one that is fenced was lost soon after its launch
   bool faulty_ = false;    // and by its own fault: it did not answer, or speaks no protocol of ours
   Millis launch_at_ = 0;   // not before

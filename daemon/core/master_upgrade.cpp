@@ -5,7 +5,16 @@
 namespace slc {
 
 void MasterUpgrade::SaidHello(const std::string& version) {
-  if (under_way_) version_ = version;
+  if (awaited_ > 0) {
+    --awaited_;
+  } else if (under_way_) {
+    version_ = version;
+  }
+}
+
+void MasterUpgrade::Begin() {
+  under_way_ = true;
+  version_.clear();
 }
 
 std::optional<UpgradeEvent> MasterUpgrade::StoredAll() {
@@ -13,8 +22,8 @@ std::optional<UpgradeEvent> MasterUpgrade::StoredAll() {
   return End(MasterReplaced{id_, std::exchange(version_, {})});
 }
 
-std::optional<UpgradeEvent> MasterUpgrade::Stayed(const std::string& reason) {
-  return End(MasterStayed{id_, reason});
+std::optional<UpgradeEvent> MasterUpgrade::Stayed(const std::string& reason, bool stopping) {
+  return End(MasterStayed{id_, reason, stopping});
 }
 
 std::optional<UpgradeEvent> MasterUpgrade::Fell() { return End(MasterFell{id_}); }

@@ -23,10 +23,23 @@ std::vector<UpgradeAction> UpgradePlan::On(const UpgradeEvent& event, Millis now
   const bool overdue = deadline_ && *deadline_ <= now;
   if (const auto* sighted = std::get_if<MastersSighted>(&event)) {
     sighted_ = sighted->masters;
+    for (std::size_t i = todo_.size(); i-- > 0;) {
+      const ServiceId id = todo_[i].id;
+      const bool lives = std::any_of(sighted_.begin(), sighted_.end(),
+                                     [id](const SightedMaster& each) { return each.id == id; });
+      if (!lives) Leave(id);
+    }
+    if (begun_ && (todo_.empty() || todo_.front().line != under_way_)) Next(now);
   } else if (const auto* replaced = std::get_if<MasterReplaced>(&event)) {
     End(replaced->id, replaced->version, "", now);
   } else if (const auto* stayed = std::get_if<MasterStayed>(&event)) {
-    End(stayed->id, "", stayed->reason, now);
+    const bool first = !todo_.empty() && todo_.front().id == stayed->id;
+    if (first && stayed->stopping) {
+      Leave(stayed->id);
+      Next(now);
+    } else {
+      End(stayed->id, "", stayed->reason, now);
+    }
   } else if (const auto* fell = std::get_if<MasterFell>(&event)) {
     End(fell->id, "", "it ended on the way; a successor takes over its workers", now);
   } else if (overdue && begun_ && !todo_.empty()) {
@@ -50,7 +63,10 @@ void UpgradePlan::Begin(const std::vector<SightedMaster>& masters) {
     line.service = master.about.service;
     line.pid = master.about.pid;
     line.from = master.about.version;
-    if (master.in_charge) {
+    if (master.in_charge && master.installed) {
+      line.to = line.from;
+      line.already = true;
+    } else if (master.in_charge) {
       todo_.push_back({master.id, report_.size()});
     } else {
       failed_ = true;
@@ -78,6 +94,15 @@ void UpgradePlan::End(ServiceId id, const std::string& version, const std::strin
   Next(now);
 }
 
+// Nothing of it is left to be upgraded.
+void UpgradePlan::Leave(ServiceId id) {
+  const auto found =
+      std::find_if(todo_.begin(), todo_.end(), [id](const Todo& each) { return each.id == id; });
+  if (found == todo_.end()) return;
+  report_[found->line].reason = "its service has been stopped meanwhile";
+  todo_.erase(found);
+}
+
 void UpgradePlan::Next(Millis now) {
   if (todo_.empty()) {
     over_ = true;
@@ -86,6 +111,7 @@ void UpgradePlan::Next(Millis now) {
     return;
   }
   since_ = now;
+  under_way_ = todo_.front().line;
   deadline_ = now + kMasterPatience;
   actions_.push_back(UpgradeMaster{todo_.front().id});
 }

@@ -3,7 +3,8 @@
 //
 // One master after another, and the first that does not come out as it should ends it: a version
 // that does not work must cost one takeover, not one of each service. Nothing is begun before
-// slcd, which has just been replaced itself, is linked to all masters that live.
+// slcd, which has just been replaced itself, is linked to all masters that live. What somebody
+// stops or removes meanwhile has no master to upgrade any more, and is no failure.
 #pragma once
 
 #include <optional>
@@ -22,6 +23,7 @@ struct SightedMaster {
   ServiceId id = 0;
   MasterInfo about;
   bool in_charge = false;  // linked, and not about to leave
+  bool installed = false;  // its binary is the installed one
 };
 struct MastersSighted {  // all that live; to be told whenever that may have changed
   std::vector<SightedMaster> masters;
@@ -33,6 +35,7 @@ struct MasterReplaced {  // it goes on as another image
 struct MasterStayed {  // it goes on as it was
   ServiceId id = 0;
   std::string reason;
+  bool stopping = false;  // for its service is being stopped
 };
 struct MasterFell {  // its process has ended; a successor takes over
   ServiceId id = 0;
@@ -61,6 +64,7 @@ class UpgradePlan {
  private:
   void Begin(const std::vector<SightedMaster>& masters);
   void End(ServiceId id, const std::string& version, const std::string& reason, Millis now);
+  void Leave(ServiceId id);
   void Next(Millis now);
 
   struct Todo {
@@ -69,7 +73,8 @@ class UpgradePlan {
   };
   std::vector<ProcessUpgrade> report_;
   std::vector<SightedMaster> sighted_;
-  std::vector<Todo> todo_;  // the one under way first
+  std::vector<Todo> todo_;     // the one under way first
+  std::size_t under_way_ = 0;  // the line of the one that was told last
   bool begun_ = false;
   bool over_ = false;
   bool failed_ = false;

@@ -9,6 +9,7 @@
 
 #include "common/base/text.h"
 #include "common/base/version.h"
+#include "tests/faults/fault_rules.h"
 #include "tests/faults/faults.h"
 
 using namespace slc;
@@ -305,6 +306,80 @@ TEST_SUITE("upgrade") {
             took, " ms");
     CHECK(world.ReadyPids("plain") == pids);
     CHECK(Get(app.url("/")).status == 200);
+  }
+
+  TEST_CASE("what is of the installed version already is left alone") {
+    World world;
+    world.OwnPrograms();
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "plain"});
+    const auto already = [&] {
+      std::vector<bool> each;
+      const auto result = world.Json({"upgrade"});
+      CHECK(result.at("ok") == true);
+      for (const auto& process : result.at("processes")) each.push_back(process.at("already"));
+      return each;
+    };
+    CHECK(already() == std::vector<bool>{true, true});
+    CHECK(Contains(world.Must({"upgrade"}).out, "already the installed version"));
+    // slcd stays, and its masters are looked after.
+    world.Install("slc-master", BinaryPath("next/slc-master"));
+    CHECK(already() == std::vector<bool>{true, false});
+    CHECK(already() == std::vector<bool>{true, true});
+    const auto masters = world.Json({"ctl", "info"}).at("info").at("masters");
+    CHECK(masters.at(0).at("version") == VersionOf("next/"));
+    world.Install("slcd", BinaryPath("next/slcd"));
+    CHECK(already() == std::vector<bool>{false, true});
+  }
+
+  TEST_CASE("slcd is not executed while its disk hangs") {
+    World world;
+    FaultRules faults(world);
+    world.OwnPrograms();
+    world.ExpectInLog("upgrade refused");
+    const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "plain"});
+    const auto daemon = world.Daemon();
+    InstallAll(world, "next/");
+    faults.Arm({.call = "*w",
+                .process = "slcd",
+                .below = world.home() + "/logs",
+                .hang = true,
+                .nth = -1});
+    const Ran ran = world.Slc({"upgrade"});
+    CHECK(ran.code == 1);
+    CHECK_MESSAGE(Contains(ran.err, "the disk does not take slcd's log within 3 s"), ran.err);
+    // Its own patience, and what a busy machine adds.
+    CHECK(ran.took < 6'000);
+    CHECK(world.Json({"ctl", "info"}).at("info").at("version") == VersionOf(""));
+    CHECK(Get(app.url("/")).status == 200);
+    faults.Disarm();
+    UpgradeTo(world, VersionOf("next/"));
+    CHECK(world.Daemon() == daemon);
+    // It was no death of the new one.
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    CHECK(world.Json({"ctl", "info"}).at("info").at("version") == VersionOf("next/"));
+  }
+
+  TEST_CASE("a service is stopped in the middle of an upgrade") {
+    const int rounds = Blows(30);
+    Dice dice;
+    World world;
+    world.OwnPrograms();
+    world.ExpectInLog("its service has been stopped meanwhile");
+    FourServices services(world);
+    for (int i = 0; i < rounds; ++i) {
+      INFO("round ", i);
+      InstallAll(world, i % 2 == 0 ? "next/" : "");
+      Running upgrade = world.Begin({"upgrade"});
+      // Checks, slcd and four masters take about this.
+      LetPass(dice.Between(0, 80));
+      const std::string name = services.apps()[dice.Below(4)].name;
+      world.Must({"ctl", "stop", name});
+      const Ran& ran = upgrade.Wait();
+      CHECK_MESSAGE(ran.code == 0, name, " was stopped: ", ran.out, ran.err);
+      world.Must({"ctl", "start", name});
+      services.CheckWhole();
+    }
   }
 
   TEST_CASE("slcd or a master is killed in the middle of an upgrade") {

@@ -510,6 +510,19 @@ TEST_CASE("From the third master that does not hold on, the previous binary is t
   }
 }
 
+TEST_CASE("A previous binary that cannot be executed leaves the turn to the installed one") {
+  InstancePlan plan;
+  Millis now = 0;
+  plan.On(PlanWish{true, true}, now);
+  LaunchAndEnd(plan, now, MasterEnded{});
+  LaunchAndEnd(plan, now, MasterEnded{});
+  now = *plan.deadline();
+  CHECK(Describe(plan.On(PlanTick{}, now)) == "launch previous");
+  plan.On(MasterLaunched{false}, now);
+  now = *plan.deadline();
+  CHECK(Describe(plan.On(PlanTick{}, now)) == "launch");
+}
+
 TEST_CASE("What is no fault of the binary has nobody try the previous one") {
   InstancePlan plan;
   Millis now = 0;

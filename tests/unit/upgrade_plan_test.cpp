@@ -86,3 +86,40 @@ TEST_CASE("the first master that is not replaced ends the upgrade") {
   CHECK(plan.report()[3].reason == "not tried after the failure of svc2");
   CHECK(plan.On(MasterReplaced{2, "2"}, 10'010).empty());
 }
+
+TEST_CASE("a service that is stopped in the middle of an upgrade is no failure") {
+  UpgradePlan plan(Slcd(), 0);
+  plan.On(MastersSighted{{Master(1), Master(2), Master(3)}}, 0);
+  std::vector<UpgradeAction> next;
+  SUBCASE("its master has gone") {
+    next = plan.On(MastersSighted{{Master(2), Master(3)}}, 1);
+    CHECK(plan.On(MasterFell{1}, 1).empty());
+  }
+  SUBCASE("its master refuses") { next = plan.On(MasterStayed{1, "it is being stopped", true}, 1); }
+  CHECK(Ordered(next) == 2);
+  // One that waits for its turn.
+  CHECK(plan.On(MastersSighted{{Master(2)}}, 2).empty());
+  CHECK(IsOver(plan.On(MasterReplaced{2, "2"}, 3)));
+  CHECK(!plan.failed());
+  CHECK(plan.report()[1].reason == "its service has been stopped meanwhile");
+  CHECK(plan.report()[2].to == "2");
+  CHECK(plan.report()[3].reason == plan.report()[1].reason);
+}
+
+TEST_CASE("an upgrade is over when the last master there was has been stopped") {
+  UpgradePlan plan(Slcd(), 0);
+  plan.On(MastersSighted{{Master(1)}}, 0);
+  CHECK(IsOver(plan.On(MastersSighted{}, 1)));
+  CHECK(!plan.failed());
+}
+
+TEST_CASE("masters that are of the installed version already are left alone") {
+  UpgradePlan plan(Slcd(), 0);
+  SightedMaster installed = Master(1);
+  installed.installed = true;
+  CHECK(Ordered(plan.On(MastersSighted{{installed, Master(2)}}, 0)) == 2);
+  CHECK(IsOver(plan.On(MasterReplaced{2, "2"}, 1)));
+  CHECK(plan.report()[1].already);
+  CHECK(plan.report()[1].to == "1");
+  CHECK(!plan.report()[2].already);
+}
