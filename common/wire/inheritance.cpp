@@ -9,7 +9,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/base/text.h"
 #include "common/model/json_fields.h"
 #include "common/wire/self_check.h"
 #include "common/wire/snapshot_format.h"
@@ -80,26 +79,8 @@ Result<Inheritance> Inheritance::Receive(int manifest) {
       return Broken("'" + name + "' is not an open descriptor of its own");
     }
   }
-  for (const auto& [name, number] : numbers) inheritance.fds_[name] = UniqueFd(number);
+  for (const auto& [name, number] : numbers) inheritance.fds_.Add(name, UniqueFd(number));
   return inheritance;
-}
-
-UniqueFd Inheritance::Take(const std::string& name) {
-  const auto found = fds_.find(name);
-  if (found == fds_.end()) return {};
-  UniqueFd fd = std::move(found->second);
-  fds_.erase(found);
-  return fd;
-}
-
-std::map<std::string, UniqueFd> Inheritance::TakeBelow(const std::string& prefix) {
-  std::map<std::string, UniqueFd> taken;
-  auto entry = fds_.lower_bound(prefix);
-  while (entry != fds_.end() && StartsWith(entry->first, prefix)) {
-    taken[entry->first.substr(prefix.size())] = std::move(entry->second);
-    entry = fds_.erase(entry);
-  }
-  return taken;
 }
 
 Error ExecuteInPlace(const std::string& program, std::vector<std::string> arguments,

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/named_fds.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
@@ -38,12 +39,14 @@ class Inheritance {
 
   const std::string& facts() const { return facts_; }
   // Empty if there is none of this name.
-  UniqueFd Take(const std::string& name);
+  UniqueFd Take(const std::string& name) { return fds_.Take(name); }
   // Those whose names begin with `prefix`, by the rest of their names.
-  std::map<std::string, UniqueFd> TakeBelow(const std::string& prefix);
+  std::map<std::string, UniqueFd> TakeBelow(const std::string& prefix) {
+    return fds_.TakeBelow(prefix);
+  }
 
  private:
-  std::map<std::string, UniqueFd> fds_;
+  NamedFds fds_;
   std::string facts_;
 };
 

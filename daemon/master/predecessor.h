@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/named_fds.h"
 #include "common/base/unique_fd.h"
 #include "common/model/instance.h"
 
@@ -22,16 +23,18 @@ class Predecessor {
   // Nothing if there is none or it is unreadable (logged).
   std::optional<InstanceState> ReadState() const;
   // Empty if it was not kept.
-  UniqueFd Take(const std::string& name);
+  UniqueFd Take(const std::string& name) { return fds_.Take(name); }
   // What the descriptor holds; empty if it was not kept.
   std::string TakeText(const std::string& name);
   // Those whose names begin with `prefix`, by the rest of their names.
-  std::map<std::string, UniqueFd> TakeBelow(const std::string& prefix);
+  std::map<std::string, UniqueFd> TakeBelow(const std::string& prefix) {
+    return fds_.TakeBelow(prefix);
+  }
   // The configs of all generations.
   std::vector<UniqueFd> TakeConfigs();
 
  private:
-  std::map<std::string, UniqueFd> fds_;
+  NamedFds fds_;
 };
 
 }  // namespace slc
