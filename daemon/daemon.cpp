@@ -163,6 +163,11 @@ Status Daemon::Begin() {
       Error error = made.error().During("listen in " + options_.paths.run);
       const std::string room = DescribeRoom(directories_.run.get());
       if (!room.empty()) error.message += "; " + room + "; services run on meanwhile";
+      // The masters' sockets are there: a run directory elsewhere would find none of them.
+      if (IsReadOnly(directories_.run.get())) {
+        error.message += ". As root: mount -o remount,rw \"$(findmnt -nro TARGET -T '" +
+                         options_.paths.run + "')\"";
+      }
       return error;
     }
     listener = std::move(*made);

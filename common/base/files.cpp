@@ -285,6 +285,11 @@ std::string DescribeRoom(int directory) {
   return {};
 }
 
+bool IsReadOnly(int directory) {
+  struct statvfs system {};
+  return ::fstatvfs(directory, &system) == 0 && (system.f_flag & ST_RDONLY) != 0;
+}
+
 std::string PathThroughFd(int directory, const std::string& name) {
   return "/proc/self/fd/" + std::to_string(directory) + "/" + name;
 }

@@ -62,6 +62,9 @@ Result<bool> IsLockedAt(int directory, const std::string& name);
 // "the file system is full: free some space". Empty if it does not show.
 std::string DescribeRoom(int directory);
 
+// True if the file system of an open directory is known to be read-only.
+bool IsReadOnly(int directory);
+
 // "/proc/self/fd/N/name": reaches a unix socket below `directory` however long its real path is
 // (sun_path holds 108 bytes).
 std::string PathThroughFd(int directory, const std::string& name);

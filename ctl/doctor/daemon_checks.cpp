@@ -97,6 +97,12 @@ Findings CheckDaemon(const Patient& patient) {
     }
     return {Good("slcd", text)};
   }
+  if (patient.holder && patient.holder->pid == 0) {
+    return {
+        Wrong("slcd", "one holds the lock and does not answer, and its lock file names nobody",
+              "pgrep -a slcd shows it; kill -9 of it does no harm to services, and the next slc "
+              "command starts another")};
+  }
   if (patient.holder) {
     const std::string pid = std::to_string(patient.holder->pid);
     return {Wrong("slcd", "it holds the lock (pid " + pid + ") but does not answer",

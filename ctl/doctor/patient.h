@@ -24,7 +24,7 @@ struct Patient {
   // What slcd says. It may run and not answer: see `holder`.
   std::optional<DaemonInfo> daemon;
   std::vector<ServiceView> views;
-  // Of the lock, if somebody holds it.
+  // Of the lock, if somebody holds it; pid 0: its file does not tell who.
   std::optional<ProcessIdentity> holder;
   std::string cookie;  // with which the cookies of this home's processes begin: "N-M-"
 

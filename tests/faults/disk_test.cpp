@@ -1,6 +1,8 @@
 // A disk that is full, read-only, broken or silent below the home: services run on and serve,
 // changes are refused with a clear word, a stop works all the same, and all is well soon after the
 // trouble ends.
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <csignal>
 #include <functional>
@@ -175,6 +177,47 @@ TEST_SUITE("disk") {
       faults.Disarm(1);
     };
     Endure(world, trouble);
+  }
+
+  TEST_CASE("a slcd that was killed while its home is read-only") {
+    if (!CanMount()) return;
+    // Who comes here has the home read-only, and only what is mounted within it as it was.
+    const auto read_only = [](World& world) {
+      return world
+          .BeginProgram({"unshare", "-m", "sh", "-c",
+                         "mount --rbind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && "
+                         "exec \"$0\" ctl ls",
+                         BinaryPath("slc"), world.home()})
+          .Wait();
+    };
+    {
+      World world;
+      const App app = world.StartApp("plain/server.js", {"--size", "2"});
+      const auto pids = world.ReadyPids(app.name);
+      world.KillDaemon();
+      // Before a master starts another one, which sees the disk as it is.
+      const Ran ran = read_only(world);
+      CHECK(ran.code == 3);
+      for (const char* part :
+           {"the file system is read-only", "services run on meanwhile", "mount -o remount,rw"}) {
+        CHECK_MESSAGE(Contains(ran.err, part), ran.err);
+      }
+      CHECK(Get(app.url()).status == 200);
+      world.Must({"ctl", "ls"});
+      CHECK(world.ReadyPids(app.name) == pids);
+    }
+    // As README advises.
+    World world;
+    REQUIRE(::mkdir(world.home().c_str(), 0700) == 0);
+    TinyDisk run(world, world.home() + "/run", "size=1m");
+    const App app = world.StartApp("plain/server.js", {"--size", "2"});
+    const auto pids = world.ReadyPids(app.name);
+    world.ExpectInLog("storage: ");
+    world.KillDaemon();
+    const Ran ran = read_only(world);
+    CHECK_MESSAGE(ran.code == 0, ran.err);
+    CHECK(world.ReadyPids(app.name) == pids);
+    world.End();
   }
 
   TEST_CASE("the disk does not write what it took") {

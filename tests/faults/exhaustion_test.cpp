@@ -201,6 +201,38 @@ TEST_SUITE("exhaustion") {
     CHECK(world.ReadyPids(app.name) == pids);
   }
 
+  TEST_CASE("slcd is handed more descriptors than it may open beside them") {
+    World world;
+    // As systemd does it: from 3 on. The soft limit leaves room for the libraries of slcd, which
+    // are opened one by one, and for no more.
+    const std::string script =
+        "import os, resource, sys\n"
+        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))\n"
+        "for i in range(1200): os.memfd_create('kept', 0)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (1205, hard))\n"
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1200')\n"
+        "os.execv(sys.argv[1], ['slcd'])\n";
+    Running slcd = world.BeginProgram({"python3", "-c", script, BinaryPath("slcd")});
+    WaitUntil(
+        [&] {
+          if (slcd.HasEnded()) FAIL("slcd has ended: ", slcd.Wait().err);
+          return world.Daemon() && world.Slc({"ctl", "-C", world.socket(), "ls"}).code == 0;
+        },
+        10'000, "slcd to answer");
+    // It has no use for these.
+    CHECK(CountOpenFiles(slcd.pid()) < 100);
+    // Workers have what it was started with. (Node raises its own.)
+    const std::string folder =
+        world.MakeFolder("limit", {{"app.sh", "ulimit -Sn; exec sleep 99\n"}});
+    world.Must({"start", folder + "/app.sh", "--interpreter", "/bin/sh", "--name", "limit"});
+    const std::string log = world.log_folder("limit") + "/out.log";
+    WaitUntil([&] { return Contains(ReadText(log), "worker:1 1205"); }, 5'000,
+              "the worker's limit");
+    world.Must({"ctl", "shutdown"});
+    CHECK(slcd.Wait().code == 0);
+  }
+
   TEST_CASE("no process can be made for 10 s") {
     World world;
     FourServices services(world);
@@ -208,6 +240,10 @@ TEST_SUITE("exhaustion") {
     const App& plain = services.apps()[2];
     LoadClient load(world, Without(services.lanes(), plain.name), {"--timeout", "30000"});
     const auto old = world.ReadyPids(web.name);
+    std::vector<pid_t> pids{world.Daemon()->pid};
+    for (const auto& [name, master] : services.Masters()) pids.push_back(master);
+    std::vector<Millis> answers;
+    double cpu = 0;
     Ran given_up;
     {
       const std::string calls = "clone,clone3,fork,vfork";
@@ -215,8 +251,14 @@ TEST_SUITE("exhaustion") {
       Refusing plain_master(world, world.MasterPid(plain.name), calls, "EAGAIN");
       Running roll = world.Begin({"ctl", "soft-restart", web.name});
       Kill(*IdentifyProcess(world.ReadyPids(plain.name).front()));
+      const CpuWatch watch(pids);
       // The blow itself.
-      LetPass(10'000);
+      const Millis end = BootNow() + 10'000;
+      while (BootNow() < end) {
+        answers.push_back(world.Must({"ctl", "ls"}).took);
+        LetPass(500);
+      }
+      cpu = watch.Highest();
       CHECK(world.ReadyPids(plain.name).size() == 1);
       web_master.End();
       plain_master.End();
@@ -229,9 +271,15 @@ TEST_SUITE("exhaustion") {
     CHECK(world.ReadyPids(web.name) == old);
     world.Must({"ctl", "soft-restart", web.name});
     const LoadReport report = load.Stop();
-    MESSAGE("no process for 10 s: a soft restart is given up with the reason, whole again after ",
-            recovery, " ms", Figures(report));
+    MESSAGE(
+        "no process for 10 s: a soft restart is given up with the reason, slc ctl ls answers "
+        "after ",
+        Percentile(answers, 50), " ms (median), ", Percentile(answers, 100),
+        " ms at most; CPU of the busiest ", static_cast<int>(cpu * 100), " %; whole again after ",
+        recovery, " ms", Figures(report));
     CheckNoneFailed(report);
+    CHECK(Percentile(answers, 100) <= kAnswer);
+    CHECK(cpu < kMostCpu);
     CHECK(recovery <= kRecovery);
     services.CheckWhole();
   }

@@ -55,6 +55,29 @@ TEST_SUITE("skew") {
     UseAll(world, app);
   }
 
+  TEST_CASE("the doctor tells of a slcd and masters of another version") {
+    World world;
+    world.OwnPrograms();
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "plain"});
+    world.Install("slc", BinaryPath("next/slc"));
+    const Ran ran = world.Slc({"doctor"});
+    CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+    CHECK_MESSAGE(
+        Contains(ran.out, "version " + std::string(OwnVersion().text) + ", but slc is " + Next()),
+        ran.out);
+    CHECK_MESSAGE(Contains(ran.out, "master of plain"), ran.out);
+    CHECK_MESSAGE(
+        Contains(ran.out, "is of version " + std::string(OwnVersion().text) + ", slc of " + Next()),
+        ran.out);
+    CHECK_MESSAGE(Contains(ran.out, "slc upgrade"), ran.out);
+    for (const char* program : {"slcd", "slc-master"}) {
+      world.Install(program, BinaryPath(std::string("next/") + program));
+    }
+    world.Must({"upgrade"});
+    const Ran after = world.Slc({"doctor"});
+    CHECK_MESSAGE(!Contains(after.out, "slc upgrade"), after.out);
+  }
+
   TEST_CASE("a new slcd adopts old masters, and an old one new masters") {
     World world;
     world.OwnPrograms();

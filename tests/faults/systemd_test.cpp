@@ -2,7 +2,9 @@
 // hangs, and nobody who uses a service notices; a machine that goes down drains them.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <functional>
 
 #include <doctest/doctest.h>
 
@@ -38,6 +40,17 @@ ProcessIdentity AwaitDaemon(World& world, const std::optional<ProcessIdentity>& 
       },
       30'000, "a new slcd");
   return *daemon;
+}
+
+// Strikes at random moments. `blow` returns how long it took until all was well again.
+std::vector<Millis> Strike(Dice& dice, int times, const std::function<Millis()>& blow) {
+  std::vector<Millis> took;
+  for (int i = 0; i < times; ++i) {
+    INFO("blow ", i);
+    LetPass(dice.Between(0, 300));
+    took.push_back(blow());
+  }
+  return took;
 }
 
 // Ends what runs, so that the world finds nothing that it could not see from here.
@@ -143,25 +156,24 @@ TEST_SUITE("systemd") {
     const std::size_t descriptors = CountOpenFiles(world.Daemon()->pid);
     LoadClient load(world, services.lanes());
     const int kills = std::max(10, Blows(100));
-    std::vector<Millis> back;
     Dice dice;
-    for (int i = 0; i < kills; ++i) {
-      INFO("kill ", i);
-      LetPass(dice.Between(0, 300));
+    const auto back = Strike(dice, kills, [&] {
       const auto victim = world.Daemon();
       REQUIRE(victim);
       const Millis killed = BootNow();
       Kill(*victim);
       AwaitDaemon(world, victim);
-      back.push_back(BootNow() - killed);
-    }
+      return BootNow() - killed;
+    });
     services.CheckWhole();
     const LoadReport report = load.Stop();
     MESSAGE(kills, " kills of slcd under systemd: it answers again within ", Percentile(back, 50),
             " ms (median), ", Percentile(back, 100), " ms (at most)", Figures(report));
     CheckNoneFailed(report);
-    // RestartSec=100ms, the start of slcd, and its four masters on two busy cores.
+    // RestartSec=100ms, the start of slcd, and its four masters on two busy cores; the one that
+    // hits the busiest moment may take twice that.
     CHECK(Percentile(back, 90) <= 1000);
+    CHECK(Percentile(back, 100) <= 2000);
     CHECK(machine.Show("NRestarts") == std::to_string(kills));
     CHECK(services.Pids() == pids);
     CHECK(services.Masters() == masters);
@@ -183,11 +195,8 @@ TEST_SUITE("systemd") {
     const std::string kept = machine.Show("NFileDescriptorStore");
     LoadClient load(world, services.lanes());
     const int kills = std::max(4, Blows(40));
-    std::vector<Millis> back;
     Dice dice;
-    for (int i = 0; i < kills; ++i) {
-      INFO("kill ", i);
-      LetPass(dice.Between(0, 300));
+    const auto back = Strike(dice, kills, [&] {
       const auto daemon = world.Daemon();
       const auto masters = Masters(world);
       REQUIRE(daemon);
@@ -199,9 +208,10 @@ TEST_SUITE("systemd") {
       REQUIRE(SignalProcess(second, SIGKILL));
       AwaitDaemon(world, daemon);
       services.CheckWhole();
-      back.push_back(BootNow() - killed);
+      const Millis took = BootNow() - killed;
       CHECK(services.Pids() == pids);
-    }
+      return took;
+    });
     const LoadReport report = load.Stop();
     MESSAGE(kills, " kills of slcd and a master at once under systemd, ", kept,
             " descriptors kept: all in charge again within ", Percentile(back, 50),
@@ -213,12 +223,85 @@ TEST_SUITE("systemd") {
       // In rr the one connection between accept and hand-over is lost, in a window of some 10 us.
       CHECK(lane.failed <= (EndsWith(lane.name, "-keep") ? 0 : kills));
     }
-    CHECK(Percentile(back, 90) <= 3000);
+    // As of slcd alone, then the start of a master, which takes its workers over one by one. At
+    // most the bound for both dying at once.
+    CHECK(Percentile(back, 90) <= 1500);
+    CHECK(Percentile(back, 100) <= 3000);
     CHECK(machine.Show("NFileDescriptorStore") == kept);
     // Nothing that is gone stays kept.
     for (const App& app : services.apps()) world.Must({"ctl", "stop", app.name});
     WaitUntil([&] { return machine.Show("NFileDescriptorStore") == "0"; }, 5'000,
               "systemd to have let go of everything");
+    ShutDown(world, machine);
+  }
+
+  TEST_CASE("systemd keeps more than a program may usually have open, and slcd comes back") {
+    if (!IsPossible()) return;
+    World world;
+    world.ExpectInLog("has taken over");
+    world.OwnPrograms();
+    Machine machine(world);
+    machine.Boot();
+    machine.Must({world.ProgramPath("slc"), "service", "install", "--yes"});
+    const std::string folder = world.MakeFolder("many", {{"app.sh", "exec sleep 1000\n"}});
+    // Two pipes each: with the services' own some hundred more than the 1024 that are usual.
+    constexpr int kServices = 14;
+    constexpr int kWorkers = 40;
+    std::vector<Running> starts;
+    for (int i = 0; i < kServices; ++i) {
+      starts.push_back(world.Begin({"start", folder + "/app.sh", "--interpreter", "/bin/sh",
+                                    "--name", "many" + std::to_string(i), "--replace", "--size",
+                                    std::to_string(kWorkers)}));
+    }
+    for (Running& start : starts) {
+      const Ran& ran = start.Wait();
+      REQUIRE_MESSAGE(ran.code == 0, ran.out, ran.err);
+    }
+    const auto all_pids = [&] {
+      std::vector<int> pids;
+      for (int i = 0; i < kServices; ++i) {
+        const std::string name = "many" + std::to_string(i);
+        world.WaitForState(name, "running");
+        for (const int pid : world.ReadyPids(name)) pids.push_back(pid);
+      }
+      return pids;
+    };
+    const auto pids = all_pids();
+    REQUIRE(pids.size() == kServices * kWorkers);
+    const std::string kept = machine.Show("NFileDescriptorStore");
+    REQUIRE(ParseInteger(kept, 0, 1 << 20).value_or(0) > 1100);
+    std::vector<Millis> back;
+    for (const bool master_too : {false, true}) {
+      INFO("master too: ", master_too);
+      const auto daemon = world.Daemon();
+      const auto masters = Masters(world);
+      REQUIRE(masters.size() == kServices);
+      const Millis killed = BootNow();
+      if (master_too) Kill(masters.front());
+      Kill(*daemon);
+      AwaitDaemon(world, daemon);
+      CHECK(all_pids() == pids);
+      back.push_back(BootNow() - killed);
+    }
+    const auto daemon = world.Daemon();
+    for (const char* program : {"slc", "slcd", "slc-master"}) {
+      world.Install(program, BinaryPath(std::string("next/") + program));
+    }
+    world.Must({"upgrade"});
+    CHECK(world.Daemon() == daemon);
+    CHECK(all_pids() == pids);
+    CHECK(machine.Show("NFileDescriptorStore") == kept);
+    CHECK(machine.Show("NRestarts") == "2");
+    // A new worker gets what the unit says, not what slcd and its masters have made of it.
+    world.Must({"ctl", "set-size", "many0", std::to_string(kWorkers + 1)});
+    auto more = world.ReadyPids("many0");
+    std::erase_if(more, [&](int pid) { return std::count(pids.begin(), pids.end(), pid) > 0; });
+    REQUIRE(more.size() == 1);
+    const std::string limits =
+        machine.Must({"grep", "open files", "/proc/" + std::to_string(more[0]) + "/limits"}).out;
+    CHECK_MESSAGE(Contains(limits, " 8192 "), limits);
+    MESSAGE(kept, " descriptors kept by systemd: back ", back[0], " ms after a kill of slcd, ",
+            back[1], " ms after one of slcd and the master");
     ShutDown(world, machine);
   }
 

@@ -130,6 +130,24 @@ TEST_SUITE("doctor") {
     if (!another) Expect(world, "program of web", "wrong", "--node");
   }
 
+  TEST_CASE("a node that only the PATH of the shell had, and that is gone") {
+    World world;
+    const std::string folder = world.folder() + "/versions";
+    REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
+    const auto node = FindProgram("node", world.env()["PATH"]);
+    REQUIRE(node);
+    REQUIRE(::symlink(node->c_str(), (folder + "/node").c_str()) == 0);
+    Options shell;
+    shell.env["PATH"] = folder;
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "web"}, shell);
+    REQUIRE(::unlink((folder + "/node").c_str()) == 0);
+    // The PATH of whoever asks the doctor is not that of the boot.
+    Expect(world, "program of web", "wrong", "node is not found at boot");
+    Expect(world, "program of web", "wrong", "(" + folder + ")");
+    Expect(world, "program of web", "wrong", "--node");
+    CHECK(world.Slc({"doctor"}).code == 1);
+  }
+
   TEST_CASE("a stranger on the port") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});

@@ -40,6 +40,29 @@ bool Holds(const json& list, const std::string& word) {
 }  // namespace
 
 TEST_SUITE("start") {
+  TEST_CASE("what had ended before slcd listened for it is reaped") {
+    World world;
+    // A child of slcd that has ended when that begins, as a worker does while one image of slcd
+    // gives way to the next.
+    const std::string script =
+        "import os, sys\n"
+        "child = os.fork()\n"
+        "if child == 0: os._exit(0)\n"
+        "os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)\n"
+        "os.execv(sys.argv[1], ['slcd'])\n";
+    Running slcd = world.BeginProgram({"python3", "-c", script, BinaryPath("slcd")});
+    WaitUntil(
+        [&] {
+          return world.Daemon() && world.Slc({"ctl", "-C", world.socket(), "ls"}).code == 0;
+        },
+        10'000, "slcd to answer");
+    const std::string pid = std::to_string(slcd.pid());
+    WaitUntil([&] { return Trim(ReadText("/proc/" + pid + "/task/" + pid + "/children")).empty(); },
+              5'000, "its child to be reaped");
+    slcd.Signal(SIGTERM);
+    CHECK(slcd.Wait().code == 0);
+  }
+
   TEST_CASE("an Express app of a folder runs as a cluster and answers") {
     World world;
     const App app = world.StartApp("express4", {"--size", "2"});
