@@ -95,10 +95,11 @@ void JournalWriter::Finished(const std::shared_ptr<Batch>& batch) {
   busy_ = false;
   for (const std::string& warning : batch->warnings) log::Warn(warning);
   if (!batch->written) {
+    Troubled(batch->written.error().message);
     // Those that came meanwhile are the younger ones, and go if there is no room for both.
     std::swap(waiting_, batch->records);
     for (JournalRecord& record : batch->records) Write(std::move(record));
-    return Troubled(batch->written.error().message);
+    return;
   }
   if (!trouble_.empty()) log::Info("the journal is written again");
   if (lost_ > 0) {

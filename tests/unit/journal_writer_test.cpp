@@ -95,10 +95,13 @@ TEST_CASE("While the disk refuses, records wait; what has no room is counted, an
   uv::DiskThread disk(loop);
   JournalWriter writer(loop, disk, home.fd());
   for (unsigned i = 1; i <= kRecords; ++i) writer.Write(Numbered(i));
+  // It works again right behind the first try: the next one comes a second later all the same.
+  bool removed = false;
+  disk.Run([&] { removed = ::rmdir((home / "journal").c_str()) == 0; }, {});
   RunUntil(loop, [&] { return !lines.all().empty(); });
+  REQUIRE(removed);
   REQUIRE(lines.all().size() == 1);
   CHECK(StartsWith(lines.all()[0], "the journal cannot be written: open journal: "));
-  REQUIRE(::rmdir((home / "journal").c_str()) == 0);
   RunUntil(loop, [&] { return home.Has("journal") && RecordsIn(home).size() > kRoom; });
   const auto records = RecordsIn(home);
   REQUIRE(records.size() == kRoom + 1);
