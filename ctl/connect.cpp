@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "common/base/files.h"
-#include "common/base/lock_holder.h"
 #include "common/base/process.h"
 #include "common/base/safe_place.h"
 #include "common/base/spawn.h"
@@ -289,11 +288,27 @@ Result<std::optional<ControlClient>> Daemon::Start() {
     if (lost_race) continue;
     return failed("it did not answer within 10 s" + Details(*launch));
   }
-  const auto lock = ReadFile(paths_.run + "/" + kDaemonLock, 4096);
-  const auto holder = lock ? ReadLockHolder(*lock) : std::nullopt;
+  const auto holder = Holder();
   const std::string who = holder ? " (pid " + std::to_string(holder->process.pid) + ")" : "";
   return Error{ErrorCode::kUnreachable, "another slcd" + who + " holds the lock of " + paths_.home +
-                                            " but did not answer within 10 s; see " + log};
+                                            " but did not answer within 10 s" + "; " +
+                                            Obstacle().value_or("see " + log)};
+}
+
+std::optional<LockHolder> Daemon::Holder() const {
+  const auto text = ReadFile(paths_.run + "/" + kDaemonLock, 4096);
+  return text ? ReadLockHolder(*text) : std::nullopt;
+}
+
+std::optional<std::string> Daemon::Obstacle() const {
+  const auto holder = Holder();
+  if (!holder || !OpenProcess(holder->process) || !HangsInKernel(holder->process.pid)) {
+    return std::nullopt;
+  }
+  return "slcd (pid " + std::to_string(holder->process.pid) +
+         ") waits for a disk or a device (state D), and nothing can end it before that answers; "
+         "the "
+         "services go on";
 }
 
 Status Daemon::Replace() {
@@ -304,16 +319,15 @@ Status Daemon::Replace() {
   if (Status owner = CheckOwner(paths_, true); !owner) return owner.error();
   auto launch = LaunchDaemon(paths_, {"slcd", "--replace"});
   if (!launch) return failed(launch.error().message);
-  const std::string lock = paths_.run + "/" + kDaemonLock;
   constexpr int kPause = 50;
   const Millis deadline = BootNow() + kReplaceTimeout;
   while (!HasEnded(launch->process.pidfd, kPause)) {
     // Not asked before it has the lock: each connection takes a place in the queue of the other.
-    const auto text = ReadFile(lock, 4096);
-    const auto holder = text ? ReadLockHolder(*text) : std::nullopt;
+    const auto holder = Holder();
     const bool ours = holder && holder->process == launch->process.identity;
     if (ours && ControlClient::Connect(socket_)) return Ok();
-    if (BootNow() >= deadline) return failed("the new one did not answer either" + launch->where);
+    if (BootNow() < deadline) continue;
+    return failed(Obstacle().value_or("the new one did not answer either" + launch->where));
   }
   const int status = Reap(launch->process.pidfd).value_or(0);
   // It answers again, or somebody else was quicker.

@@ -9,6 +9,7 @@
 
 #include "common/base/environment.h"
 #include "common/base/home.h"
+#include "common/base/lock_holder.h"
 #include "common/base/result.h"
 #include "common/wire/client.h"
 
@@ -44,6 +45,10 @@ class Daemon {
 
  private:
   Result<std::optional<ControlClient>> Start();
+  // Who has the lock of the home, as far as it has said so.
+  std::optional<LockHolder> Holder() const;
+  // What keeps it from answering and from ending, if that can be seen.
+  std::optional<std::string> Obstacle() const;
 
   std::string socket_;
   bool own_home_ = true;

@@ -41,10 +41,9 @@ Finding AskFor(const std::string& socket, const UniqueFd& pidfd, Millis patience
 }
 
 std::string StateOf(pid_t pid) {
+  if (HangsInKernel(pid)) return "D, it waits for a disk or a device";
   const auto usage = ReadUsage(pid);
-  if (!usage) return "unknown";
-  return usage->state == 'D' ? std::string("D, it waits for a disk or a device")
-                             : std::string(1, usage->state);
+  return usage ? std::string(1, usage->state) : std::string("unknown");
 }
 
 }  // namespace

@@ -220,6 +220,19 @@ std::optional<ProcessUsage> ReadUsage(pid_t pid) {
   return usage;
 }
 
+bool HangsInKernel(pid_t pid) {
+  const std::string folder = "/proc/" + std::to_string(pid) + "/task";
+  const UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return false;
+  const auto threads = ListDirectory(directory.get());
+  if (!threads) return false;
+  return std::any_of(threads->begin(), threads->end(), [&](const std::string& thread) {
+    // A thread has an entry in /proc as a process has.
+    const auto fields = StatFields(static_cast<pid_t>(std::atol(thread.c_str())));
+    return !fields.empty() && fields[0] == "D";
+  });
+}
+
 unsigned UsableCpus() {
   cpu_set_t set;
   CPU_ZERO(&set);

@@ -86,6 +86,10 @@ struct ProcessUsage {
 };
 std::optional<ProcessUsage> ReadUsage(pid_t pid);
 
+// One of its threads is in a call that nothing interrupts, as those for a disk that hangs: not even
+// SIGKILL ends the process before that returns.
+bool HangsInKernel(pid_t pid);
+
 // CPUs this process may use: the scheduler's affinity, bounded by the cgroup's CPU quota (v2 or v1,
 // rounded up); at least 1.
 unsigned UsableCpus();

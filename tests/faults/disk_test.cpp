@@ -43,6 +43,7 @@ void Endure(World& world, const Trouble& trouble) {
       world.StartApp("plain/noisy.js", {"--size", "1", "--name", "noisy", "--env",
                                         "APP_LINES_PER_S=" + std::to_string(trouble.lines_per_s)});
   const auto pids = services.Pids();
+  auto masters = services.Masters();
   world.ExpectInLog("storage: ");
   world.ExpectInLog("the journal ");
   world.ExpectInLog("records of the last second");
@@ -82,6 +83,7 @@ void Endure(World& world, const Trouble& trouble) {
     REQUIRE(old);
     world.KillMaster("web");
     AwaitSuccessor(world, "web", *old);
+    masters["web"] = world.MasterPid("web");
     world.KillDaemon();
     const Ran up = world.Must({"ctl", "ls"});
     MESSAGE("slcd is up again after ", up.took, " ms");
@@ -89,6 +91,7 @@ void Endure(World& world, const Trouble& trouble) {
     if (trouble.durable_stop) CHECK(world.View("victim").state == "stopped");
   }
   CHECK(services.Pids() == pids);
+  CHECK(services.Masters() == masters);
   const auto daemon = world.Daemon();
 
   trouble.end();
@@ -126,6 +129,7 @@ void Endure(World& world, const Trouble& trouble) {
   MESSAGE("recorded again ", changes, " ms after the end, logged ", lines, " ms", Figures(report));
   CheckNoneFailed(report);
   CHECK(services.Pids() == pids);
+  CHECK(services.Masters() == masters);
   services.CheckWhole();
 }
 
@@ -257,6 +261,57 @@ TEST_SUITE("disk") {
                          if (Long()) LetPass(std::max<Millis>(0, begun + kHangs - BootNow()));
                          disk.Thaw();
                        }});
+    world.End();
+  }
+
+  // Nothing that waits for the disk can be killed or execute anything before the disk answers.
+  TEST_CASE("an upgrade is asked for, and slcd killed, while the disk hangs") {
+    if (!CanMount()) return;
+    World world;
+    LoopDisk disk(world, world.home(), 64);
+    world.OwnPrograms();
+    world.ExpectInLog("storage: ");
+    world.ExpectInLog("the journal ");
+    world.ExpectInLog("records of the last second");
+    world.ExpectInLog("stays as it is");
+    FourServices services(world);
+    world.StartApp("plain/noisy.js",
+                   {"--size", "1", "--name", "noisy", "--env", "APP_LINES_PER_S=5000"});
+    const auto pids = services.Pids();
+    LoadClient load(world, services.lanes());
+    const auto daemon = world.Daemon();
+    REQUIRE(daemon);
+    world.Install("slcd", BinaryPath("next/slcd"));
+    world.Install("slc-master", BinaryPath("next/slc-master"));
+
+    disk.Freeze();
+    const Ran refused = world.Slc({"upgrade"});
+    CHECK(refused.code == 1);
+    CHECK_MESSAGE(Contains(refused.out + refused.err, "disk"), refused.out, refused.err);
+    CHECK_MESSAGE(refused.took <= kAnswered, refused.took);
+    CHECK(world.Must({"ctl", "ls"}).took <= kLooks);
+    CHECK(world.Daemon() == daemon);
+
+    Kill(*daemon);
+    const Ran in_vain = world.Slc({"ctl", "ls"});
+    CHECK(in_vain.code == 3);
+    CHECK_MESSAGE(Contains(in_vain.err, "waits for a disk or a device"), in_vain.err);
+    Running asked = world.Begin({"ctl", "ls"});
+    disk.Thaw();
+    const Millis end = BootNow();
+    CHECK_MESSAGE(asked.Wait().code == 0, asked.err());
+    WaitUntil([&] { return world.Slc({"ctl", "ls"}).code == 0; }, 30'000, "slcd");
+    const Millis took = BootNow() - end;
+    CHECK(took <= kWellWithin);
+    services.CheckWhole();
+    CHECK(services.Pids() == pids);
+    world.Must({"upgrade"});
+    const LoadReport report = load.Stop();
+    MESSAGE("an upgrade was refused after ", refused.took,
+            " ms, a command to a slcd that was killed ", "after ", in_vain.took, " ms, slcd back ",
+            took, " ms after the end", Figures(report));
+    CheckNoneFailed(report);
+    CHECK(services.Pids() == pids);
     world.End();
   }
 
