@@ -5,10 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <new>
 #include <thread>
 #include <utility>
 
@@ -288,19 +286,25 @@ void LogPump::StopPacing(Pipe& pipe) {
   pipe.poll->Watch(true, false);
 }
 
-// Reads and delivers up to `budget` bytes; stops early when the pump stalls.
-std::size_t LogPump::Pull(Pipe& pipe, std::size_t budget) {
+// Where there is no memory for the large buffer, reading goes on slowly: a worker must not wait.
+std::span<char> LogPump::Buffer() {
   if (buffer_ == nullptr) {
     void* pages =
         ::mmap(nullptr, kReadBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) throw std::bad_alloc();
+    if (pages == MAP_FAILED) return spare_;
     buffer_ = static_cast<char*>(pages);
   }
+  return {buffer_, kReadBytes};
+}
+
+// Reads and delivers up to `budget` bytes; stops early when the pump stalls.
+std::size_t LogPump::Pull(Pipe& pipe, std::size_t budget) {
+  const std::span<char> buffer = Buffer();
   std::size_t total = 0;
   pipe.dry = false;
   while (total < budget && !pipe.dry) {
-    const std::size_t wanted = std::min(kReadBytes, budget - total);
-    const ssize_t got = ::read(pipe.fd, buffer_, wanted);
+    const std::size_t wanted = std::min(buffer.size(), budget - total);
+    const ssize_t got = ::read(pipe.fd, buffer.data(), wanted);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
       pipe.dry = true;
@@ -311,7 +315,7 @@ std::size_t LogPump::Pull(Pipe& pipe, std::size_t budget) {
     total += count;
     // A pipe gives less than it was asked for only if it has no more.
     pipe.dry = count < wanted;
-    if (!Deliver(pipe, {buffer_, count})) break;
+    if (!Deliver(pipe, {buffer.data(), count})) break;
   }
   return total;
 }

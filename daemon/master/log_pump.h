@@ -13,10 +13,12 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +99,7 @@ class LogPump {
   void AddPipe(WorkerId worker, pid_t pid, LogStream stream, int fd, LastLines* last_lines);
   void OnReadable(Pipe& pipe);
   void OnTick();
+  std::span<char> Buffer();
   std::size_t Pull(Pipe& pipe, std::size_t budget);
   bool Deliver(Pipe& pipe, std::string_view bytes);
   bool Finish(Pipe& pipe);
@@ -120,12 +123,13 @@ class LogPump {
   // Pipes read in ticks: those that are busy, and those of removed workers.
   std::unique_ptr<uv::Timer> tick_;
   std::size_t next_in_tick_ = 0;
-  char* buffer_ = nullptr;  // mapped while there is something to read
+  char* buffer_ = nullptr;          // mapped while there is something to read
+  std::array<char, 2048> spare_{};  // in its place where nothing can be mapped
 
   // While the buffer is full no pipe is read.
   std::unique_ptr<uv::Timer> patience_over_;
   Patience patience_;
-  Pipe* stalled_ = nullptr;  // whose bytes, in buffer_, are to be delivered first
+  Pipe* stalled_ = nullptr;  // whose bytes, in its buffer, are to be delivered first
   std::string_view stalled_rest_;
   std::int64_t stalled_since_ = 0;  // microseconds
   bool may_wait_ = true;

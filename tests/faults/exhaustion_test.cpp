@@ -16,6 +16,7 @@
 #include "common/base/files.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
+#include "tests/faults/cpu_watch.h"
 #include "tests/faults/faults.h"
 #include "tests/system/raw_connection.h"
 
@@ -71,33 +72,6 @@ std::vector<RawConnection> Visitors(const App& app, int count) {
   for (int i = 0; i < count; ++i) visitors.emplace_back(app.port);
   return visitors;
 }
-
-// A share of one core, over some time.
-class CpuWatch {
- public:
-  explicit CpuWatch(std::vector<pid_t> pids) : pids_(std::move(pids)), begun_(BootNow()) {
-    for (const pid_t pid : pids_) before_.push_back(Ticks(pid));
-  }
-  double Highest() const {
-    const double seconds = static_cast<double>(BootNow() - begun_) / 1000;
-    double highest = 0;
-    for (std::size_t i = 0; i < pids_.size(); ++i) {
-      const double used = static_cast<double>(Ticks(pids_[i]) - before_[i]) /
-                          static_cast<double>(::sysconf(_SC_CLK_TCK));
-      highest = std::max(highest, used / seconds);
-    }
-    return highest;
-  }
-
- private:
-  static std::uint64_t Ticks(pid_t pid) {
-    const auto usage = ReadUsage(pid);
-    return usage ? usage->cpu_ticks : 0;
-  }
-  std::vector<pid_t> pids_;
-  std::vector<std::uint64_t> before_;
-  Millis begun_;
-};
 
 // Every system call of these names fails in the process, as long as this lives.
 class Refusing {

@@ -46,7 +46,7 @@ void FaultRules::Arm(const FaultRule& rule, int place) {
   Copy(shared.process, rule.process);
   Copy(shared.prefix, rule.below);
   shared.error = rule.error;
-  shared.part = 0;
+  shared.part = rule.part ? 1 : 0;
   shared.hang = rule.hang ? 1 : 0;
   shared.all = rule.nth < 0 ? 1 : 0;
   shared.before = rule.nth < 0 ? 0 : rule.nth;

@@ -1,5 +1,5 @@
-// FaultRules: the test's hand on slc-fault.so (preload/): which calls of slcd and masters fail, are
-// done by half or do not return.
+// FaultRules: the test's hand on slc-fault.so (preload/): which calls of slcd and masters fail or
+// are done by half.
 #pragma once
 
 #include <string>
@@ -15,6 +15,7 @@ struct FaultRule {
   std::string below = {};  // a path; empty: everywhere
   int error = 0;
   bool hang = false;  // instead, until Disarm()
+  bool part = false;  // instead, half of a write is done
   int nth = 0;        // from 0; -1: every one
 };
 

@@ -85,7 +85,7 @@ LoopDisk::LoopDisk(World& world, std::string path, int megabytes)
 }
 
 LoopDisk::~LoopDisk() {
-  if (frozen_) Thaw();
+  guard_.reset();
   LeaveDisk(world_, path_);
 }
 
@@ -107,13 +107,18 @@ void LoopDisk::Reboot() {
 }
 
 void LoopDisk::Freeze() {
+  {
+    const UniqueFd folder(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    REQUIRE(folder);
+    guard_.emplace(folder.get());
+  }
   Control(path_, FIFREEZE, nullptr);
-  frozen_ = true;
 }
 
 void LoopDisk::Thaw() {
   Control(path_, FITHAW, nullptr);
-  frozen_ = false;
+  guard_->Leave();
+  guard_.reset();
 }
 
 TinyDisk::TinyDisk(World& world, std::string path, const std::string& options)

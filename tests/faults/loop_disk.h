@@ -5,8 +5,10 @@
 // however that ends. When it goes, so do all processes of the world's home.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "tests/faults/thaw_guard.h"
 #include "tests/system/harness.h"
 
 namespace slc::test {
@@ -26,7 +28,8 @@ class LoopDisk {
   void CutPower();
   // ... and comes back: checks nothing, mounts what is there, as a boot does.
   void Reboot();
-  // Whoever writes waits, as for a disk that does not answer, until Thaw().
+  // Whoever writes waits, as for a disk that does not answer, until Thaw(), or the end of this
+  // program, however it ends.
   void Freeze();
   void Thaw();
 
@@ -37,7 +40,7 @@ class LoopDisk {
   World& world_;
   const std::string image_;
   const std::string path_;
-  bool frozen_ = false;
+  std::optional<ThawGuard> guard_;  // while it is frozen
 };
 
 class TinyDisk {

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +21,7 @@
 #include "common/base/text.h"
 #include "common/base/unique_fd.h"
 #include "tests/system/harness/basics.h"
+#include "tests/system/harness/outliving.h"
 #include "tests/system/harness/processes.h"
 
 namespace slc::test {
@@ -61,21 +61,11 @@ class Guardian {
     if (::pipe2(ends, O_CLOEXEC) != 0) FAIL("pipe: ", std::strerror(errno));
     pipe_ = UniqueFd(ends[1]);
     const UniqueFd read_end(ends[0]);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      // Twice, and in a session of its own, so that what ends us and our children does not find it.
-      ::setsid();
-      if (::fork() == 0) Guard(read_end.get());
-      ::_exit(0);
-    }
-    ::waitpid(child, nullptr, 0);
+    RunOutliving([&] { Guard(read_end.get()); });
   }
 
-  [[noreturn]] void Guard(int read_end) {
+  void Guard(int read_end) {
     pipe_.reset();
-    // Whoever reads our output must not wait for the guardian.
-    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
     std::string homes;
     std::array<char, 4096> buffer{};
     while (true) {
@@ -84,7 +74,6 @@ class Guardian {
       homes.append(buffer.data(), static_cast<std::size_t>(got));
     }
     for (const std::string& home : LinesOf(homes)) KillAllOf(home);
-    ::_exit(0);
   }
 
   UniqueFd pipe_;
