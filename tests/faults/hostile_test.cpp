@@ -6,14 +6,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <set>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "common/base/files.h"
 #include "common/base/text.h"
 #include "tests/faults/faults.h"
+#include "tests/system/harness/home_processes.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -49,17 +52,25 @@ std::string FolderOfNobody(World& world, const std::string& name,
   return folder;
 }
 
-// What hostile.py is to attack: all of our processes but `besides`, all that is in the home.
-std::map<std::string, std::string> Targets(World& world, const std::vector<int>& more) {
+// What hostile.py is to attack: slcd and masters of a home and these workers, all that is in it. It
+// may write to the folder "place" of the world.
+std::map<std::string, std::string> Targets(World& world, const std::string& home,
+                                           const std::vector<int>& workers) {
   std::string pids;
-  for (const ProcessIdentity& each : world.Supervisors()) pids += std::to_string(each.pid) + " ";
-  for (const int pid : more) pids += std::to_string(pid) + " ";
-  std::string folders = world.home() + " ";
+  for (const ProcessIdentity& each : FindSupervisors(home)) pids += std::to_string(each.pid) + " ";
+  for (const int pid : workers) pids += std::to_string(pid) + " ";
+  std::string folders = home + " ";
   std::string files;
-  for (const auto& entry : fs::recursive_directory_iterator(world.home())) {
+  for (const auto& entry : fs::recursive_directory_iterator(home)) {
     (entry.is_directory() ? folders : files) += entry.path().string() + " ";
   }
-  return {{"HOSTILE_PIDS", pids}, {"HOSTILE_FOLDERS", folders}, {"HOSTILE_FILES", files}};
+  const std::string place = world.folder() + "/place";
+  REQUIRE(MakeDirectories(place).ok());
+  REQUIRE(::chmod(place.c_str(), 0777) == 0);
+  return {{"HOSTILE_PIDS", pids},
+          {"HOSTILE_FOLDERS", folders},
+          {"HOSTILE_FILES", files},
+          {"HOSTILE_PLACE", place}};
 }
 
 // "attempts N", deeds that succeeded, "done".
@@ -117,7 +128,7 @@ TEST_SUITE("hostile") {
     const Ran ran =
         world
             .BeginProgram(AsNobody({"python3", SourcePath("tests/apps/hostile/hostile.py")}),
-                          {.cwd = "/", .env = Targets(world, workers)})
+                          {.cwd = "/", .env = Targets(world, world.home(), workers)})
             .Wait();
     INFO(ran.err);
     const int attempts = CheckReport(ran.out);
@@ -129,6 +140,135 @@ TEST_SUITE("hostile") {
     CHECK(CountOpenFiles(daemon) <= daemon_files + 1);
     CHECK(LinesOf(world.DaemonLog()).size() == log_lines);
     MESSAGE("user nobody: 0 of ", attempts, " attempts succeeded");
+  }
+
+  // Who may do all that has to succeed at each kind of it, or the refusals above prove nothing.
+  TEST_CASE("the owner succeeds at every kind of attempt") {
+    if (!IsRoot()) return;
+    World world;
+    // A home of its own: nothing of it is as it was afterwards. Its sockets' paths do not fit
+    // sun_path.
+    std::string home = world.folder();
+    while (home.size() < 200) home += "/a-rather-long-name-of-a-folder";
+    KillAllWhenWeEnd(home);
+    const Options there{.env = {{"SLC_HOME", home}}};
+    world.StartApp("express4", {"--size", "2"}, there);
+    std::vector<int> workers;
+    for (const ProcessIdentity& each : FindWorkers(home)) workers.push_back(each.pid);
+    auto control = Targets(world, home, workers);
+    control["HOSTILE_CONTROL"] = "1";
+    const Ran ran = world
+                        .BeginProgram({"python3", SourcePath("tests/apps/hostile/hostile.py")},
+                                      {.cwd = "/", .env = control})
+                        .Wait();
+    INFO(ran.err);
+    const int attempts = CheckReport(ran.out);
+    KillAllOf(home);
+    CHECK(attempts > 500);
+    MESSAGE("root: each kind of ", attempts, " attempts succeeded");
+  }
+
+  // The folders' modes are one wall, and taken away here; who is at the other end the next.
+  TEST_CASE("a flood of connections by another user delays no command") {
+    if (!IsRoot()) return;
+    World world;
+    Open(world);
+    const App app = world.StartApp("plain/server.js", {"--size", "1"});
+    const auto daemon = world.Daemon();
+    const std::size_t files = CountOpenFiles(daemon->pid);
+    for (const std::string& folder : {world.home(), world.home() + "/run"}) {
+      REQUIRE(::chmod(folder.c_str(), 0755) == 0);
+    }
+    REQUIRE(::chmod(world.socket().c_str(), 0666) == 0);
+    world.ExpectInLog("refused a client of uid 65534");
+    const std::size_t lines = LinesOf(world.DaemonLog()).size();
+    std::vector<Running> floods;
+    const Millis begun = BootNow();
+    for (int i = 0; i < 2; ++i) {
+      floods.push_back(world.BeginProgram(
+          AsNobody({"python3", SourcePath("tests/apps/hostile/flood.py"), world.socket()})));
+    }
+    WaitUntil([&] { return Contains(world.DaemonLog(), "refused a client of uid 65534"); }, 10'000,
+              "the flood");
+    std::vector<Millis> took;
+    for (int i = 0; i < Blows(100); ++i) {
+      took.push_back(world.Must({"ctl", "ls"}).took);
+      took.push_back(
+          world.Must({"ctl", "env-set", app.name, "--no-restart", "ROUND=" + std::to_string(i)})
+              .took);
+    }
+    int connected = 0;
+    for (Running& each : floods) {
+      each.Signal(SIGTERM);
+      const Ran& ran = each.Wait();
+      REQUIRE_MESSAGE(StartsWith(ran.out, "connected "), ran.out, ran.err);
+      connected += std::atoi(ran.out.substr(std::string("connected ").size()).c_str());
+      CHECK_MESSAGE(EndsWith(std::string(Trim(ran.out)), ", open 0"), ran.out);
+    }
+    const Millis lasted = BootNow() - begun;
+    for (const std::string& folder : {world.home(), world.home() + "/run"}) {
+      REQUIRE(::chmod(folder.c_str(), 0700) == 0);
+    }
+    MESSAGE(connected, " connections of user nobody in ", lasted,
+            " ms: slc ctl ls and env-set answer after ", Percentile(took, 50), " ms (median), ",
+            Percentile(took, 100), " ms at most");
+    CHECK(connected > 500);
+    // The bound.
+    CHECK(Percentile(took, 100) <= 1'000);
+    CHECK(world.Daemon() == daemon);
+    WaitUntil([&] { return CountOpenFiles(daemon->pid) <= files; }, 2'000, "slcd's descriptors");
+    // One in ten seconds.
+    CHECK(LinesOf(world.DaemonLog()).size() <=
+          lines + 1 + static_cast<std::size_t>(lasted / 10'000));
+  }
+
+  // What fault tests tell slcd and masters (TestVariables in common/base/environment.h) comes from
+  // the environment of the owner's own slc, with which he could do as much; from nowhere else.
+  TEST_CASE("the variables of tests mean nothing in a service's configuration") {
+    if (!IsRoot()) return;
+    World world;
+    Open(world);
+    const std::string library = BinaryPath("slc-clock.so");
+    const std::string stolen = world.folder() + "/place/fault.so";
+    const std::string folder =
+        FolderOfNobody(world, "web",
+                       {{"server.js", kMirror},
+                        {".env", "SLC_TEST_PRELOAD=" + stolen + "\nSLC_TEST_FAULTS=/x\n"}});
+    REQUIRE(MakeDirectories(world.folder() + "/place").ok());
+    fs::copy_file(library, stolen);
+    const App app = world.StartPath(folder, {"--run-as", "nobody", "--size", "1", "--env",
+                                             "SLC_TEST_CLOCK=/y", "--min-uptime", "100ms"});
+    const auto check = [&](const std::string& when) {
+      CAPTURE(when);
+      for (const int pid : {world.Daemon()->pid, world.MasterPid(app.name)}) {
+        for (const auto& [name, value] : EnvironmentOf(pid)) {
+          CHECK_MESSAGE(!StartsWith(name, "SLC_TEST_"), name);
+          CHECK(name != "LD_PRELOAD");
+        }
+        CHECK_FALSE(Contains(ReadText("/proc/" + std::to_string(pid) + "/maps"), "fault.so"));
+      }
+      CHECK_FALSE(
+          Contains(ReadText("/proc/" + std::to_string(OnlyPid(world, app)) + "/maps"), "fault.so"));
+    };
+    check("at first");
+    world.Must({"ctl", "env-set", app.name, "SLC_TEST_PRELOAD=" + stolen});
+    check("after env-set");
+    const auto master = IdentifyProcess(world.MasterPid(app.name));
+    REQUIRE(master);
+    world.KillMaster(app.name);
+    AwaitSuccessor(world, app.name, *master);
+    check("under another master");
+    // Brought back by the master, whose environment is all that it gets.
+    const auto daemon = world.Daemon();
+    world.KillDaemon();
+    WaitUntil([&] { return world.Daemon() && world.TryView(app.name); }, 10'000, "another slcd");
+    world.WaitForState(app.name, "running");
+    CHECK(world.Daemon() != daemon);
+    check("under a slcd that a master has started");
+    // They do work where they come from the owner.
+    world.Must({"ctl", "shutdown"});
+    world.Must({"ctl", "start", app.name}, {.env = {{"SLC_TEST_PRELOAD", stolen}}});
+    CHECK(Contains(ReadText("/proc/" + std::to_string(world.Daemon()->pid) + "/maps"), "fault.so"));
   }
 
   TEST_CASE("a worker with --run-as reaches no more than that") {
@@ -147,7 +287,7 @@ TEST_SUITE("hostile") {
       all.insert(all.end(), {"--env", "HOSTILE_REPORT=" + folder + "/first"});
       return all;
     }());
-    for (const auto& [name, value] : Targets(world, world.ReadyPids(other.name))) {
+    for (const auto& [name, value] : Targets(world, world.home(), world.ReadyPids(other.name))) {
       world.Must({"ctl", "env-set", first.name, "--no-restart", name + "=" + value});
     }
     world.Must({"ctl", "env-set", first.name, "HOSTILE_REPORT=" + folder + "/second"});
