@@ -1,5 +1,6 @@
 // slcd as a service of a real systemd: it is started when the machine is, again whenever it ends or
 // hangs, and nobody who uses a service notices; a machine that goes down drains them.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <functional>
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
 #include "tests/faults/machine.h"
@@ -304,6 +306,68 @@ TEST_SUITE("systemd") {
     MESSAGE(kept, " descriptors kept by systemd: back ", back[0], " ms after a kill of slcd, ",
             back[1], " ms after one of slcd and the master");
     ShutDown(world, machine);
+  }
+
+  TEST_CASE("a user's own systemd brings the user's slcd back") {
+    if (!IsPossible()) return;
+    World world;
+    Machine machine(world);
+    const std::string home = world.folder() + "/user";
+    const std::string place = "/run/user/65534";
+    REQUIRE(::chmod(world.folder().c_str(), 0755) == 0);
+    REQUIRE(::mkdir(home.c_str(), 0755) == 0);
+    REQUIRE(::chown(home.c_str(), 65534, 65534) == 0);
+    // As logind does it. Lingering is its business, too, and it is not there.
+    WriteText(machine.units() + "/user.service",
+              "[Service]\nType=notify\nUser=nobody\nDelegate=yes\nEnvironment=HOME=" + home +
+                  " XDG_RUNTIME_DIR=" + place + "\nExecStartPre=+install -d -o nobody -m 700 " +
+                  place + "\nExecStart=/lib/systemd/systemd --user --unit=basic.target\n");
+    machine.Boot();
+    machine.Must({"mount", "--bind", "/bin/true", "/usr/bin/loginctl"});
+    machine.Must({"systemctl", "start", "user.service"});
+    Options user;
+    user.env = {{"HOME", home}, {"SLC_HOME", home + "/.slc"}, {"XDG_RUNTIME_DIR", place}};
+    const auto as_user = [&](const Words& command) {
+      Words words{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"};
+      words.insert(words.end(), command.begin(), command.end());
+      return machine.Must(words, user);
+    };
+    const auto slc = [&](Words arguments) {
+      arguments.insert(arguments.begin(), BinaryPath("slc"));
+      return as_user(arguments).out;
+    };
+    const std::string file = home + "/.config/systemd/user/slc.service";
+    CHECK(Contains(slc({"service", "install", "--user"}), file));
+    CHECK(!Exists(file));
+    slc({"service", "install", "--user", "--yes"});
+    CHECK(Exists(file));
+
+    const std::string app = world.MakeFolder("user", {{"app.sh", "exec sleep 1000\n"}});
+    REQUIRE(::chmod((world.folder() + "/apps").c_str(), 0755) == 0);
+    slc({"start", app + "/app.sh", "--interpreter", "/bin/sh", "--name", "mine"});
+    const auto daemon = [&] {
+      return nlohmann::json::parse(slc({"ctl", "info", "--json"})).at("info").at("pid").get<int>();
+    };
+    const auto processes = [&] { return as_user({"pgrep", "-x", "sleep"}).out; };
+    const auto show = [&](const std::string& property) {
+      return std::string(Trim(
+          as_user({"systemctl", "--user", "show", "-p", property, "--value", "slc.service"}).out));
+    };
+    CHECK(show("ActiveState") == "active");
+    CHECK(show("UnitFileState") == "enabled");
+    const int first = daemon();
+    const std::string before = processes();
+    CHECK(show("MainPID") == std::to_string(first));
+    as_user({"kill", "-9", std::to_string(first)});
+    WaitUntil([&] { return show("NRestarts") == "1" && show("ActiveState") == "active"; }, 10'000,
+              "the user's systemd to start slcd again");
+    CHECK(daemon() != first);
+    CHECK(processes() == before);
+    slc({"service", "uninstall", "--user", "--yes"});
+    CHECK(!Exists(file));
+    CHECK(processes() == before);
+    slc({"ctl", "shutdown"});
+    machine.PullThePlug();
   }
 
   TEST_CASE("a slcd that hangs is killed by the watchdog, and services go on") {
