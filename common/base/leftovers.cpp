@@ -33,12 +33,9 @@ std::optional<std::vector<std::string>> CookieVariables(pid_t pid) {
   const std::string prefix = VariableOf("");
   const std::string path = "/proc/" + std::to_string(pid) + "/environ";
   constexpr std::size_t kMost = 8U << 20;
-  auto environment = ReadFile(path, kMost);
-  if (environment && environment->empty()) {
-    if (IsExecuting(pid)) return std::nullopt;
-    environment = ReadFile(path, kMost);  // the exec may have come to its end in between
-  }
+  const auto environment = ReadFile(path, kMost);
   if (!environment) return variables;
+  if (environment->empty() && !HasNoEnvironment(pid)) return std::nullopt;
   for (std::size_t at = environment->find(prefix); at != std::string::npos;
        at = environment->find(prefix, at + 1)) {
     if (at > 0 && (*environment)[at - 1] != '\0') continue;

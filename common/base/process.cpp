@@ -31,6 +31,9 @@ namespace {
 constexpr std::size_t kSession = 6 - 3;
 constexpr std::size_t kStartTime = 22 - 3;
 constexpr std::size_t kMemoryBytes = 23 - 3;
+constexpr std::size_t kCodeStart = 26 - 3;
+constexpr std::size_t kEnvironmentStart = 50 - 3;
+constexpr std::size_t kEnvironmentEnd = 51 - 3;
 
 // Fields of /proc/PID/stat from the third on; the second (the name) may hold blanks and brackets.
 std::vector<std::string> StatFields(pid_t pid) {
@@ -181,12 +184,13 @@ std::optional<SessionMember> ReadSession(pid_t pid) {
                        static_cast<pid_t>(std::atol(fields[kSession].c_str()))};
 }
 
-bool IsExecuting(pid_t pid) {
+bool HasNoEnvironment(pid_t pid) {
   const auto fields = StatFields(pid);
   // Kernel threads and the dead have no memory at all.
-  if (fields.size() <= kMemoryBytes || fields[kMemoryBytes] == "0") return false;
-  const auto arguments = ReadFile("/proc/" + std::to_string(pid) + "/cmdline", 8U << 20);
-  return arguments && arguments->empty();
+  if (fields.size() <= kEnvironmentEnd || fields[kMemoryBytes] == "0") return true;
+  // While the kernel counts its variables an environment has an end already, which is its start;
+  // the place of the code comes after that.
+  return fields[kCodeStart] != "0" && fields[kEnvironmentStart] == fields[kEnvironmentEnd];
 }
 
 ProcessWalk::ProcessWalk() : directory_(::opendir("/proc")) {}

@@ -52,8 +52,10 @@ struct SessionMember {
 };
 std::optional<SessionMember> ReadSession(pid_t pid);
 
-// In the middle of an exec a process has its new memory, but neither arguments nor environment yet.
-bool IsExecuting(pid_t pid);
+// An environment that was read as empty is so, and not that of a process in the middle of an exec,
+// where it has its new memory, but neither arguments nor environment yet. False also if the exec
+// has come to its end since: then it is to be read again.
+bool HasNoEnvironment(pid_t pid);
 
 // The processes of this machine one by one, in the order of their pids. One that begins meanwhile
 // is met if its pid is still to come.

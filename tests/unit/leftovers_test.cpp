@@ -253,4 +253,15 @@ TEST_CASE("A process is found also while it executes another program") {
   CHECK(killed == kRounds);
 }
 
+TEST_CASE("A process that has no environment at all is told from one in the middle of an exec") {
+  const Spawned bare = StartShell("exec env -i sleep 100", {"SLC_COOKIE=" + AnyCookie() + ".1"});
+  CHECK_FALSE(HasNoEnvironment(::getpid()));
+  CHECK(Within(10'000, [&] {
+    const auto environment =
+        ReadFile("/proc/" + std::to_string(bare.identity.pid) + "/environ", 4096);
+    return environment && environment->empty() && HasNoEnvironment(bare.identity.pid);
+  }));
+  End(bare);
+}
+
 }  // namespace slc
