@@ -52,6 +52,7 @@ std::optional<Ran> Changing::Finish() {
   const Ran ran = running_->Wait();
   running_.reset();
   const bool succeeded = ran.code == 0;
+  if (!succeeded) failed_.push_back(ran);
   Learn(runs_, new_runs_, succeeded);
   Learn(size_, new_size_, succeeded);
   Learn(value_, new_value_, succeeded);

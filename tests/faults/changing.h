@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "tests/system/dice.h"
 #include "tests/system/harness.h"
@@ -28,6 +29,8 @@ class Changing {
   // Waits for the service to settle and compares.
   void CheckAgainstModel();
   const std::string& name() const { return app_.name; }
+  // Commands that have not exited with 0.
+  const std::vector<Ran>& failed() const { return failed_; }
 
  private:
   World& world_;
@@ -43,6 +46,7 @@ class Changing {
   std::optional<std::size_t> new_size_;
   std::optional<std::string> new_value_;
   int writes_ = 0;
+  std::vector<Ran> failed_;
 };
 
 }  // namespace slc::test

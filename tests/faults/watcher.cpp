@@ -12,6 +12,8 @@ namespace slc::test {
 namespace {
 
 constexpr Millis kEvery = 100;
+// For an answer: a look in vain is no longer than two.
+constexpr Millis kPatience = 90;
 // Promised are 5 s after slcd and a master have died at once; a second for two busy cores.
 constexpr Millis kStrangerPatience = 6'000;
 // A slcd that is to replace a silent one asks it for 10 s before.
@@ -32,7 +34,14 @@ Watcher::~Watcher() { Stop(); }
 
 std::string Watcher::Stop() {
   ends_ = true;
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+    const Millis elapsed = BootNow() - began_;
+    if (looks_ < elapsed / (2 * kEvery)) {
+      Complain("looked only " + std::to_string(looks_) + " times in " + std::to_string(elapsed) +
+               " ms");
+    }
+  }
   std::string text;
   for (const auto& [what, times] : broken_) {
     text += what + " (seen " + std::to_string(times) + " times)\n";
@@ -51,15 +60,35 @@ void Watcher::Run() {
 
 void Watcher::Look() {
   CheckSupervisors();
-  CheckEpoch();
-  const std::vector<ServiceView> views = world_.Views();
-  if (views.empty()) return;  // slcd is down or still busy
+  const auto told = Ask(GetInfo{});
+  const auto* info = told ? std::get_if<DaemonInfo>(&told->data) : nullptr;
+  if (info == nullptr) return;
+  CheckEpoch(*info);
+  const auto listed = Ask(ListServices{});
+  const auto* views = listed ? std::get_if<std::vector<ServiceView>>(&listed->data) : nullptr;
+  if (views == nullptr) return;
   ++answers_;
-  for (const ServiceView& view : views) CheckSlots(view);
-  CheckStrangers(views);
+  for (const ServiceView& view : *views) CheckSlots(view);
+  CheckStrangers(*views);
+}
+
+std::optional<Reply> Watcher::Ask(const RequestBody& what) {
+  auto client = ControlClient::Connect(world_.socket());
+  if (!client) return std::nullopt;
+  Request request;
+  request.id = NewRequestId();
+  request.body = what;
+  if (!client->Send(request)) return std::nullopt;
+  auto message = client->Receive(kPatience);
+  if (!message || !*message) return std::nullopt;
+  const auto* reply = std::get_if<Reply>(&(*message)->body);
+  if (reply == nullptr) return std::nullopt;
+  return *reply;
 }
 
 void Watcher::CheckSlots(const ServiceView& view) {
+  bool& rolls = rolls_[view.name];
+  if (view.state != "adopting") rolls = view.state == "rolling";
   std::map<SlotNumber, std::set<Generation>> generations;
   std::map<SlotNumber, std::size_t> living;
   for (const ProcessView& process : view.processes) {
@@ -68,7 +97,7 @@ void Watcher::CheckSlots(const ServiceView& view) {
     generations[process.slot].insert(process.generation);
   }
   for (const auto& [slot, count] : living) {
-    if (count == generations[slot].size()) continue;
+    if (count == 1 || (rolls && count == 2 && generations[slot].size() == 2)) continue;
     Complain("service " + view.name + " has " + std::to_string(count) + " workers of " +
              std::to_string(generations[slot].size()) + " generations in slot " +
              std::to_string(slot) + ", state " + view.state);
@@ -123,21 +152,9 @@ void Watcher::CheckSupervisors() {
   }
 }
 
-void Watcher::CheckEpoch() {
-  auto client = ControlClient::Connect(world_.socket());
-  if (!client) return;
-  Request request;
-  request.id = NewRequestId();
-  request.body = GetInfo{};
-  constexpr Millis kPatience = 1'000;
-  if (!client->Send(request)) return;
-  auto message = client->Receive(kPatience);
-  if (!message || !*message) return;
-  const auto* reply = std::get_if<Reply>(&(*message)->body);
-  const auto* info = reply != nullptr ? std::get_if<DaemonInfo>(&reply->data) : nullptr;
-  if (info == nullptr) return;
-  if (info->epoch < epoch_) Complain("the epoch of slcd has gone back");
-  epoch_ = std::max<std::uint64_t>(epoch_, info->epoch);
+void Watcher::CheckEpoch(const DaemonInfo& info) {
+  if (info.epoch < epoch_) Complain("the epoch of slcd has gone back");
+  epoch_ = std::max<std::uint64_t>(epoch_, info.epoch);
 }
 
 void Watcher::Complain(const std::string& what) { ++broken_[what]; }

@@ -1,7 +1,8 @@
 #include "tests/faults/windows.h"
 
 #include <algorithm>
-#include <limits>
+#include <map>
+#include <utility>
 
 #include "common/base/text.h"
 
@@ -12,16 +13,52 @@ void Windows::Allow(const std::string& service, Millis from, Millis span, std::i
   windows_.push_back({service, from, from + span, false, kept, closing, why});
 }
 
-void Windows::Open(const std::string& service, Millis from, const std::string& why) {
-  windows_.push_back({service, from, std::numeric_limits<Millis>::max(), true, kAny, kAny, why});
+void Windows::Open(const std::string& service, Millis from, Millis most, const std::string& why) {
+  windows_.push_back({service, from, from + most, true, kAny, kAny, why});
+}
+
+void Windows::Prolong(Millis by) {
+  for (Window& window : windows_) {
+    if (window.open) window.to += by;
+  }
 }
 
 void Windows::Close(const std::string& service, Millis at) {
   for (Window& window : windows_) {
     if (!window.open || window.service != service) continue;
     window.open = false;
-    window.to = at;
+    window.to = std::min(window.to, at);
   }
+}
+
+Millis Windows::OpenFor(const std::string& service, Millis begin, Millis end) const {
+  std::vector<std::pair<Millis, Millis>> spans;
+  for (const Window& window : windows_) {
+    if (window.service == service && window.kept == kAny) {
+      spans.emplace_back(std::max(begin, window.from), std::min(end, window.to));
+    }
+  }
+  std::sort(spans.begin(), spans.end());
+  Millis sum = 0;
+  Millis seen = begin;
+  for (const auto& [from, to] : spans) {
+    sum += std::max<Millis>(0, to - std::max(from, seen));
+    seen = std::max(seen, to);
+  }
+  return sum;
+}
+
+std::string Windows::Longest() const {
+  std::map<std::string, Millis> longest;
+  for (const Window& window : windows_) {
+    if (window.kept != kAny || window.open) continue;
+    longest[window.why] = std::max(longest[window.why], window.to - window.from);
+  }
+  std::string text;
+  for (const auto& [why, span] : longest) {
+    text += (text.empty() ? "" : ", ") + why + " " + std::to_string(span) + " ms";
+  }
+  return text;
 }
 
 bool Windows::IsOpen(const std::string& service) const {

@@ -18,14 +18,20 @@ class Windows {
   // from `from` on, for `span`.
   void Allow(const std::string& service, Millis from, Millis span, std::int64_t kept,
              std::int64_t closing, const std::string& why);
-  // Any number, until Close().
-  void Open(const std::string& service, Millis from, const std::string& why);
+  // Any number, until Close(), and no longer than `most` ms.
+  void Open(const std::string& service, Millis from, Millis most, const std::string& why);
+  // What has held up whoever is to make a service whole lets the open windows be `by` ms longer.
+  void Prolong(Millis by);
   void Close(const std::string& service, Millis at);
   bool IsOpen(const std::string& service) const;
 
   // The failures that no window allows, one per line; empty if all is well. Each failure uses up
   // one of the window that ends first.
   std::string Judge(const LoadReport& report) const;
+  // For how long from `begin` to `end` any number of this service's requests may have failed.
+  Millis OpenFor(const std::string& service, Millis begin, Millis end) const;
+  // The longest window of each kind that Close() has ended, for MESSAGE.
+  std::string Longest() const;
 
  private:
   struct Window {

@@ -16,6 +16,11 @@ class Dice {
  public:
   Dice() : seed_(Seed()), engine_(seed_) { MESSAGE("SLC_SEED=", seed_); }
 
+  // Of a part of a test, that draws when it likes: repeatable as long as `seed` comes from the
+  // whole.
+  explicit Dice(std::uint32_t seed) : seed_(seed), engine_(seed) {}
+
+  std::uint32_t NextSeed() { return static_cast<std::uint32_t>(engine_()); }
   // low ... high, both included.
   Millis Between(Millis low, Millis high) {
     return std::uniform_int_distribution<Millis>(low, high)(engine_);
