@@ -135,7 +135,8 @@ void Upgrade::Do(const RefuseUpgrade& action) {
               });
   }
   log::Warn("upgrade refused: " + action.error.message);
-  clients_.Refuse(*command_, action.error.During("upgrade; nothing was changed"));
+  clients_.Refuse(*command_,
+                  Error{action.error.code, action.error.message + "; nothing was changed"});
   command_.reset();
 }
 
