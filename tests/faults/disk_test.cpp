@@ -274,6 +274,8 @@ TEST_SUITE("disk") {
     world.ExpectInLog("the journal ");
     world.ExpectInLog("records of the last second");
     world.ExpectInLog("stays as it is");
+    // By the slc that asks in vain, if its slcd outlives the trouble.
+    world.ExpectInLog("and was killed; this one takes its place");
     FourServices services(world);
     world.StartApp("plain/noisy.js",
                    {"--size", "1", "--name", "noisy", "--env", "APP_LINES_PER_S=5000"});
