@@ -291,7 +291,7 @@ Result<std::optional<ControlClient>> Daemon::Start() {
   const auto holder = Holder();
   const std::string who = holder ? " (pid " + std::to_string(holder->process.pid) + ")" : "";
   return Error{ErrorCode::kUnreachable, "another slcd" + who + " holds the lock of " + paths_.home +
-                                            " but did not answer within 10 s" + "; " +
+                                            " but did not answer within 10 s; " +
                                             Obstacle().value_or("see " + log)};
 }
 
@@ -307,8 +307,7 @@ std::optional<std::string> Daemon::Obstacle() const {
   }
   return "slcd (pid " + std::to_string(holder->process.pid) +
          ") waits for a disk or a device (state D), and nothing can end it before that answers; "
-         "the "
-         "services go on";
+         "the services go on";
 }
 
 Status Daemon::Replace() {

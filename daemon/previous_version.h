@@ -2,8 +2,7 @@
 // HOME/previous, for when the new ones do not hold, and the record of the trial of the new slcd.
 //
 //   slcd slc-master   the binaries; they stay until the next upgrade keeps others. A slc-master
-//   that
-//                     an upgrade does not change is not kept
+//                     that an upgrade does not change is not kept
 //   self-check.json   what they say of themselves
 //   trial.json        see core/trial.h; gone when the new slcd has held
 //

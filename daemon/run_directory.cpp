@@ -21,9 +21,8 @@ RunDirectory::~RunDirectory() = default;
 
 Result<UniqueFd> RunDirectory::Open() {
   if (removal_) {
-    // A removal that is still to come would take the new one's.
-    // One that has begun is done in a moment, unless the disk hangs: then this start is tried
-    // again.
+    // A removal that is still to come would take the new one's. One that has begun is done in a
+    // moment, unless the disk hangs: then this start is tried again.
     constexpr std::chrono::milliseconds kMoment{50};
     const std::unique_lock<std::timed_mutex> hold(removal_->mutex, kMoment);
     if (!hold) return Error{ErrorCode::kStorage, "its run directory is still being removed"};

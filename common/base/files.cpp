@@ -273,11 +273,9 @@ Result<bool> IsLockedAt(int directory, const std::string& name) {
 }
 
 std::string DescribeRoom(int directory) {
+  if (IsReadOnly(directory)) return "the file system is read-only: remount it read-write";
   struct statvfs system {};
   if (::fstatvfs(directory, &system) != 0) return {};
-  if ((system.f_flag & ST_RDONLY) != 0) {
-    return "the file system is read-only: remount it read-write";
-  }
   if (system.f_bavail == 0) return "the file system is full: free some space";
   if (system.f_files > 0 && system.f_favail == 0) {
     return "the file system has no inode left: remove some files";

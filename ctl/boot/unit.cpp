@@ -125,15 +125,11 @@ std::string Restarts() {
 
 std::string Limits(const Unit& unit) {
   std::string text =
-      "\n# slcd and masters raise the soft limit for themselves and give it back to workers. It "
-      "is\n"
-      "# twice what systemd keeps: a program that starts with more open than its soft limit "
-      "cannot\n"
-      "# even load its libraries.\n"
+      "\n# slcd and masters raise the soft limit for themselves and give it back to workers. It\n"
+      "# is twice what systemd keeps: a program that starts with more open than its soft limit\n"
+      "# cannot even load its libraries.\n"
       "LimitNOFILE=" +
-      std::to_string(2 * kMostKept) +
-      ":524288\n"
-      "TasksMax=infinity\n";
+      std::to_string(2 * kMostKept) + ":524288\nTasksMax=infinity\n";
   if (unit.user) return text;
   return text +
          "# slcd is among the last to be killed when memory is short; masters and workers are not\n"

@@ -48,6 +48,16 @@ std::string WrongOnes(const json& answer) {
   return text;
 }
 
+// A folder that holds a node and nothing else, as version managers have one a version.
+std::string FolderWithNode(World& world) {
+  std::string folder = world.folder() + "/versions";
+  REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
+  const auto node = FindProgram("node", world.env()["PATH"]);
+  REQUIRE(node);
+  REQUIRE(::symlink(node->c_str(), (folder + "/node").c_str()) == 0);
+  return folder;
+}
+
 void LeaveDaemon(World& world) {
   const auto daemon = world.Daemon();
   REQUIRE(daemon);
@@ -115,11 +125,7 @@ TEST_SUITE("doctor") {
 
   TEST_CASE("a program that boot does not find") {
     World world;
-    const std::string folder = world.folder() + "/versions";
-    REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
-    const auto node = FindProgram("node", world.env()["PATH"]);
-    REQUIRE(node);
-    REQUIRE(::symlink(node->c_str(), (folder + "/node").c_str()) == 0);
+    const std::string folder = FolderWithNode(world);
     Options shell;
     shell.env["PATH"] = folder + ":/usr/bin:/bin";
     world.StartApp("plain/server.js", {"--size", "1", "--name", "web"}, shell);
@@ -132,11 +138,7 @@ TEST_SUITE("doctor") {
 
   TEST_CASE("a node that only the PATH of the shell had, and that is gone") {
     World world;
-    const std::string folder = world.folder() + "/versions";
-    REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
-    const auto node = FindProgram("node", world.env()["PATH"]);
-    REQUIRE(node);
-    REQUIRE(::symlink(node->c_str(), (folder + "/node").c_str()) == 0);
+    const std::string folder = FolderWithNode(world);
     Options shell;
     shell.env["PATH"] = folder;
     world.StartApp("plain/server.js", {"--size", "1", "--name", "web"}, shell);
