@@ -37,32 +37,33 @@ bool IsTrusted(gid_t gid) {
   return self != nullptr && name == self->pw_name;
 }
 
-Status CheckFolder(const std::string& folder, const std::string& path) {
+std::optional<UnsafePlace> CheckFolder(const std::string& folder, const std::string& path) {
   struct stat info {};
   if (::lstat(folder.c_str(), &info) != 0) {
-    if (errno == ENOENT) return Ok();
-    return SystemError("stat " + folder, errno);
+    if (errno == ENOENT) return std::nullopt;
+    const Error error = SystemError("stat " + folder, errno);
+    return UnsafePlace{error.code, error.message, {}};
   }
   const auto refuse = [&](const std::string& why, const std::string& what_to_do) {
-    return Error{ErrorCode::kPermission, folder + " " + why +
-                                             ": others could put something else "
-                                             "in the place of " +
-                                             path + "; " + what_to_do};
+    return UnsafePlace{
+        ErrorCode::kPermission,
+        folder + " " + why + ": others could put something else in the place of " + path,
+        what_to_do};
   };
   if (info.st_uid != ::geteuid() && info.st_uid != 0 && !IsUnmapped(info.st_uid)) {
     return refuse("belongs to uid " + std::to_string(info.st_uid), "use a place of your own");
   }
-  if (S_ISLNK(info.st_mode) || (info.st_mode & S_ISVTX) != 0) return Ok();
+  if (S_ISLNK(info.st_mode) || (info.st_mode & S_ISVTX) != 0) return std::nullopt;
   const bool all = (info.st_mode & S_IWOTH) != 0;
   const bool group = (info.st_mode & S_IWGRP) != 0 && !IsTrusted(info.st_gid);
-  if (!all && !group) return Ok();
+  if (!all && !group) return std::nullopt;
   return refuse(std::string("is writable by ") + (all ? "everybody" : "its group"),
                 "run: chmod " + std::string(all ? "o-w " : "g-w ") + folder);
 }
 
 }  // namespace
 
-Status CheckSafePlace(const std::string& path) {
+std::optional<UnsafePlace> FindUnsafePlace(const std::string& path) {
   std::vector<std::string> ways{path};
   // Of what does not exist yet, the part that does.
   std::array<char, PATH_MAX> resolved{};
@@ -77,10 +78,17 @@ Status CheckSafePlace(const std::string& path) {
   for (const std::string& way : ways) {
     for (std::size_t end = 0; end != std::string::npos; end = way.find('/', end + 1)) {
       const std::string folder = end == 0 ? "/" : way.substr(0, end);
-      if (Status safe = CheckFolder(folder, path); !safe) return safe;
+      if (auto unsafe = CheckFolder(folder, path)) return unsafe;
     }
   }
-  return Ok();
+  return std::nullopt;
+}
+
+Status CheckSafePlace(const std::string& path) {
+  const auto unsafe = FindUnsafePlace(path);
+  if (!unsafe) return Ok();
+  const std::string cure = unsafe->what_to_do.empty() ? "" : "; " + unsafe->what_to_do;
+  return Error{unsafe->code, unsafe->why + cure};
 }
 
 }  // namespace slc

@@ -2,6 +2,7 @@
 // puts another one in its place, with whatever is in it, however private the real one is.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common/base/result.h"
@@ -13,5 +14,13 @@ namespace slc {
 // is safe, because there nobody takes away what is another's. What does not exist yet is to be made
 // by us.
 Status CheckSafePlace(const std::string& path);
+
+// The same for whoever lays it out by himself; nothing if the place is safe.
+struct UnsafePlace {
+  ErrorCode code = ErrorCode::kPermission;
+  std::string why;
+  std::string what_to_do;  // empty: that does not show
+};
+std::optional<UnsafePlace> FindUnsafePlace(const std::string& path);
 
 }  // namespace slc

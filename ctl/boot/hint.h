@@ -7,4 +7,7 @@ namespace slc::ctl {
 
 std::string BootHint();
 
+// What makes them come back where nothing does yet: a command, or the line for a crontab.
+std::string HowToStartAtBoot();
+
 }  // namespace slc::ctl

@@ -43,6 +43,10 @@ TEST_CASE("A folder above that others can write to is refused, and it says what 
     const std::string why = Refusal(folder / below);
     CHECK(Contains(why, open + " is writable by everybody"));
     CHECK(Contains(why, "chmod o-w " + open));
+    const auto unsafe = FindUnsafePlace(folder / below);
+    REQUIRE(unsafe);
+    CHECK(unsafe->why + "; " + unsafe->what_to_do == why);
+    CHECK(unsafe->what_to_do == "run: chmod o-w " + open);
   }
   // It is only the way: itself it is judged by whoever opens it.
   CHECK(Refusal(open).empty());
