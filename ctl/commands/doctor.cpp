@@ -35,8 +35,8 @@ int Run(const DoctorOptions& options) {
   const auto patient = Examine();
   if (!patient) return ReportError(patient.error(), options.json);
   Findings findings;
-  for (const auto check : {CheckHome, CheckDaemon, CheckMasters, CheckBoot, CheckMachine,
-                           CheckServices, CheckOrphans}) {
+  for (const auto check : {CheckHome, CheckDaemon, CheckMasters, CheckStrays, CheckBoot,
+                           CheckMachine, CheckServices, CheckOrphans}) {
     for (Finding& finding : check(*patient)) findings.push_back(std::move(finding));
   }
   Print(options.json ? FindingsJson(findings) : FindingsText(findings));

@@ -11,7 +11,12 @@
 
 namespace slc::ctl {
 
-// home_checks.cpp: the files.
+// place_checks.cpp: whose the folders and files are, and who else reaches them.
+Findings CheckPlace(const Patient& patient);
+// A slcd could be started in this home: nothing above is wrong, and it can be written in.
+bool TakesSlcd(const Patient& patient);
+
+// home_checks.cpp: all of the home.
 Findings CheckHome(const Patient& patient);
 struct Room {
   std::uint64_t bytes = 0;  // free, for us
@@ -22,10 +27,13 @@ Finding JudgeRoom(const std::string& home, const Room& room);
 // `type`: statfs.f_type.
 Finding JudgeFileSystem(const std::string& home, std::int64_t type);
 
-// daemon_checks.cpp: slcd, its masters, what systemd has to do with it, leftovers.
+// daemon_checks.cpp: slcd, its masters, what systemd has to do with it.
 Findings CheckDaemon(const Patient& patient);
 Findings CheckMasters(const Patient& patient);
 Findings CheckBoot(const Patient& patient);
+
+// stray_checks.cpp: a slcd or masters that no slcd knows, leftovers of workers.
+Findings CheckStrays(const Patient& patient);
 Findings CheckOrphans(const Patient& patient);
 
 // machine_checks.cpp: the kernel and its limits.
@@ -44,5 +52,8 @@ Finding JudgeClock(Millis wall, const std::string& boot_id);
 
 // service_checks.cpp: of each service whether it could be started now and at boot.
 Findings CheckServices(const Patient& patient);
+
+// app_checks.cpp: what a service is started from: its folder, its script, its program.
+Findings CheckApp(const Wish& wish, const ServiceView* view);
 
 }  // namespace slc::ctl

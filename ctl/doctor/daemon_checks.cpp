@@ -7,6 +7,7 @@
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/base/version.h"
+#include "ctl/boot/hint.h"
 #include "ctl/boot/systemd.h"
 #include "ctl/doctor/checks.h"
 
@@ -19,8 +20,7 @@ bool IsThere(const std::string& path) {
 }
 
 bool AnyWanted(const Patient& patient) {
-  return std::any_of(patient.wishes.begin(), patient.wishes.end(),
-                     [](const Wish& wish) { return wish.run; });
+  return std::any_of(patient.wishes.begin(), patient.wishes.end(), IsToRun);
 }
 
 std::string Systemctl(const Unit& unit) { return unit.user ? "systemctl --user " : "systemctl "; }
@@ -55,34 +55,33 @@ bool HasCrontab() {
   return false;
 }
 
-// "ID.WORKER" behind the home's part of a cookie.
-struct Marked {
-  pid_t pid = 0;
-  ServiceId service = 0;
-  WorkerId worker = 0;
-};
-std::vector<Marked> FindMarked(const Patient& patient) {
-  std::vector<Marked> found;
-  ProcessWalk walk;
-  while (const pid_t pid = walk.Next()) {
-    const std::string cookie = VariableOf(pid, kCookieVariable);
-    if (!StartsWith(cookie, patient.cookie)) continue;
-    const auto parts = Split(cookie.substr(patient.cookie.size()), '.');
-    if (parts.size() != 2) continue;
-    const auto service = ParseInteger(parts[0], 1, UINT32_MAX);
-    const auto worker = ParseInteger(parts[1], 1, UINT32_MAX);
-    if (!service || !worker) continue;
-    found.push_back({pid, static_cast<ServiceId>(*service), static_cast<WorkerId>(*worker)});
+Finding JudgeAbsence(const Patient& patient) {
+  if (!patient.closed.empty()) {
+    return Warn("slcd", "it cannot be told whether it runs, nor whether it is to",
+                "run this as " + patient.Owner());
   }
-  return found;
-}
-
-bool IsKnown(const Patient& patient, const Marked& marked) {
-  return std::any_of(patient.views.begin(), patient.views.end(), [&](const ServiceView& view) {
-    return view.id == marked.service &&
-           std::any_of(view.processes.begin(), view.processes.end(),
-                       [&](const ProcessView& process) { return process.worker == marked.worker; });
-  });
+  for (const Supervisor& supervisor : patient.supervisors) {
+    if (supervisor.master) continue;
+    const std::string pid = std::to_string(supervisor.pid);
+    return Wrong("slcd",
+                 "it lives (pid " + pid + "), but its lock in " + patient.paths.run +
+                     " is gone, and no command reaches it",
+                 "it makes them anew in a moment; if it does not, kill -9 " + pid +
+                     ", and the next slc command starts another");
+  }
+  if (!AnyWanted(patient)) return Good("slcd", "does not run, and nothing is to run");
+  const std::string cure = TakesSlcd(patient)
+                               ? "any command starts it: slc ctl status"
+                               : "see to the home first: until then no command can start it";
+  if (patient.past.shut_down) {
+    return Warn("slcd", "was told to shut down, and services are to run", cure);
+  }
+  std::vector<std::string> down;
+  for (const Wish& wish : patient.wishes) {
+    if (IsToRun(wish) && patient.MasterOf(wish.id) == nullptr) down.push_back(wish.spec.name);
+  }
+  if (down.empty()) return Warn("slcd", "does not run, though services are to run", cure);
+  return Wrong("slcd", "does not run, and what is to run is down: " + Join(down, ", "), cure);
 }
 
 }  // namespace
@@ -109,11 +108,7 @@ Findings CheckDaemon(const Patient& patient) {
                   "see logs/slcd.log in the home; kill -9 " + pid +
                       " does no harm to services, and the next slc command starts another")};
   }
-  if (AnyWanted(patient)) {
-    return {Warn("slcd", "does not run, though services are to run",
-                 "any command starts it: slc ctl status")};
-  }
-  return {Good("slcd", "does not run, and nothing is to run")};
+  return {JudgeAbsence(patient)};
 }
 
 Findings CheckMasters(const Patient& patient) {
@@ -140,31 +135,16 @@ Findings CheckMasters(const Patient& patient) {
 }
 
 Findings CheckBoot(const Patient& patient) {
-  const auto unit = FindUnit(patient.paths.home);
+  const auto unit = SystemdRuns() ? FindUnit(patient.paths.home) : std::nullopt;
   if (unit) return JudgeUnit(patient, *unit);
   if (HasCrontab()) return {Good("boot", "by a line of the crontab")};
+  if (!patient.closed.empty()) {
+    return {Warn("boot", "it cannot be told whether anything is to be started at boot",
+                 "run this as " + patient.Owner())};
+  }
   if (!AnyWanted(patient)) return {Good("boot", "nothing is to be started at boot")};
-  const bool root = ::geteuid() == 0;
   return {Warn("boot", "nothing starts services at boot, only the next slc command",
-               std::string("slc service install") + (root ? "" : " --user"))};
-}
-
-Findings CheckOrphans(const Patient& patient) {
-  const std::vector<Marked> marked = patient.exists ? FindMarked(patient) : std::vector<Marked>{};
-  if (marked.empty()) return {Good("orphans", "none")};
-  if (!patient.daemon) {
-    return {Warn("orphans",
-                 std::to_string(marked.size()) + " processes of services run, and nobody can tell "
-                                                 "whether they are known, since slcd does not",
-                 "slc ctl status")};
-  }
-  std::vector<std::string> pids;
-  for (const Marked& each : marked) {
-    if (!IsKnown(patient, each)) pids.push_back(std::to_string(each.pid));
-  }
-  if (pids.empty()) return {Good("orphans", "none")};
-  return {Wrong("orphans", "processes of workers that are gone: pid " + Join(pids, ", "),
-                "kill " + Join(pids, " ") + ", unless they are on their way out")};
+               HowToStartAtBoot())};
 }
 
 }  // namespace slc::ctl

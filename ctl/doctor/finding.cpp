@@ -41,11 +41,20 @@ const char* Name(Finding::Level level) {
 bool AnyWrong(const Findings& findings) { return Count(findings, Finding::Level::kWrong) > 0; }
 
 std::string FindingsText(const Findings& findings) {
-  std::vector<std::vector<std::string>> rows;
+  // "wrong  "; what follows a name that is longer than its column has a line of its own.
+  constexpr std::size_t kLevelWidth = 7;
+  constexpr std::size_t kCheckWidth = 20;
+  const std::string indent(kLevelWidth, ' ');
+  std::string lines;
   for (const Finding& finding : findings) {
-    std::string text = finding.text;
-    if (!finding.advice.empty()) text += ": " + finding.advice;
-    rows.push_back({Name(finding.level), Printable(finding.check), Printable(text)});
+    const std::string check = Printable(finding.check);
+    const std::size_t width = DisplayWidth(check);
+    std::string level = Name(finding.level);
+    level.resize(kLevelWidth, ' ');
+    lines += level + check;
+    lines += width + 2 <= kCheckWidth ? std::string(kCheckWidth - width, ' ') : "\n" + indent;
+    lines += Printable(finding.text) + "\n";
+    if (!finding.advice.empty()) lines += indent + "-> " + Printable(finding.advice) + "\n";
   }
   const std::size_t warnings = Count(findings, Finding::Level::kWarn);
   const std::size_t wrong = Count(findings, Finding::Level::kWrong);
@@ -54,7 +63,7 @@ std::string FindingsText(const Findings& findings) {
     sum = std::to_string(wrong) + " wrong, " + std::to_string(warnings) +
           (warnings == 1 ? " warning" : " warnings");
   }
-  return LayOut(rows, {}) + sum + "\n";
+  return lines + sum + "\n";
 }
 
 }  // namespace slc::ctl

@@ -22,7 +22,7 @@ Finding Wrong(const std::string& check, const std::string& text, const std::stri
 // "ok", "warn", "wrong"
 const char* Name(Finding::Level level);
 bool AnyWrong(const Findings& findings);
-// A line per finding, in columns, and one that sums up.
+// A line per finding, in columns; below it, behind an arrow, what to do; and a line that sums up.
 std::string FindingsText(const Findings& findings);
 
 }  // namespace slc::ctl

@@ -4,15 +4,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
 #include "common/base/ids.h"
 #include "common/base/lock_holder.h"
+#include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/wire/client.h"
+#include "ctl/journal/reader.h"
 
 namespace slc::ctl {
 namespace {
@@ -59,6 +64,7 @@ std::optional<Wish> ReadWish(int services, const std::string& file) {
 void ReadWishes(Patient& patient) {
   const UniqueFd services(
       ::open((patient.paths.home + "/services").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!services && errno == EACCES) patient.closed = std::strerror(errno);
   if (!services) return;
   const auto names = ListDirectory(services.get());
   if (!names) return;
@@ -86,6 +92,26 @@ std::optional<ProcessIdentity> HolderOf(const std::string& run) {
   return holder ? holder->process : ProcessIdentity{};
 }
 
+void ReadPast(Patient& patient) {
+  constexpr Millis kRecent = 3'600'000;
+  const Millis now = WallNow();
+  const Millis boot = now - BootNow();
+  bool told_of_daemon = false;
+  RecentPast& past = patient.past;
+  // From the newest on; none is kept.
+  const auto take = [&](const JournalRecord& record) {
+    if (StartsWith(record.kind, "daemon_") && !told_of_daemon) {
+      told_of_daemon = true;
+      past.shut_down = record.kind == "daemon_stopping" && record.time >= boot;
+    }
+    const bool ended = record.kind == "worker_ended" || record.kind == "worker_given_up";
+    if (ended && record.time >= now - kRecent) past.ends[record.id] += record.times;
+    return false;
+  };
+  const auto records = JournalReader(patient.paths.home).Last(1, take);
+  if (!records) past.trouble = records.error().message;
+}
+
 }  // namespace
 
 const ServiceView* Patient::ViewOf(const std::string& name) const {
@@ -95,16 +121,38 @@ const ServiceView* Patient::ViewOf(const std::string& name) const {
   return nullptr;
 }
 
+const Supervisor* Patient::MasterOf(ServiceId id) const {
+  for (const Supervisor& supervisor : supervisors) {
+    if (supervisor.master && supervisor.service == id) return &supervisor;
+  }
+  return nullptr;
+}
+
+std::string Patient::Owner() const {
+  struct stat info {};
+  if (::stat(paths.home.c_str(), &info) != 0) return "its owner";
+  const std::string name = LookUpUser(info.st_uid).name;
+  return name.empty() ? "uid " + std::to_string(info.st_uid) : name;
+}
+
+bool IsToRun(const Wish& wish) {
+  return wish.run && wish.size > 0 && !wish.removing && !wish.spec.script.empty();
+}
+
 Result<Patient> Examine() {
   Patient patient;
   auto paths = LocateOwnHome();
   if (!paths) return paths.error();
   patient.paths = *paths;
   struct stat info {};
-  patient.exists = ::stat(paths->home.c_str(), &info) == 0;
-  if (!patient.exists) return patient;
+  const bool seen = ::stat(paths->home.c_str(), &info) == 0;
+  patient.exists = seen || errno != ENOENT;
+  if (!seen && patient.exists) patient.closed = std::strerror(errno);
+  if (!seen) return patient;
   patient.cookie = std::to_string(info.st_dev) + "-" + std::to_string(info.st_ino) + "-";
   ReadWishes(patient);
+  if (patient.closed.empty()) ReadPast(patient);
+  patient.supervisors = FindSupervisors(*paths);
   patient.holder = HolderOf(paths->run);
   AskDaemon(patient);
   return patient;

@@ -2,9 +2,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <climits>
-#include <cstdlib>
+#include <cerrno>
+#include <cstring>
 
 #include "common/base/text.h"
 #include "ctl/doctor/checks.h"
@@ -13,88 +12,42 @@
 namespace slc::ctl {
 namespace {
 
-std::string RealPath(const std::string& path) {
-  std::array<char, PATH_MAX> real{};
-  return ::realpath(path.c_str(), real.data()) != nullptr ? real.data() : path;
-}
-
-// PATH as slcd has it when it starts the service at boot, where there is no shell: what was
-// recorded, see "Environment" in README. A .env file may change it and is not looked at.
-std::string BootPath(const ServiceSpec& spec) {
-  for (const Environment* environment :
-       {&spec.environment, &spec.script_environment, &spec.caller_environment}) {
-    const auto found = environment->find("PATH");
-    if (found != environment->end()) return found->second;
-  }
-  return "/usr/local/bin:/usr/bin:/bin";
-}
-
-// What runs the service: node, or --interpreter; empty if it is executed itself.
-std::string Runner(const ServiceSpec& spec) {
-  if (!spec.interpreter.empty()) return spec.interpreter;
-  if (!RunsOnNode(spec)) return {};
-  return spec.node.empty() ? "node" : spec.node;
-}
-
-// Folders that are gone after a reboot, or with the shell that made them.
-bool IsPassing(const std::string& path) {
-  return StartsWith(path, "/tmp/") || StartsWith(path, "/run/") || StartsWith(path, "/dev/shm/") ||
-         path.find("/fnm_multishells/") != std::string::npos;
-}
-
-// The program of a ready worker.
-std::string ProgramNow(const ServiceView* view) {
-  if (view == nullptr) return {};
-  for (const ProcessView& process : view->processes) {
-    if (process.worker == 0 || process.state != "ready") continue;
-    return RealPath("/proc/" + std::to_string(process.pid) + "/exe");
-  }
-  return {};
-}
-
-Finding JudgeProgram(const Wish& wish, const ServiceView* view) {
-  const ServiceSpec& spec = wish.spec;
-  const std::string check = "program of " + spec.name;
-  const std::string runner = Runner(spec);
-  const std::string again = "slc start " + spec.directory + " --name " + spec.name;
-  if (runner.empty()) {
-    const std::string script =
-        spec.script[0] == '/' ? spec.script : spec.directory + "/" + spec.script;
-    if (::access(script.c_str(), X_OK) == 0) return Good(check, script);
-    return Wrong(check, script + " cannot be executed", "put it back, or chmod +x it");
-  }
-  const std::string path = BootPath(spec);
-  const auto found = FindProgram(runner, path);
-  if (!found) {
-    return Wrong(check,
-                 runner + " is not found at boot, with the PATH recorded for it (" + path + ")",
-                 again + (spec.interpreter.empty() ? " --node" : " --interpreter") +
-                     " PATH, or the same command from a shell that finds it");
-  }
-  if (IsPassing(*found)) {
-    return Warn(
-        check, *found + " may be gone after a reboot",
-        again + (spec.interpreter.empty() ? " --node " : " --interpreter ") + RealPath(*found));
-  }
-  const std::string now = ProgramNow(view);
-  // A script with #! runs as its interpreter.
-  if (spec.interpreter.empty() && !now.empty() && now != RealPath(*found)) {
-    return Warn(check, "its workers run " + now + ", after a reboot they would run " + *found,
-                "slc ctl soft-restart " + spec.name + " to have that now");
-  }
-  return Good(check, *found);
-}
-
 bool IsOurs(const Patient& patient, pid_t pid) {
+  const auto is_it = [pid](const auto& process) { return process.pid == pid; };
   if (patient.holder && patient.holder->pid == pid) return true;
+  if (std::any_of(patient.supervisors.begin(), patient.supervisors.end(), is_it)) return true;
   if (StartsWith(VariableOf(pid, kCookieVariable), patient.cookie)) return true;
-  return std::any_of(patient.views.begin(), patient.views.end(), [pid](const ServiceView& view) {
-    return std::any_of(view.processes.begin(), view.processes.end(),
-                       [pid](const ProcessView& process) { return process.pid == pid; });
+  return std::any_of(patient.views.begin(), patient.views.end(), [&](const ServiceView& view) {
+    return std::any_of(view.processes.begin(), view.processes.end(), is_it);
   });
 }
 
-Finding JudgePort(const Patient& patient, const Wish& wish) {
+bool AnyReady(const ServiceView& view) {
+  return std::any_of(view.processes.begin(), view.processes.end(), [](const ProcessView& process) {
+    return process.worker != 0 && process.state == "ready";
+  });
+}
+
+bool HasFailed(const ServiceView& view) {
+  return view.state == "failed" || view.state == "backoff" || view.state == "quarantined";
+}
+
+// Why nobody listens is told by the state.
+Finding JudgeSilence(const Patient& patient, const Wish& wish, const ServiceView* view,
+                     const std::string& number) {
+  const std::string check = "port of " + wish.spec.name;
+  const std::string text = number + ", nobody listens";
+  if (!IsToRun(wish) || patient.past.shut_down) return Good(check, text);
+  if (view != nullptr && view->state == "finished") return Good(check, text);
+  // An app may listen elsewhere, or on nothing.
+  if (view != nullptr && AnyReady(*view)) return Good(check, text + "; its workers are ready");
+  const std::string cure = "see the state of " + wish.spec.name;
+  const bool down = view != nullptr ? HasFailed(*view) : patient.MasterOf(wish.id) == nullptr;
+  return down ? Wrong(check, text + ", though it is to run", cure)
+              : Warn(check, text + " yet", cure);
+}
+
+Finding JudgePort(const Patient& patient, const Wish& wish, const ServiceView* view) {
   const std::string check = "port of " + wish.spec.name;
   const auto port = EffectivePort(wish);
   if (!port) {
@@ -103,10 +56,8 @@ Finding JudgePort(const Patient& patient, const Wish& wish) {
   }
   const std::string number = std::to_string(*port);
   const auto holder = FindPortHolder(*port);
-  if (!holder) return Good(check, number + ", nobody listens");
+  if (!holder) return JudgeSilence(patient, wish, view, number);
   if (IsOurs(patient, holder->pid)) return Good(check, number);
-  // Without slcd nobody tells which master this is.
-  if (!patient.daemon && StartsWith(holder->command, "slc-master")) return Good(check, number);
   return Wrong(check,
                number + " is held by a stranger: " + Printable(holder->command) + " (pid " +
                    std::to_string(holder->pid) + ")",
@@ -126,21 +77,47 @@ Finding JudgeLog(const Patient& patient, const Wish& wish, const ServiceView* vi
   if (!S_ISDIR(info.st_mode)) {
     return Wrong(check, folder + " is not a folder", "move it away, a new one is made");
   }
-  if ((info.st_mode & S_IWUSR) == 0 || ::access(folder.c_str(), W_OK) != 0) {
+  const int reason = ::access(folder.c_str(), W_OK) == 0 ? 0 : errno;
+  if (reason == EROFS) {
+    return Wrong(check, folder + ": " + std::strerror(reason), "remount it read-write");
+  }
+  if ((info.st_mode & S_IWUSR) == 0 || reason != 0) {
     return Wrong(check, folder + " cannot be written in", "chmod u+w " + folder);
   }
   return Good(check, folder);
 }
 
-Finding JudgeState(const Wish& wish, const ServiceView& view) {
+Finding JudgeView(const Wish& wish, const ServiceView& view) {
   const std::string check = "state of " + wish.spec.name;
   if (!wish.run || view.state == "running" || view.state == "finished") {
     return Good(check, view.state);
   }
-  const std::string remark = view.reason.empty() ? view.state : view.state + ": " + view.reason;
-  const bool failed = view.state == "failed" || view.state == "backoff";
+  const std::string remark = view.reason.empty() ? view.state : view.state + ", " + view.reason;
   const std::string look = "slc logs " + wish.spec.name + " --err";
-  return failed ? Wrong(check, remark, look) : Warn(check, remark, look);
+  return HasFailed(view) ? Wrong(check, remark, look) : Warn(check, remark, look);
+}
+
+// Without slcd only /proc tells.
+Finding JudgeUnseen(const Patient& patient, const Wish& wish) {
+  const std::string check = "state of " + wish.spec.name;
+  if (const Supervisor* master = patient.MasterOf(wish.id)) {
+    return Good(check, "its master lives (pid " + std::to_string(master->pid) +
+                           "), only slcd could tell more");
+  }
+  if (patient.past.shut_down) {
+    return Warn(check, "down since slcd was told to shut down", "see slcd above");
+  }
+  return Wrong(check, "it is to run and does not: it has no master", "see slcd above");
+}
+
+// A crash that comes later than --min-uptime is no reason for a back-off, and looks like health.
+std::optional<Finding> JudgeEnds(const Patient& patient, const Wish& wish) {
+  constexpr std::uint64_t kSeveral = 3;
+  const auto ends = patient.past.ends.find(wish.id);
+  if (ends == patient.past.ends.end() || ends->second < kSeveral) return std::nullopt;
+  return Warn("ends of " + wish.spec.name,
+              std::to_string(ends->second) + " workers ended unasked in the last hour",
+              "slc why " + wish.spec.name);
 }
 
 }  // namespace
@@ -150,10 +127,15 @@ Findings CheckServices(const Patient& patient) {
   for (const Wish& wish : patient.wishes) {
     if (wish.spec.script.empty() || wish.removing) continue;
     const ServiceView* view = patient.ViewOf(wish.spec.name);
-    if (view != nullptr) findings.push_back(JudgeState(wish, *view));
+    if (view != nullptr) {
+      findings.push_back(JudgeView(wish, *view));
+    } else if (!patient.daemon && IsToRun(wish)) {
+      findings.push_back(JudgeUnseen(patient, wish));
+    }
     if (!wish.run) continue;
-    findings.push_back(JudgeProgram(wish, view));
-    findings.push_back(JudgePort(patient, wish));
+    if (auto ends = JudgeEnds(patient, wish)) findings.push_back(std::move(*ends));
+    for (Finding& finding : CheckApp(wish, view)) findings.push_back(std::move(finding));
+    findings.push_back(JudgePort(patient, wish, view));
     findings.push_back(JudgeLog(patient, wish, view));
   }
   return findings;

@@ -11,34 +11,13 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
-#include "tests/system/harness.h"
+#include "tests/system/doctor_expect.h"
 
 using namespace slc;
 using namespace slc::test;
 using nlohmann::json;
 
 namespace {
-
-// The first finding of this check at this level; fails the test if there is none.
-json Find(const json& answer, const std::string& check, const std::string& level) {
-  for (const json& finding : answer.at("findings")) {
-    if (finding.at("check") == check && finding.at("level") == level) return finding;
-  }
-  FAIL("no finding '", level, "' of '", check, "' in ", answer.dump(1));
-  return {};
-}
-
-// Looks, and expects this finding with `part` in its text or advice.
-void Expect(World& world, const std::string& check, const std::string& level,
-            const std::string& part, const Options& options = {}) {
-  const json answer = world.Json({"doctor"}, options);
-  const json finding = Find(answer, check, level);
-  const std::string text =
-      finding.at("text").get<std::string>() + ": " + finding.at("advice").get<std::string>();
-  CHECK_MESSAGE(Contains(text, part), part, " is not in: ", text);
-  CHECK((level != "wrong" || answer.at("ok") == false));
-  CHECK((level == "ok" || !finding.at("advice").get<std::string>().empty()));
-}
 
 std::string WrongOnes(const json& answer) {
   std::string text;
@@ -58,13 +37,6 @@ std::string FolderWithNode(World& world) {
   return folder;
 }
 
-void LeaveDaemon(World& world) {
-  const auto daemon = world.Daemon();
-  REQUIRE(daemon);
-  Kill(*daemon, SIGTERM);
-  WaitUntil([&] { return !IsAlive(*daemon); }, 5'000, "slcd to leave");
-}
-
 }  // namespace
 
 TEST_SUITE("doctor") {
@@ -81,14 +53,19 @@ TEST_SUITE("doctor") {
     const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
     const Ran ran = world.Slc({"doctor"});
     CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
-    for (const char* check : {"home", "disk", "slcd", "masters", "kernel", "open files", "clock",
-                              "state of web", "program of web", "port of web", "orphans"}) {
-      CHECK_MESSAGE(Contains(ran.out, std::string("  ") + check + "  "), check, " in ", ran.out);
+    for (const char* check :
+         {"home", "disk", "slcd", "masters", "kernel", "open files", "clock", "state of web",
+          "app of web", "program of web", "port of web", "orphans"}) {
+      CHECK_MESSAGE(Contains(ran.out, std::string(" ") + check + "  "), check, " in ", ran.out);
     }
     const json answer = world.Json({"doctor"});
     CHECK_MESSAGE(answer.at("ok") == true, WrongOnes(answer));
     // A unit is not installed here, and no crontab.
-    Find(answer, "boot", "warn");
+    const json boot = FindingOf(answer, "boot", "warn");
+    const std::string cure = Exists("/run/systemd/system") ? "slc service install" : "crontab -e";
+    CHECK_MESSAGE(Contains(boot.at("advice"), cure), boot.dump());
+    FindingOf(answer, "state", "ok");
+    CHECK(Contains(ran.out, "1 service, readable"));
   }
 
   TEST_CASE("folders that others reach, and files that hold no service") {
@@ -96,20 +73,20 @@ TEST_SUITE("doctor") {
     world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
     LeaveDaemon(world);
     REQUIRE(::chmod((world.home() + "/logs").c_str(), 0755) == 0);
-    Expect(world, "home", "warn", "/logs");
+    ExpectFinding(world, "home", "warn", "/logs");
     REQUIRE(::chmod((world.home() + "/logs").c_str(), 0777) == 0);
-    Expect(world, "home", "wrong", "chmod 700");
+    ExpectFinding(world, "home", "wrong", "chmod 700");
     REQUIRE(::chmod((world.home() + "/logs").c_str(), 0700) == 0);
     WriteText(world.home() + "/services/9.json", "{");
-    Expect(world, "state", "wrong", "9.json");
+    ExpectFinding(world, "state", "wrong", "9.json");
     REQUIRE(::unlink((world.home() + "/services/9.json").c_str()) == 0);
     WriteText(world.home() + "/services/9.json.bad", "{");
-    Expect(world, "state", "wrong", "9.json.bad");
+    ExpectFinding(world, "state", "wrong", "9.json.bad");
     REQUIRE(::unlink((world.home() + "/services/9.json.bad").c_str()) == 0);
     // Nothing was started to find all that out.
     CHECK(!world.Daemon());
-    Expect(world, "slcd", "warn", "does not run");
-    Expect(world, "orphans", "warn", "slc ctl status");
+    ExpectFinding(world, "slcd", "warn", "does not run");
+    ExpectFinding(world, "orphans", "warn", "slc ctl status");
   }
 
   TEST_CASE("a slcd that holds its lock and does not answer") {
@@ -118,9 +95,9 @@ TEST_SUITE("doctor") {
     const auto daemon = world.Daemon();
     REQUIRE(daemon);
     Kill(*daemon, SIGSTOP);
-    Expect(world, "slcd", "wrong", "pid " + std::to_string(daemon->pid));
+    ExpectFinding(world, "slcd", "wrong", "pid " + std::to_string(daemon->pid));
     Kill(*daemon, SIGCONT);
-    Expect(world, "slcd", "ok", "runs");
+    ExpectFinding(world, "slcd", "ok", "runs");
   }
 
   TEST_CASE("a program that boot does not find") {
@@ -130,10 +107,11 @@ TEST_SUITE("doctor") {
     shell.env["PATH"] = folder + ":/usr/bin:/bin";
     world.StartApp("plain/server.js", {"--size", "1", "--name", "web"}, shell);
     // The world is below /tmp, where this node would not be after a reboot.
-    if (StartsWith(folder, "/tmp/")) Expect(world, "program of web", "warn", "after a reboot");
+    if (StartsWith(folder, "/tmp/"))
+      ExpectFinding(world, "program of web", "warn", "after a reboot");
     REQUIRE(::unlink((folder + "/node").c_str()) == 0);
     const bool another = Exists("/usr/bin/node") || Exists("/bin/node");
-    if (!another) Expect(world, "program of web", "wrong", "--node");
+    if (!another) ExpectFinding(world, "program of web", "wrong", "--node");
   }
 
   TEST_CASE("a node that only the PATH of the shell had, and that is gone") {
@@ -144,22 +122,22 @@ TEST_SUITE("doctor") {
     world.StartApp("plain/server.js", {"--size", "1", "--name", "web"}, shell);
     REQUIRE(::unlink((folder + "/node").c_str()) == 0);
     // The PATH of whoever asks the doctor is not that of the boot.
-    Expect(world, "program of web", "wrong", "node is not found at boot");
-    Expect(world, "program of web", "wrong", "(" + folder + ")");
-    Expect(world, "program of web", "wrong", "--node");
+    ExpectFinding(world, "program of web", "wrong", "node is not found at boot");
+    ExpectFinding(world, "program of web", "wrong", "(" + folder + ")");
+    ExpectFinding(world, "program of web", "wrong", "--node");
     CHECK(world.Slc({"doctor"}).code == 1);
   }
 
   TEST_CASE("a stranger on the port") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
-    Expect(world, "port of web", "ok", std::to_string(app.port));
+    ExpectFinding(world, "port of web", "ok", std::to_string(app.port));
     world.Must({"ctl", "shutdown"});
     WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
     Running stranger =
         world.BeginProgram({"python3", "-m", "http.server", std::to_string(app.port)});
     WaitUntil([&] { return FindPortHolder(app.port).has_value(); }, 10'000, "the stranger");
-    Expect(world, "port of web", "wrong", "pid " + std::to_string(stranger.pid()));
+    ExpectFinding(world, "port of web", "wrong", "pid " + std::to_string(stranger.pid()));
   }
 
   TEST_CASE("a log that cannot be written, and a service that fails") {
@@ -171,14 +149,14 @@ TEST_SUITE("doctor") {
     const std::string folder = world.log_folder("web");
     REQUIRE(::rename(folder.c_str(), (folder + ".away").c_str()) == 0);
     WriteText(folder, "in the way");
-    Expect(world, "log of web", "wrong", "not a folder");
+    ExpectFinding(world, "log of web", "wrong", "not a folder");
     REQUIRE(::unlink(folder.c_str()) == 0);
     REQUIRE(::rename((folder + ".away").c_str(), folder.c_str()) == 0);
 
     const Ran failed = world.Slc({"start", SourcePath("tests/apps/plain/crash-at-start.js"),
                                   "--name", "crashes", "--size", "1"});
     CHECK(failed.code == 1);
-    Expect(world, "state of crashes", "wrong", "slc logs crashes");
+    ExpectFinding(world, "state of crashes", "wrong", "slc logs crashes");
     world.Must({"ctl", "remove", "crashes"});
   }
 
@@ -191,10 +169,10 @@ TEST_SUITE("doctor") {
     marked.env["SLC_COOKIE"] =
         std::to_string(home.st_dev) + "-" + std::to_string(home.st_ino) + "-1.77";
     Running orphan = world.BeginProgram({"sleep", "60"}, marked);
-    Expect(world, "orphans", "wrong", std::to_string(orphan.pid()));
+    ExpectFinding(world, "orphans", "wrong", std::to_string(orphan.pid()));
     orphan.Signal(SIGKILL);
     orphan.Wait();
-    Expect(world, "orphans", "ok", "none");
+    ExpectFinding(world, "orphans", "ok", "none");
   }
 
   TEST_CASE("a limit that is too low for the workers there are to be") {

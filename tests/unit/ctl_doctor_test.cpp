@@ -12,16 +12,24 @@ using Level = Finding::Level;
 
 }  // namespace
 
-TEST_CASE("Findings are a line each, in columns, and one that sums up") {
+TEST_CASE("Findings are a line each, what to do is one below, and one sums up") {
   CHECK(FindingsText({Good("home", "/h"), Good("kernel", "Linux 6.1")}) ==
-        "ok  home    /h\nok  kernel  Linux 6.1\nall is well\n");
+        "ok     home                /h\nok     kernel              Linux 6.1\nall is well\n");
+  const std::string name(64, 'n');
   const Findings some{Good("home", "/h"), Warn("disk", "only 10 MB free", "free some space"),
-                      Wrong("port of a", "3001 is held\x1b[2J", "stop that")};
+                      Wrong("port of a", "3001 is held\x1b[2J", "stop that"),
+                      Good("log of " + name, "/h/logs")};
   CHECK(FindingsText(some) ==
-        "ok     home       /h\n"
-        "warn   disk       only 10 MB free: free some space\n"
-        "wrong  port of a  3001 is held\\x1b[2J: stop that\n"
-        "1 wrong, 1 warning\n");
+        "ok     home                /h\n"
+        "warn   disk                only 10 MB free\n"
+        "       -> free some space\n"
+        "wrong  port of a           3001 is held\\x1b[2J\n"
+        "       -> stop that\n"
+        "ok     log of " +
+            name +
+            "\n"
+            "       /h/logs\n"
+            "1 wrong, 1 warning\n");
   CHECK(AnyWrong(some));
   CHECK_FALSE(AnyWrong({Warn("disk", "", "")}));
 }
