@@ -39,6 +39,13 @@ std::string ListeningPorts(const ProcessView& process) {
   return Printable(Join(process.listening, ", "));
 }
 
+// A worker that hangs now, before the end of the one that it follows.
+std::string ReasonOf(const ProcessView& process) {
+  const std::string stuck = StuckRemark(process);
+  const std::string reason = Printable(process.reason);
+  return stuck.empty() || reason.empty() ? stuck + reason : stuck + "; " + reason;
+}
+
 Row ProcessRow(const ServiceView& service, const ProcessView& process, bool wide,
                const UsageByPid& usage) {
   const std::string pid = std::to_string(process.pid);
@@ -60,7 +67,7 @@ Row ProcessRow(const ServiceView& service, const ProcessView& process, bool wide
   row.push_back(NumberOrBlank(process.slot));
   row.push_back(NumberOrBlank(process.generation));
   row.push_back(Printable(process.state));
-  row.push_back(Printable(process.reason));
+  row.push_back(ReasonOf(process));
   return row;
 }
 
@@ -145,6 +152,11 @@ std::string StateRemark(const ServiceView& service) {
   return remark;
 }
 
+std::string StuckRemark(const ProcessView& process) {
+  if (process.stuck <= 0) return {};
+  return "has not taken a connection for " + FormatSpan(process.stuck);
+}
+
 std::string LogRemark(const ServiceView& service) {
   constexpr Millis kRecent = 3600 * 1000;
   std::string remark;
@@ -177,6 +189,11 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     if (!remark.empty()) text += "State: " + remark + "\n";
     const std::string log = LogRemark(service);
     if (!log.empty()) text += "Log: " + log + "\n";
+    for (const ProcessView& process : service.processes) {
+      if (process.stuck <= 0) continue;
+      text += "Hangs: worker " + std::to_string(process.worker) + " (pid " +
+              std::to_string(process.pid) + ") " + StuckRemark(process) + "\n";
+    }
     text += "Environment variables:\n";
     text += EnvironmentText(service.environment, "No environment variables defined");
     text += "Instances:\n" + InstanceTable(service);

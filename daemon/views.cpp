@@ -41,7 +41,15 @@ std::string ReasonOf(const FleetWorker& worker, const FleetSlot& slot, Millis no
   return "last end: " + slot.last_exit + ", " + FormatSpan(now - slot.last_exit_at) + " ago";
 }
 
-ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker, Millis now) {
+// As of when its master was heard last: what the worker has answered since, nobody has read.
+Millis StuckFor(const WorkerFacts& facts, const ViewInput& input) {
+  if (facts.stuck_since == 0) return 0;
+  return std::max<Millis>(0, input.now - input.silent_for - facts.stuck_since);
+}
+
+ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker,
+                       const ViewInput& input) {
+  const Millis now = input.now;
   ProcessView view;
   view.worker = worker.id;
   view.slot = worker.slot;
@@ -53,7 +61,10 @@ ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker, Mi
     view.pid = facts->second.process.pid;
     view.started_wall = facts->second.started_wall;
     // What a starting worker has opened does not serve yet, a leaving one gets nothing new.
-    if (worker.state == WorkerState::kReady) view.listening = Addresses(state, facts->second);
+    if (worker.state == WorkerState::kReady) {
+      view.listening = Addresses(state, facts->second);
+      view.stuck = StuckFor(facts->second, input);
+    }
   }
   const auto slot = state.fleet.slots.find(worker.slot);
   if (slot != state.fleet.slots.end()) {
@@ -82,7 +93,7 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
 void AddFacts(const InstanceState& state, const ViewInput& input, ServiceView& view) {
   view.processes.push_back(MasterView(state, input.adopting, input.now));
   for (const auto& [id, worker] : state.fleet.workers) {
-    view.processes.push_back(WorkerView(state, worker, input.now));
+    view.processes.push_back(WorkerView(state, worker, input));
     const auto facts = state.workers.find(id);
     if (facts != state.workers.end() && !facts->second.agent_version.empty()) {
       view.agent_version = facts->second.agent_version;

@@ -103,6 +103,9 @@ struct WorkerFacts {
   std::vector<std::string> own_listeners;  // "address:port" it bound itself (reported by the agent)
   std::string agent_version;               // empty: no agent has spoken
   bool drain_sent = false;  // it was told to drain; a second time would cut connections
+  // When (BOOTTIME) it was given the connection that it has not taken, if that was seen to be too
+  // long; 0: it takes them. Seen when the master looks around, so up to 10 s late; over at once.
+  Millis stuck_since = 0;
 
   bool operator==(const WorkerFacts&) const = default;
 };

@@ -239,6 +239,7 @@ std::string EncodeInstanceState(const InstanceState& state) {
       entry.Texts("own_listeners", worker.own_listeners);
       entry.Text("agent_version", worker.agent_version);
       entry.Flag("drain_sent", worker.drain_sent);
+      if (worker.stuck_since > 0) entry.Number("stuck_since", worker.stuck_since);
     }
     out += ']';
     object.Key("listeners") += '[';
@@ -303,6 +304,7 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
     entry.Read("own_listeners", worker.own_listeners);
     entry.Read("agent_version", worker.agent_version);
     entry.Read("drain_sent", worker.drain_sent);
+    entry.Read("stuck_since", worker.stuck_since);
     Status done = ReadProcess(entry, worker.process);
     state.workers[id] = worker;
     return done;

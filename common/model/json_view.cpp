@@ -19,6 +19,7 @@ json ToJson(const ProcessView& view) {
       {"started_ms", view.started_wall},
       {"uptime_ms", view.uptime},
       {"restarts", view.restarts},
+      {"stuck_ms", view.stuck},
       {"reason", view.reason},
   };
 }
@@ -36,6 +37,7 @@ Status FromJson(const json& value, ProcessView& view) {
   fields.Read("started_ms", view.started_wall);
   fields.Read("uptime_ms", view.uptime);
   fields.Read("restarts", view.restarts);
+  fields.Read("stuck_ms", view.stuck);
   fields.Read("reason", view.reason);
   return fields.status();
 }

@@ -23,6 +23,9 @@ struct ProcessView {
   Millis started_wall = 0;
   Millis uptime = 0;
   std::uint32_t restarts = 0;
+  // For how long a worker that is ready has not taken a connection it was given; 0: it takes them,
+  // or was given none. Noticed 1 s after at the earliest, 11 s at the latest; over at once.
+  Millis stuck = 0;
   // The last unexpected end in its slot, as long as that explains what is seen: while the successor
   // is starting, and for 10 minutes behind a worker that serves: "last end: exit code 1, 3m2s ago".
   std::string reason;

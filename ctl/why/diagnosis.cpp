@@ -4,6 +4,7 @@
 
 #include "common/base/text.h"
 #include "ctl/journal/describe.h"
+#include "ctl/status_tables.h"
 
 namespace slc::ctl {
 namespace {
@@ -22,9 +23,16 @@ bool IsEnd(const JournalRecord& record) {
 }
 
 std::size_t Serving(const ServiceView& view) {
-  return static_cast<std::size_t>(std::count_if(
-      view.processes.begin(), view.processes.end(),
-      [](const ProcessView& process) { return process.worker != 0 && process.state == "ready"; }));
+  return static_cast<std::size_t>(
+      std::count_if(view.processes.begin(), view.processes.end(), [](const ProcessView& process) {
+        return process.worker != 0 && process.state == "ready" && process.stuck == 0;
+      }));
+}
+
+std::size_t Stuck(const ServiceView& view) {
+  return static_cast<std::size_t>(
+      std::count_if(view.processes.begin(), view.processes.end(),
+                    [](const ProcessView& process) { return process.stuck > 0; }));
 }
 
 std::string Workers(std::size_t count) {
@@ -46,6 +54,7 @@ std::string StateOf(const ServiceView& view, std::size_t serving) {
   if (serving > 0 && view.cluster_size > serving) {
     text += " of " + std::to_string(view.cluster_size);
   }
+  if (serving == 0 && Stuck(view) > 0) text += ", but no worker takes connections";
   return view.reason.empty() ? text : text + ": " + view.reason;
 }
 
@@ -55,6 +64,29 @@ std::uint32_t Restarts(const ServiceView& view) {
   for (const ProcessView& process : view.processes) restarts += process.restarts;
   for (const SlotView& slot : view.idle_slots) restarts += slot.restarts;
   return restarts;
+}
+
+void AddHangs(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis) {
+  const std::size_t stuck = Stuck(view);
+  if (stuck == 0) return;
+  for (const ProcessView& process : view.processes) {
+    if (process.stuck <= 0) continue;
+    diagnosis.hangs.push_back("worker " + std::to_string(process.worker) + " (pid " +
+                              std::to_string(process.pid) + ") " + StuckRemark(process) +
+                              ": its event loop is busy or blocked, or the process is stopped");
+  }
+  std::vector<std::string>& doing = diagnosis.doing;
+  doing.push_back(serving > 0
+                      ? Workers(serving) + " on: new connections go there and none to what hangs"
+                      : "nobody serves: new connections wait in the kernel's queue");
+  doing.push_back(
+      "how much CPU it takes tells an endless loop (100 %) from a call that does not "
+      "return (0 %): slc ctl status " +
+      view.name + " --wide");
+  doing.push_back(
+      "nothing of slc ends it by itself; to have it replaced: slc ctl soft-restart " + view.name +
+      "; what does not leave within --drain-timeout gets SIGTERM, after --stop-timeout SIGKILL; "
+      "connections that it has not taken go to others then");
 }
 
 void AddDoing(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis) {
@@ -168,6 +200,7 @@ Diagnosis Diagnose(const Symptoms& symptoms) {
       });
     }
     if (generation == 0) generation = view.generation;
+    AddHangs(view, serving, diagnosis);
     AddDoing(view, serving, diagnosis);
   } else {
     diagnosis.state = "how " + symptoms.service + " is now cannot be told: " + symptoms.no_view;
@@ -192,6 +225,7 @@ std::string DiagnosisText(const Diagnosis& diagnosis, Millis now,
   const auto when = [&](const JournalRecord& record) {
     return FormatIso(record.time) + ", " + FormatSpan(now - record.time) + " ago: ";
   };
+  for (const std::string& hang : diagnosis.hangs) line("hangs", hang);
   if (diagnosis.stopped_by) {
     line("stopped", when(*diagnosis.stopped_by) + DescribeActor(*diagnosis.stopped_by));
   }

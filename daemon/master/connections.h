@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -82,6 +83,10 @@ class Connections {
   // A connection has not arrived: the worker has no descriptor for it. It goes to another. False if
   // none is on its way.
   bool Missed(WorkerId worker);
+  // See Dispatch.
+  std::optional<Millis> StuckSince(WorkerId worker) const {
+    return dispatch_.StuckSince(worker, loop_.now());
+  }
   bool HasHolders(const Listener& listener) const { return dispatch_.holders(listener.id) > 0; }
   // A channel has room again, or a worker can take connections.
   void Resume();

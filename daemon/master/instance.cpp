@@ -336,7 +336,19 @@ void Instance::LookAround() {
     log_health_ = std::move(health);
     snapshot_.NoteChange();
   }
+  LookForStuck();
   snapshot_.Save();
+}
+
+// An answer of the worker ends it, see WorkerMessages. What a predecessor had seen goes on till
+// then: it knew an earlier moment.
+void Instance::LookForStuck() {
+  for (const auto& [id, worker] : workers_.all()) {
+    const std::optional<Millis> since = connections_.StuckSince(id);
+    if (!since || worker->facts().stuck_since > 0) continue;
+    worker->facts().stuck_since = *since;
+    snapshot_.NoteChange();
+  }
 }
 
 InstanceState Instance::GatherState() const {

@@ -70,9 +70,9 @@ class Instance {
 
   // A process that slcd has reaped.
   void NoteStatus(const ProcessIdentity& process, int status);
-  // Writes to the snapshot how the log does, if that has changed, and remembers how often the OOM
-  // killer has struck. To be called when slcd pings: often enough for what nobody else tells, and
-  // no wake-up of our own.
+  // Writes to the snapshot how the log does and which workers are stuck, if that has changed, and
+  // remembers how often the OOM killer has struck. To be called when slcd pings: often enough for
+  // what nobody else tells, and no wake-up of our own.
   void LookAround();
   // A new daemon: it gets every descriptor and the facts.
   void TellEverything();
@@ -106,6 +106,7 @@ class Instance {
   ReadinessJudge JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const;
 
   LogHealth HealthOfLogs() const;
+  void LookForStuck();
   InstanceState GatherState() const;
   std::vector<KeptFd> KeptFds() const;
   void TellFacts();

@@ -62,13 +62,24 @@ void WorkerMessages::On(WorkerProcess& worker, const ExitedAfterDisconnect& requ
   worker.channel()->Send(Acknowledge(request.seq, numbers_.Next()));
 }
 
+// Its event loop turns. Only what Node itself answers tells that: an app may send messages from
+// within an endless loop.
+void WorkerMessages::NoteMoved(WorkerProcess& worker) {
+  if (worker.facts().stuck_since == 0) return;
+  worker.facts().stuck_since = 0;
+  snapshot_.NoteChange();
+  snapshot_.Save();
+}
+
 void WorkerMessages::On(WorkerProcess& worker, const Accepted& answer) {
+  NoteMoved(worker);
   if (!connections_.Answered(worker.id(), answer.ack, answer.accepted)) {
     note_(worker, AnsweredUnasked{});
   }
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const HandleNack&) {
+  NoteMoved(worker);
   if (!connections_.Missed(worker.id())) return note_(worker, AnsweredUnasked{});
   // With each connection, perhaps: once in a while is enough to be told.
   constexpr Millis kTellAgain = 10'000;

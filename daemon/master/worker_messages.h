@@ -38,6 +38,7 @@ class WorkerMessages {
   void Read(WorkerProcess& worker, std::string_view line);
 
  private:
+  void NoteMoved(WorkerProcess& worker);
   void On(WorkerProcess& worker, const QueryServer& query);
   void On(WorkerProcess& worker, const Listening& listening);
   void On(WorkerProcess& worker, const CloseServer& close);

@@ -1,6 +1,7 @@
 // slc why: every cause of a service that is not up, or of an end that is over, made to happen.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include <doctest/doctest.h>
@@ -8,6 +9,7 @@
 
 #include "common/base/text.h"
 #include "tests/system/harness.h"
+#include "tests/system/raw_connection.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -29,6 +31,7 @@ require('http').createServer((request, response) => {
     const hoard = [];
     setInterval(() => hoard.push(Buffer.alloc(32 << 20, 1)), 20);
   }
+  if (request.url === '/hang') request.socket.on('close', () => { for (;;); });
 }).listen(process.env.PORT);
 )";
 
@@ -40,9 +43,11 @@ struct Service {
   }
 };
 
-Service Start(World& world, const Words& options = {}) {
+Service Start(World& world, int size = 1, const Words& options = {}) {
   Service service{world.MakeFolder("web", {{"app.js", kApp}}), FreePort()};
-  Words words{"start", service.folder, "--size", "1", "--port", std::to_string(service.port)};
+  Words words{"start",  service.folder,
+              "--size", std::to_string(size),
+              "--port", std::to_string(service.port)};
   words.insert(words.end(), options.begin(), options.end());
   world.Must(words);
   return service;
@@ -59,6 +64,28 @@ json WhyOf(World& world, int pid) {
       },
       10'000, "the end of pid " + std::to_string(pid) + " on record");
   return why;
+}
+
+// Asks until so many workers are said to hang: that is noticed when slcd pings, each 10 s.
+json WhyWithHangs(World& world, std::size_t count) {
+  json why;
+  WaitUntil(
+      [&] {
+        why = world.Json({"why", "web"});
+        return why["hangs"].size() == count;
+      },
+      30'000, std::to_string(count) + " workers that hang");
+  return why;
+}
+
+// Clients of which each worker is handed some, whether it takes them or not.
+std::vector<RawConnection> AskSix(const Service& service) {
+  std::vector<RawConnection> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.emplace_back(service.port);
+    CHECK(clients.back().SendGet("/"));
+  }
+  return clients;
 }
 
 std::string TailOf(const json& why) {
@@ -247,5 +274,65 @@ TEST_SUITE("why") {
     CHECK(why["last_end"]["pid"] == pid);
     CHECK(Contains(why["state"], "cannot be told"));
     CHECK(world.Slc({"why", "never-was"}).code == 1);
+  }
+
+  TEST_CASE("workers in an endless loop: one of two, both, and none after a soft restart") {
+    World world;
+    const Service service = Start(world, 2, {"--drain-timeout", "500ms"});
+    const std::vector<int> pids = world.ReadyPids("web");
+    const std::string first = Get(service.url("/hang")).body;
+    std::vector<RawConnection> waiting = AskSix(service);
+    json why = WhyWithHangs(world, 1);
+    CHECK(why["up"] == false);
+    CHECK(why["state"] == "web is up: running, 1 worker serves of 2");
+    CHECK_MESSAGE(Contains(why["hangs"][0], "(pid " + first + ") has not taken a connection for "),
+                  why.dump());
+    CHECK(Contains(world.Must({"why", "web"}).out, "1 worker serves on"));
+    CHECK(Contains(world.Must({"ctl", "status", "web"}).out, "(pid " + first + ") has not taken"));
+    for (const auto& process : world.Json({"ctl", "status", "web"})[0]["processes"]) {
+      const bool hangs = std::to_string(process["pid"].get<int>()) == first;
+      CHECK((process["stuck_ms"].get<Millis>() >= 1000) == hangs);
+    }
+
+    const std::string second = Get(service.url("/hang")).body;
+    CHECK(second != first);
+    for (RawConnection& client : AskSix(service)) waiting.push_back(std::move(client));
+    why = WhyWithHangs(world, 2);
+    CHECK(why["up"] == false);
+    CHECK(why["state"] == "web is down: running, but no worker takes connections");
+    const std::string text = world.Must({"why", "web"}).out;
+    CHECK(Contains(text, "(pid " + second + ") has not taken"));
+    CHECK(Contains(text, "nobody serves: new connections wait in the kernel's queue"));
+    CHECK_FALSE(Contains(text, "nothing is left to be done"));
+
+    world.Must({"ctl", "soft-restart", "web"});
+    why = world.Json({"why", "web"});
+    CHECK_MESSAGE(why["up"] == true, why.dump());
+    CHECK(why["hangs"].empty());
+    for (const int pid : world.ReadyPids("web"))
+      CHECK(std::count(pids.begin(), pids.end(), pid) == 0);
+    // Those who had waited with a worker that hung were not lost with it.
+    for (RawConnection& client : waiting) CHECK(client.WaitFor("200 OK"));
+  }
+
+  TEST_CASE("a stopped worker hangs until it goes on, whoever its master is") {
+    World world;
+    const Service service = Start(world);
+    const int pid = world.ReadyPids("web").at(0);
+    const auto worker = *IdentifyProcess(pid);
+    Kill(worker, SIGSTOP);
+    std::vector<RawConnection> waiting = AskSix(service);
+    WhyWithHangs(world, 1);
+    const int master = world.MasterPid("web");
+    world.ExpectInLog("has taken over");
+    world.ExpectInLog("is gone or does not answer; replacing it");
+    Kill(*IdentifyProcess(master));
+    WaitUntil([&] { return world.MasterPid("web") != master; }, 10'000, "another master");
+    world.WaitForState("web", "running");
+    CHECK(WhyWithHangs(world, 1)["up"] == false);
+    Kill(worker, SIGCONT);
+    CHECK(WhyWithHangs(world, 0)["up"] == true);
+    CHECK(world.ReadyPids("web") == std::vector<int>{pid});
+    for (RawConnection& client : waiting) CHECK(client.WaitFor("200 OK"));
   }
 }

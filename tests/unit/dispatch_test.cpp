@@ -211,9 +211,30 @@ TEST_CASE("A worker has 64 credits, 16 while its oldest waits for 50 ms, none af
   CHECK_FALSE(dispatch.Pick(1, 50, Dispatch::kLook));
   CHECK(dispatch.Answered(7, 49));
   CHECK(dispatch.Pick(1, 999, Dispatch::kLook) == 7U);
+  CHECK_FALSE(dispatch.StuckSince(7, 999));
   CHECK_FALSE(dispatch.Pick(1, 1000, Dispatch::kLook));
+  CHECK(dispatch.StuckSince(7, 1000) == 0);
   CHECK(dispatch.Forget(7).size() == 15);
+  CHECK_FALSE(dispatch.StuckSince(7, 1000));
   CHECK_FALSE(dispatch.Pick(1, 0, Dispatch::kLook));
+}
+
+TEST_CASE("A worker is stuck since its oldest unanswered connection went out, until it answers") {
+  Dispatch dispatch;
+  dispatch.AddHolder(1, 7);
+  CHECK_FALSE(dispatch.StuckSince(7, 5000));
+  dispatch.Pushed(7, 1, 100);
+  dispatch.Pushed(7, 2, 900);
+  CHECK_FALSE(dispatch.StuckSince(7, 1099));
+  CHECK(dispatch.StuckSince(7, 5000) == 100);
+  // Also of one that is to leave.
+  dispatch.Retire(7);
+  CHECK(dispatch.StuckSince(7, 5000) == 100);
+  CHECK(dispatch.Answered(7, 1));
+  CHECK_FALSE(dispatch.StuckSince(7, 1899));
+  CHECK(dispatch.StuckSince(7, 1900) == 900);
+  CHECK(dispatch.Answered(7, 2));
+  CHECK_FALSE(dispatch.StuckSince(7, 5000));
 }
 
 TEST_CASE("A retired worker gets nothing new and may still answer") {

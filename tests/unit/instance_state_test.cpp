@@ -54,6 +54,7 @@ InstanceState FullState() {
   facts.own_listeners = {"0.0.0.0:9000"};
   facts.agent_version = "0.1.0";
   facts.drain_sent = true;
+  facts.stuck_since = 77;
   state.workers[8] = facts;
   state.held = {{"listen/:3001:4", 12}, {"worker/8/channel", 13}};
   state.workers[9] = WorkerFacts{};

@@ -61,6 +61,23 @@ TEST_CASE("A service whose master has been told nothing yet is starting") {
   CHECK(Look(state).state == "stopped");
 }
 
+TEST_CASE("A ready worker that takes no connections is shown with for how long") {
+  InstanceState state = OneReady();
+  state.workers[2].process = {101, 1};
+  CHECK(Look(state).processes.at(1).stuck == 0);
+  state.workers[2].stuck_since = kNow - 12'000;
+  CHECK(Look(state).processes.at(1).stuck == 12'000);
+  // What it has answered since, a silent master has not read.
+  ViewInput input;
+  input.state = &state;
+  input.now = kNow;
+  input.silent_for = 7000;
+  CHECK(MakeView(RunningWish(), input).processes.at(1).stuck == 5000);
+  // One that is leaving gets none.
+  state.fleet.workers[2].state = WorkerState::kDraining;
+  CHECK(Look(state).processes.at(1).stuck == 0);
+}
+
 TEST_CASE("An unexpected end is shown behind its successor for ten minutes") {
   InstanceState state = OneReady();
   FleetSlot& slot = state.fleet.slots[1];

@@ -246,6 +246,33 @@ TEST_CASE("Who holds the port is told of a service that is down, and of none tha
   CHECK(Diagnose(symptoms).port.empty());
 }
 
+TEST_CASE("Workers that hang: which, since when, whether others serve, and what ends it") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("running", 2, 2);
+  symptoms.view->processes[0].stuck = 12'000;
+  Diagnosis diagnosis = Diagnose(symptoms);
+  CHECK_FALSE(diagnosis.up);
+  CHECK(diagnosis.state == "web is up: running, 1 worker serves of 2");
+  CHECK(diagnosis.hangs == Words{"worker 1 (pid 900) has not taken a connection for 12 s: its "
+                                 "event loop is busy or blocked, or the process is stopped"});
+  std::string text = Text(diagnosis);
+  CHECK(Contains(text, "  hangs:        worker 1 (pid 900) has not taken"));
+  CHECK(Contains(text, "1 worker serves on"));
+  CHECK(Contains(text, "slc ctl soft-restart web"));
+  CHECK_FALSE(Contains(text, "nothing is left to be done"));
+
+  symptoms.view->processes[1].stuck = 75'000;
+  diagnosis = Diagnose(symptoms);
+  CHECK_FALSE(diagnosis.up);
+  CHECK(diagnosis.state == "web is down: running, but no worker takes connections");
+  CHECK(diagnosis.hangs.size() == 2);
+  text = Text(diagnosis);
+  CHECK(Contains(text, "worker 2 (pid 901) has not taken a connection for 1m15s"));
+  CHECK(Contains(text, "nobody serves: new connections wait in the kernel's queue"));
+}
+
 TEST_SUITE_END();
 
 }  // namespace slc

@@ -45,9 +45,16 @@ std::vector<std::uint64_t> Dispatch::Forget(WorkerId worker) {
 bool Dispatch::CanTake(WorkerId worker, Millis now) const {
   const auto found = outgoing_.find(worker);
   if (found == outgoing_.end() || found->second.pushes.empty()) return true;
+  if (StuckSince(worker, now)) return false;
   const Millis waited = now - found->second.pushes.front().at;
-  if (waited >= kStuck) return false;
   return found->second.pushes.size() < (waited < kBusy ? kCredits : kBusyCredits);
+}
+
+std::optional<Millis> Dispatch::StuckSince(WorkerId worker, Millis now) const {
+  const auto found = outgoing_.find(worker);
+  if (found == outgoing_.end() || found->second.pushes.empty()) return std::nullopt;
+  const Millis oldest = found->second.pushes.front().at;
+  return now - oldest >= kStuck ? std::optional(oldest) : std::nullopt;
 }
 
 std::optional<WorkerId> Dispatch::Pick(ListenerId id, Millis now, Turn turn) {

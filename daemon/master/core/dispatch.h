@@ -59,6 +59,9 @@ class Dispatch {
   std::vector<std::uint64_t> Missed(WorkerId worker);
   std::vector<std::uint64_t> MissedBefore(WorkerId worker, std::uint64_t answered);
 
+  // Of a worker that gets nothing because it is stuck: when its oldest un-acknowledged connection
+  // went out. Nothing of one that moves, or has nothing to answer.
+  std::optional<Millis> StuckSince(WorkerId worker, Millis now) const;
   std::size_t in_flight(WorkerId worker) const;
   // To whom a connection went out that was not answered; nothing if there is none.
   std::optional<WorkerId> WorkerOf(std::uint64_t seq) const;
