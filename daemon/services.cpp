@@ -14,7 +14,6 @@
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
-#include "daemon/generation_resolver.h"
 
 namespace slc {
 
@@ -130,48 +129,11 @@ bool Services::AnyUnrecognized() const {
   });
 }
 
-// After a reboot the generation is resolved anew. That reads the app's folder, which may hang: it
-// is done by the disk thread. A living master has the config already and needs none of ours.
-void Services::Prepare(const Wish& wish) {
-  ServiceOf(wish.id).preparing = true;
-  auto outcome = std::make_shared<Result<UniqueFd>>(UniqueFd());
-  disk_.Run(
-      [wish, outcome] {
-        auto config = ResolveGeneration(wish);
-        auto memfd = config ? MakeMemfd("slc-config", DumpJson(ToJson(*config)))
-                            : Result<int>(config.error());
-        if (memfd) {
-          *outcome = UniqueFd(*memfd);
-        } else {
-          *outcome = memfd.error();
-        }
-      },
-      [this, id = wish.id, generation = wish.generation, outcome] {
-        Prepared(id, generation, *outcome);
-      });
-}
-
-void Services::Prepared(ServiceId id, Generation generation, Result<UniqueFd>& config) {
-  const Wish* wish = registry_.Get(id);
-  if (wish == nullptr) return;
-  Service& service = ServiceOf(id);
-  service.preparing = false;
-  if (wish->generation != generation) return;
-  if (config) {
-    AddConfig(*wish, std::move(*config));
-    Order(*wish);
-  } else {
-    service.trouble = config.error().message;
-    log::Failure("service " + wish->spec.name + ": " + service.trouble);
-  }
-  events_.on_prepared(id);
-}
-
 void Services::AddConfig(const Wish& wish, UniqueFd config) {
   Service& service = ServiceOf(wish.id);
   service.instance->Rename(wish.spec.name);
   service.instance->AddConfig(wish.generation, std::move(config));
-  service.trouble.clear();
+  EndTrying(service);
 }
 
 void Services::RecordGeneration(const Wish& wish, int config) {
@@ -296,8 +258,8 @@ ServiceView Services::ViewOf(const Wish& wish) {
     view.state = "adopting";
     view.reason = service.instance->foreign();
   } else if (!state && wish.run && !service.trouble.empty()) {
-    view.state = "failed";
-    view.reason = service.trouble;
+    view.state = "backoff";
+    view.reason = service.trouble + NextTry(service);
   }
   return view;
 }

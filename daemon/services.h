@@ -15,7 +15,9 @@
 #include "common/model/view.h"
 #include "common/uv/disk_thread.h"
 #include "common/uv/loop.h"
+#include "common/uv/timer.h"
 #include "daemon/core/registry.h"
+#include "daemon/core/retry_pace.h"
 #include "daemon/instance_handle.h"
 #include "daemon/views.h"
 
@@ -29,7 +31,7 @@ class Services {
     std::function<void(ServiceId id, JournalRecord record)> on_record;  // of kind, pid and text
     std::function<void(ServiceId id, const Error& error)> on_launch_failed;  // it is tried again
     std::function<void(ServiceId id)> on_gone;  // no master any more, and none is to come
-    // It is to run, and could be started or not: see trouble().
+    // It is to run, and could be started or not: see TroubleOf.
     std::function<void(ServiceId id)> on_prepared;
     std::function<void(const UpgradeEvent& outcome)> on_upgraded;  // see UpgradeMaster
     // A child that is no worker of ours: whoever started it wants its status.
@@ -83,7 +85,8 @@ class Services {
   void ReapChildren();
 
   const InstanceHandle& InstanceOf(ServiceId id) { return *ServiceOf(id).instance; }
-  // Why its generation could not be resolved when slcd started; empty if all is well.
+  // Why its generation could not be resolved when slcd started, and not since; empty if all is
+  // well.
   const std::string& TroubleOf(ServiceId id) { return ServiceOf(id).trouble; }
   // Why there is nothing to run the wish with: the config of its generation is missing. Empty if it
   // is there, or may still come.
@@ -96,8 +99,11 @@ class Services {
  private:
   struct Service {
     std::unique_ptr<InstanceHandle> instance;
-    bool preparing = false;  // its config is being read at slcd's start
-    std::string trouble;
+    bool preparing = false;  // its config is being made, which slcd had none of when it started
+    std::string trouble;     // why that has failed; it is tried again by `again`
+    RetryPace pace;
+    std::unique_ptr<uv::Timer> again;  // made when it is needed: most services never are
+    Millis again_at = 0;
   };
 
   Service& ServiceOf(ServiceId id);
@@ -105,7 +111,12 @@ class Services {
                         const std::optional<InstanceState>& state) const;
   FleetWish FleetWishOf(const Wish& wish) const;
   void Prepare(const Wish& wish);
+  void PrepareAgain(ServiceId id);
   void Prepared(ServiceId id, Generation generation, Result<UniqueFd>& config);
+  void TryLater(const Wish& wish, const std::string& trouble);
+  static void EndTrying(Service& service);
+  // "; next try in 4.0 s"
+  std::string NextTry(const Service& service) const;
 
   uv::Loop& loop_;
   const DaemonContext& context_;

@@ -121,6 +121,8 @@ void AddDoing(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis
                                   "soft-restart " +
                                       name
                                 : "when it is repaired: slc ctl restart " + name);
+  } else if (view.state == "backoff" && doing.empty() && view.processes.empty()) {
+    doing.push_back("it is tried again until it works; at once: slc ctl restart " + name);
   } else if (view.state == "adopting") {
     doing.emplace_back("slcd has come up and is getting hold of its master");
   } else if (doing.empty() && serving > 0 && serving >= view.cluster_size) {

@@ -748,7 +748,7 @@ TEST_SUITE("takeover") {
     std::filesystem::rename(folder, folder + ".away");
     world.ExpectInLog("service web: ");
     world.Must({"ctl", "ls"});
-    world.WaitForState("web", "failed");
+    world.WaitForState("web", "backoff");
     Options brief;
     brief.deadline = 10'000;
     for (const char* size : {"1", "2"}) {

@@ -400,8 +400,7 @@ TEST_SUITE("wish") {
     world.Must({"ctl", "ls"});
     world.WaitForState("good", "running");
     CHECK(Get(good.url()).status == 200);
-    const ServiceView view = world.View("gone");
-    CHECK(view.state == "failed");
+    const ServiceView view = world.WaitForState("gone", "backoff");
     CHECK(Contains(view.reason, folder));
     const Ran refused = world.Slc({"ctl", "start", "gone"});
     CHECK(refused.code == 1);
@@ -410,6 +409,44 @@ TEST_SUITE("wish") {
     REQUIRE(::rename((folder + "-moved").c_str(), folder.c_str()) == 0);
     world.Must({"ctl", "start", "gone"});
     CHECK(world.View("gone").state == "running");
+  }
+
+  TEST_CASE("what is missing when slcd starts is tried again, and comes up when it is mended") {
+    World world;
+    const std::string folder = world.MakeFolder("late", {{"app.js", kMirror}});
+    const std::string script = folder + "/app.js";
+    world.StartPath(folder, {"--size", "1"});
+    const auto aside = [](const std::string& path) { return path + "-aside"; };
+    // A folder that is mounted late, and a script that a deployment has not brought yet.
+    for (const std::string& missing : {folder, script}) {
+      INFO(missing);
+      world.ExpectInLog("service late: ");
+      world.Must({"ctl", "shutdown"});
+      WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
+      REQUIRE(::rename(missing.c_str(), aside(missing).c_str()) == 0);
+      world.Must({"ctl", "ls"});
+      // The second try has failed, too: it says when the third is.
+      WaitUntil([&] { return Contains(world.View("late").reason, "; next try in 1."); }, 10'000,
+                "a pause of 2 s");
+      const std::string why = world.Slc({"why", "late"}).out;
+      CHECK_MESSAGE(Contains(why, missing), why);
+      CHECK_MESSAGE(Contains(why, "tried again until it works"), why);
+      REQUIRE(::rename(aside(missing).c_str(), missing.c_str()) == 0);
+      world.WaitForState("late", "running", 10'000);
+      CHECK(world.ReadyPids("late").size() == 1);
+    }
+    CHECK(Contains(world.Must({"events"}).out, "tried again until it works"));
+    // Who is told to stop is not tried any more.
+    world.Must({"ctl", "shutdown"});
+    WaitUntil([&] { return !world.Daemon(); }, 5'000, "slcd to leave");
+    REQUIRE(::rename(script.c_str(), aside(script).c_str()) == 0);
+    world.Must({"ctl", "ls"});
+    world.WaitForState("late", "backoff");
+    world.Must({"ctl", "stop", "late"});
+    REQUIRE(::rename(aside(script).c_str(), script.c_str()) == 0);
+    CHECK(world.View("late").state == "stopped");
+    world.Must({"ctl", "start", "late"});
+    CHECK(world.ReadyPids("late").size() == 1);
   }
 
   TEST_CASE("home and state are nobody else's to read") {
