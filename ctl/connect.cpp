@@ -253,6 +253,7 @@ Result<std::optional<ControlClient>> Daemon::Start() {
   const std::string log = paths_.home + "/logs/" + kOutputFile;
   const Millis deadline = BootNow() + kStartTimeout;
   bool lost_race = false;
+  std::optional<Millis> without_socket;
   while (BootNow() < deadline) {
     auto launch = LaunchDaemon(paths_, {"slcd"});
     if (!launch) {
@@ -266,6 +267,7 @@ Result<std::optional<ControlClient>> Daemon::Start() {
       auto client = ControlClient::Connect(socket_);
       if (client) return std::optional<ControlClient>(std::move(*client));
       if (lost_race) {
+        if (auto lost = LostSocket(without_socket)) return *lost;
         Sleep(pause);
         continue;
       }
@@ -293,6 +295,24 @@ Result<std::optional<ControlClient>> Daemon::Start() {
   return Error{ErrorCode::kUnreachable, "another slcd" + who + " holds the lock of " + paths_.home +
                                             " but did not answer within 10 s; " +
                                             Obstacle().value_or("see " + log)};
+}
+
+std::optional<Error> Daemon::LostSocket(std::optional<Millis>& since) const {
+  // It makes a lost socket anew within a moment, and one that starts has it within a second: this
+  // is for one that can do neither, as a slcd of a version before.
+  constexpr Millis kPatience = 3000;
+  const bool missing = ::access(socket_.c_str(), F_OK) != 0 && errno == ENOENT;
+  if (!missing) since.reset();
+  if (missing && !since) since = BootNow();
+  const auto holder = Holder();
+  const bool lost = since && BootNow() - *since >= kPatience && holder &&
+                    OpenProcess(holder->process) && !Obstacle();
+  if (!lost) return std::nullopt;
+  const std::string pid = std::to_string(holder->process.pid);
+  return Error{ErrorCode::kUnreachable,
+               "slcd (pid " + pid + ") serves " + paths_.home + ", but its socket " + socket_ +
+                   " was removed; `kill -9 " + pid +
+                   "` does no harm: the services go on, and the next command starts another slcd"};
 }
 
 std::optional<LockHolder> Daemon::Holder() const {

@@ -1,6 +1,5 @@
 #include "daemon/daemon.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/version.h"
-#include "common/wire/control_server.h"
 
 namespace slc {
 namespace {
@@ -41,6 +39,10 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
     : loop_(loop),
       directories_(std::move(directories)),
       options_(std::move(options)),
+      place_(
+          loop, options_.paths,
+          Place::Descriptors{directories_.run.get(), directories_.instances.get(), options_.lock},
+          !options_.context.revive, PlaceEvents()),
       store_(directories_.services.get()),
       registry_(::geteuid() == 0),
       clients_(loop),
@@ -72,6 +74,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                  EndTrial();
                }),
       supervisor_(loop, options_.supervision) {
+  options_.context.is_ours = [this] { return place_.IsOurs(); };
   clients_.SetObserver(Clients::Observer{
       [this](const Command& command, ServiceId id, const std::vector<std::string>& notes) {
         journal_.NoteAccepted(command, id, notes);
@@ -98,6 +101,19 @@ Daemon::~Daemon() = default;
 
 void Daemon::On(int signal, std::function<void()> action) {
   signals_.push_back(std::make_unique<uv::Signal>(loop_, signal, std::move(action)));
+}
+
+Place::Events Daemon::PlaceEvents() {
+  Place::Events events;
+  // Another one may have had the lock of the place for a moment, and masters obey no lower epoch.
+  events.on_lock = [this] {
+    options_.context.epoch = std::max(options_.context.epoch + 1, static_cast<Epoch>(BootNow()));
+    requests_.SetEpoch(options_.context.epoch);
+  };
+  events.on_listener = [this](UniqueFd listener) { clients_.Listen(std::move(listener)); };
+  events.on_looked = [this] { services_.Rehouse(); };
+  events.on_displaced = [this] { LeaveToAnother(); };
+  return events;
 }
 
 Services::Events Daemon::ServiceEvents() {
@@ -158,7 +174,7 @@ Status Daemon::Begin() {
   // Connections that wait in the queue of the last image's are not lost.
   UniqueFd listener = options_.inheritance.Take(kHeritageControl);
   if (!listener) {
-    auto made = ListenOnUnixSocket(directories_.run.get(), kDaemonSocket, SOCK_STREAM, 128);
+    auto made = place_.Listen();
     if (!made) {
       Error error = made.error().During("listen in " + options_.paths.run);
       const std::string room = DescribeRoom(directories_.run.get());
@@ -171,6 +187,8 @@ Status Daemon::Begin() {
       return error;
     }
     listener = std::move(*made);
+  } else {
+    place_.Adopt();
   }
   for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
   if (run_) {
@@ -190,6 +208,7 @@ Status Daemon::Begin() {
                               requests_.OnFrame(client, payload);
                             },
                             [this](ClientId client) { operations_.ForgetClient(client); }});
+  place_.Watch();
   for (const ServiceId id : loaded->reserved) recorder_.Owe(id);
   recorder_.Begin();
   if (run_) run_->Start();
@@ -286,6 +305,14 @@ void Daemon::Leave() {
   loop_.Stop();
 }
 
+void Daemon::LeaveToAnother() {
+  displaced_ = true;
+  log::Warn("another slcd has the lock of " + options_.paths.home +
+            ", where ours was removed; leaving the services to it");
+  supervisor_.Leave("another slcd serves this home");
+  loop_.Stop();
+}
+
 void Daemon::StopAll() {
   if (!services_.stopping()) {
     log::Info("stopping all services");
@@ -297,6 +324,7 @@ void Daemon::StopAll() {
 }
 
 int Daemon::exit_code() const {
+  if (displaced_) return run_ ? 1 : 0;
   if (run_) return run_->exit_code();
   return shut_down_ && options_.supervision.by_systemd ? kStaysDown : 0;
 }

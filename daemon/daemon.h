@@ -24,6 +24,7 @@
 #include "daemon/heritage.h"
 #include "daemon/instance_handle.h"
 #include "daemon/journal.h"
+#include "daemon/place.h"
 #include "daemon/previous_version.h"
 #include "daemon/recorder.h"
 #include "daemon/services.h"
@@ -40,7 +41,7 @@ struct DaemonOptions {
   std::vector<ReturnedFd> kept;  // by systemd, see FdStore
   // `slc run`: start this service, and end with it.
   std::optional<Request> run;
-  int lock = -1;  // of the home, held by the caller
+  int lock = -1;  // of the home, held by the caller; may become another one, see Place
   PreviousVersion* previous = nullptr;
   bool gave_way = false;  // we are the version before: the installed one has not held
   // The log's disk thread has nothing to do.
@@ -57,18 +58,22 @@ class Daemon {
 
   // Loads the wishes, listens, and sets every service going.
   Status Begin();
-  // What the process should exit with: 0, in `slc run` what the app ended with, and under systemd,
-  // which else would start the next one, kStaysDown after a shutdown by a client.
+  // What the process should exit with: 0, in `slc run` what the app ended with (1 if another slcd
+  // has taken the home), and under systemd, which else would start the next one, kStaysDown after a
+  // shutdown by a client.
   static constexpr int kStaysDown = 101;
   int exit_code() const;
 
  private:
+  Place::Events PlaceEvents();
   Services::Events ServiceEvents();
   // The master of a quarantined service may have told more of it.
   void Recognize(ServiceId id);
   void On(int signal, std::function<void()> action);
   // Ends slcd alone; whoever needs a daemon next starts one.
   void Leave();
+  // Another slcd serves the home, and the masters: ends slcd and touches nothing of theirs.
+  void LeaveToAnother();
   // Stops all services and then ends slcd.
   void StopAll();
   void EndWhenAllAreGone();
@@ -87,6 +92,7 @@ class Daemon {
   uv::Loop& loop_;
   HomeDirectories directories_;
   DaemonOptions options_;
+  Place place_;
   Store store_;
   Registry registry_;
   Clients clients_;
@@ -100,6 +106,7 @@ class Daemon {
   Requests requests_;
   std::optional<AppRun> run_;
   bool ended_ = false;
+  bool displaced_ = false;          // see LeaveToAnother
   uv::Timer confirm_;               // see EndTrial
   std::vector<Command> shutdowns_;  // to be answered when all services have stopped
   bool shut_down_ = false;

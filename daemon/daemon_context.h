@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <functional>
 #include <string>
 
 #include "common/base/ids.h"
@@ -27,6 +28,8 @@ struct DaemonContext {
   bool revive = true;                         // masters may start a new daemon
   bool foreground = false;                    // `slc run`: workers' output goes to our stdout
   FdStore* fd_store = nullptr;                // there always is one, and it outlives all instances
+  // False: another slcd serves the home by now. Masters are its own, and we are about to leave.
+  std::function<bool()> is_ours;
 };
 
 }  // namespace slc

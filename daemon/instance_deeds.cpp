@@ -14,6 +14,7 @@
 namespace slc {
 
 void InstanceHandle::Do(const LaunchMaster& action) {
+  if (!context_.is_ours()) return;
   adopt_ = action.adopt && keeper_.Find(link::kStateName) >= 0;
   if (!adopt_) {
     KillByCookie(Cookie() + ".");
@@ -84,15 +85,20 @@ void InstanceHandle::HandOver() {
 }
 
 void InstanceHandle::Do(const FenceMaster&) {
+  // It may have hung up to obey another slcd.
+  if (!context_.is_ours()) return;
   if (link_) {
     // What it had sent before it died or hung counts: above all descriptors of newborn workers.
     link_->ReadToEnd();
     old_link_ = std::move(link_);
     sweep_.StartIn(0);
   }
+  const std::string why = std::exchange(homeless_, false)
+                              ? "cannot be found any more: its run directory was removed"
+                              : "is gone or does not answer";
   log::Warn("service " + name_ + ": the master (pid " + std::to_string(master_ ? master_->pid : 0) +
-            ") is gone or does not answer; replacing it");
-  Record("master_fenced", "it is gone or does not answer");
+            ") " + why + "; replacing it");
+  Record("master_fenced", "it " + why);
   SignalProcess(pidfd_, SIGKILL);
   if (HasEnded(pidfd_, 0)) Feed(MasterEnded{WasKilled(Reap(pidfd_))});
 }
@@ -158,6 +164,7 @@ void InstanceHandle::Sweep() {
 }
 
 void InstanceHandle::Do(const CleanUp&) {
+  if (!context_.is_ours()) return;
   KillByCookie(Cookie() + ".");
   // An order that renews none (set-size after a SIGTERM to the master) needs it once more.
   const std::string current = link::ConfigName(wish_.generation);

@@ -171,6 +171,16 @@ std::optional<FleetWish> InstanceHandle::followed() const {
   return wish_.order > state->fleet.wish.order ? wish_ : state->fleet.wish;
 }
 
+void InstanceHandle::Rehouse() {
+  using State = InstancePlan::State;
+  const State state = plan_.state();
+  const bool lives = state == State::kInCharge || state == State::kLaunching ||
+                     (state == State::kSearching && link_);
+  if (!lives || directory_.exists()) return;
+  homeless_ = true;
+  Feed(LinkLost{});
+}
+
 void InstanceHandle::SayLeaving(bool revive) {
   if (link_) link_->Send(link::Leaving{revive});
 }

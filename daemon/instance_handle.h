@@ -84,6 +84,9 @@ class InstanceHandle {
   // Has the master go on as the installed version, in place.
   void UpgradeMaster();
 
+  // Where the run directory of a living master has been removed no slcd after us would find it: a
+  // successor takes over in a new one.
+  void Rehouse();
   // The master may hang up without being taken for dead: we leave.
   void SayLeaving(bool revive);
   // One of our adopted children has ended.
@@ -161,6 +164,7 @@ class InstanceHandle {
   UniqueFd inherited_link_;
   std::optional<ProcessIdentity> inherited_master_;
   unsigned inherited_hellos_ = 0;  // that it owes the last image
+  bool homeless_ = false;          // the master is replaced by Rehouse()
   std::string foreign_;
   std::deque<PlanEvent> inbox_;
   bool feeding_ = false;

@@ -1,5 +1,9 @@
 #include "daemon/run_directory.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <mutex>
 
@@ -30,6 +34,10 @@ Result<UniqueFd> RunDirectory::Open() {
   }
   removal_.reset();
   return OpenPrivateDirectoryAt(instances_, name_, true);
+}
+
+bool RunDirectory::exists() const {
+  return ::faccessat(instances_, name_.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 void RunDirectory::Remove(const std::string& service) {

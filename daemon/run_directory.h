@@ -22,6 +22,8 @@ class RunDirectory {
   // Makes it if it is missing. A removal that has not begun does not come any more; for one that is
   // under way it waits a moment, and then says so.
   Result<UniqueFd> Open();
+  // False only if it is known to be missing.
+  bool exists() const;
   // By the disk thread: a disk that hangs must not stop us. What cannot be removed is logged with
   // the name of the service.
   void Remove(const std::string& service);

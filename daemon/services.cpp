@@ -216,6 +216,10 @@ void Services::SayLeaving() {
   for (auto& [id, service] : services_) service.instance->SayLeaving(false);
 }
 
+void Services::Rehouse() {
+  for (auto& [id, service] : services_) service.instance->Rehouse();
+}
+
 void Services::ReapChildren() {
   // Our own masters are reaped through their pidfds. Others that end as our children are workers of
   // a master that was killed: we are their subreaper.

@@ -81,6 +81,8 @@ class Services {
   // Its master says that workers of it serve.
   bool IsRunning(ServiceId id) const;
   void SayLeaving();
+  // The run directories of masters may have been removed, see InstanceHandle.
+  void Rehouse();
   // Takes the status of every child that has ended, and passes it to whom it may concern.
   void ReapChildren();
 

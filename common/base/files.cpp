@@ -226,7 +226,17 @@ Status RemoveTreeAt(int parent, const std::string& name) {
   return Ok();
 }
 
-Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content) {
+bool IsFileAt(int fd, int directory, const std::string& name) {
+  struct stat open {};
+  struct stat there {};
+  return ::fstat(fd, &open) == 0 &&
+         ::fstatat(directory, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         open.st_dev == there.st_dev && open.st_ino == there.st_ino;
+}
+
+namespace {
+
+Result<UniqueFd> TryLockFileAt(int directory, const std::string& name, std::string_view content) {
   constexpr int kHow = O_CLOEXEC | O_NOFOLLOW;
   UniqueFd fd(::openat(directory, name.c_str(), O_RDWR | kHow));
   if (!fd && errno == ENOENT) {
@@ -248,6 +258,7 @@ Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_
     auto holder = ReadFileAt(directory, name, 4096);
     return Error{ErrorCode::kConflict, holder ? *holder : std::string()};
   }
+  if (!IsFileAt(fd.get(), directory, name)) return UniqueFd();
   if (read_only || content.empty()) return fd;
   // In place, and the rest cut off afterwards: a full disk takes that. Where it does not, the lock
   // is held all the same, and its file tells of nobody rather than of somebody else.
@@ -257,6 +268,18 @@ Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_
     return SystemError("truncate lock " + name, errno);
   }
   return fd;
+}
+
+}  // namespace
+
+Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content) {
+  // A file that was removed since it was opened keeps nobody out.
+  constexpr int kTries = 10;
+  for (int i = 0; i < kTries; ++i) {
+    auto locked = TryLockFileAt(directory, name, content);
+    if (!locked || *locked) return locked;
+  }
+  return Error{ErrorCode::kStorage, "lock " + name + ": somebody removes it over and over"};
 }
 
 Result<bool> IsLockedAt(int directory, const std::string& name) {

@@ -59,9 +59,10 @@ ControlServer::ControlServer(uv::Loop& loop, UniqueFd listener, Events events)
     : loop_(loop),
       listener_(std::move(listener)),
       events_(std::move(events)),
-      accept_again_(loop, [this] { poll_.Watch(true, false); }),
-      poll_(loop, listener_.get(), [this](uv::Poll::Ready) { Accept(); }) {
-  poll_.Watch(true, false);
+      accept_again_(loop, [this] { poll_->Watch(true, false); }),
+      poll_(std::make_unique<uv::Poll>(loop, listener_.get(),
+                                       [this](uv::Poll::Ready) { Accept(); })) {
+  poll_->Watch(true, false);
 }
 
 ControlServer::~ControlServer() = default;
@@ -77,7 +78,7 @@ void ControlServer::Accept() {
         if (MakeRoom()) continue;
         // Out of descriptors or memory: the socket stays readable, so looking again at once would
         // spin.
-        poll_.Watch(false, false);
+        poll_->Watch(false, false);
         accept_again_.StartIn(kRetryWhenExhausted);
       }
       return;
@@ -108,6 +109,15 @@ ClientId ControlServer::Serve(UniqueFd socket, const Peer& peer) {
     sessions_[client] = std::move(session);
   }
   return client;
+}
+
+void ControlServer::Listen(UniqueFd listener) {
+  Accept();
+  accept_again_.Stop();
+  poll_.reset();
+  listener_ = std::move(listener);
+  poll_ = std::make_unique<uv::Poll>(loop_, listener_.get(), [this](uv::Poll::Ready) { Accept(); });
+  poll_->Watch(true, false);
 }
 
 ClientId ControlServer::Take(UniqueFd socket) {

@@ -52,6 +52,8 @@ class ControlServer {
   // is dropped when more than kMostFrameBytes wait for it.
   void Send(ClientId client, const std::string& payload);
 
+  // Listens there instead. Who waits at the socket of before is accepted first.
+  void Listen(UniqueFd listener);
   // A client who was accepted by an image of this process before us.
   ClientId Take(UniqueFd socket);
   int listener() const { return listener_.get(); }
@@ -78,7 +80,7 @@ class ControlServer {
   Millis refused_told_at_ = 0;        // 0: never
   std::uint64_t refused_untold_ = 0;  // since then
   uv::Timer accept_again_;
-  uv::Poll poll_;
+  std::unique_ptr<uv::Poll> poll_;
 };
 
 }  // namespace slc

@@ -52,6 +52,7 @@ class Clients {
   // Takes clients at `listener` from now on. Before, only the inner one is heard and answered.
   void Listen(UniqueFd listener, ControlServer::Events events);
   // See ControlServer.
+  void Listen(UniqueFd listener) { server_->Listen(std::move(listener)); }
   ClientId Take(UniqueFd socket) { return server_->Take(std::move(socket)); }
   int listener() const { return server_->listener(); }
   int SocketOf(ClientId client) const { return server_->SocketOf(client); }

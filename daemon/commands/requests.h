@@ -25,6 +25,7 @@ class Requests {
   void OnFrame(ClientId client, const std::string& payload);
   void Handle(const Command& command);
   const DaemonInfo& about() const { return about_; }
+  void SetEpoch(Epoch epoch) { about_.epoch = epoch; }
 
  private:
   void Handle(const Command& command, const StartService& body);

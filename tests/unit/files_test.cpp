@@ -171,6 +171,19 @@ TEST_CASE("A lock tells of its holder alone, in as much as it is asked to") {
   CHECK(folder.Read("lock") == "us\n");
 }
 
+TEST_CASE("A lock whose file was removed is told from the one in its place") {
+  const TempFolder folder;
+  auto lost = LockFileAt(folder.fd(), "lock", "us");
+  REQUIRE(lost);
+  CHECK(IsFileAt(lost->get(), folder.fd(), "lock"));
+  REQUIRE(::unlinkat(folder.fd(), "lock", 0) == 0);
+  CHECK_FALSE(IsFileAt(lost->get(), folder.fd(), "lock"));
+  auto taken = LockFileAt(folder.fd(), "lock", "them");
+  REQUIRE(taken);
+  CHECK_FALSE(IsFileAt(lost->get(), folder.fd(), "lock"));
+  CHECK(IsFileAt(taken->get(), folder.fd(), "lock"));
+}
+
 TEST_CASE("A lock ends with a killed process") {
   TempFolder folder;
   int ends[2];

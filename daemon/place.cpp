@@ -1,0 +1,194 @@
+#include "daemon/place.h"
+
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "common/base/files.h"
+#include "common/base/lock_holder.h"
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/wire/control_server.h"
+
+namespace slc {
+namespace {
+
+constexpr Millis kTryAgain = 1000;
+
+// The descriptor `number` is the same as `made` from now on.
+Status Replace(int number, const UniqueFd& made) {
+  if (::dup3(made.get(), number, O_CLOEXEC) < 0) return SystemError("replace a descriptor", errno);
+  return Ok();
+}
+
+const char* Tell(PlaceDeed deed) {
+  switch (deed) {
+    case PlaceDeed::kMakeFolders:
+      return "its folders";
+    case PlaceDeed::kTakeLock:
+      return "its lock";
+    case PlaceDeed::kListen:
+      return "its socket";
+    case PlaceDeed::kLeave:
+      break;
+  }
+  return "its place";
+}
+
+}  // namespace
+
+Place::Place(uv::Loop& loop, HomePaths paths, Descriptors descriptors, bool kept, Events events)
+    : loop_(loop),
+      paths_(std::move(paths)),
+      descriptors_(descriptors),
+      kept_(kept),
+      events_(std::move(events)),
+      again_(loop, [this] { rewatch_ ? Watch() : Mend(); }) {}
+
+Place::~Place() = default;
+
+std::optional<Place::File> Place::Of(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return std::nullopt;
+  return File{info.st_dev, info.st_ino};
+}
+
+std::optional<Place::File> Place::At(int directory, const char* name) {
+  struct stat info {};
+  if (::fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  return File{info.st_dev, info.st_ino};
+}
+
+Result<UniqueFd> Place::Listen() {
+  constexpr int kQueue = 128;
+  auto made = ListenOnUnixSocket(descriptors_.run, kDaemonSocket, SOCK_STREAM, kQueue);
+  if (made) Adopt();
+  return made;
+}
+
+void Place::Adopt() { socket_ = At(descriptors_.run, kDaemonSocket); }
+
+std::optional<PlaceFacts> Place::Look() const {
+  const UniqueFd run(::open(paths_.run.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!run && errno != ENOENT && errno != ENOTDIR) return std::nullopt;
+  PlaceFacts facts;
+  if (!run) return PlaceFacts{false, false, PlaceLock::kMissing, false};
+  facts.run = Of(run.get()) == Of(descriptors_.run);
+  facts.instances = At(run.get(), "instances") == Of(descriptors_.instances);
+  const auto lock = At(run.get(), kDaemonLock);
+  if (!lock) {
+    if (errno != ENOENT) return std::nullopt;
+    facts.lock = PlaceLock::kMissing;
+  } else if (lock != Of(descriptors_.lock)) {
+    facts.lock = PlaceLock::kAnothers;
+  }
+  facts.socket = socket_ && At(run.get(), kDaemonSocket) == socket_;
+  return facts;
+}
+
+void Place::Watch() {
+  rewatch_ = false;
+  poll_.reset();
+  watch_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  for (const int folder : {descriptors_.run, descriptors_.instances}) {
+    constexpr unsigned kTaken = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR;
+    const std::string path = "/proc/self/fd/" + std::to_string(folder);
+    if (watch_ && ::inotify_add_watch(watch_.get(), path.c_str(), kTaken) < 0) {
+      const int reason = errno;
+      watch_.reset();
+      errno = reason;
+    }
+  }
+  if (watch_) {
+    poll_ =
+        std::make_unique<uv::Poll>(loop_, watch_.get(), [this](uv::Poll::Ready) { OnEvents(); });
+    if (poll_->ok()) poll_->Watch(true, false);
+  } else {
+    // All else works without; who then finds no socket is told by slc what to do.
+    log::Info(SystemError("watch " + paths_.run, errno).message +
+              "; if its socket is removed it is not made anew");
+  }
+  // What was taken before.
+  Mend();
+}
+
+void Place::OnEvents() {
+  alignas(inotify_event) std::array<char, 4096> events;
+  // What has happened is looked at, not read: a name may be gone and there again.
+  while (::read(watch_.get(), events.data(), events.size()) > 0) {
+  }
+  Mend();
+}
+
+void Place::Mend() {
+  if (displaced_) return;
+  const auto facts = Look();
+  Status mended = facts ? Ok() : Error{ErrorCode::kStorage, "look at " + paths_.run + " failed"};
+  if (facts) {
+    for (const PlaceDeed deed : PlanPlace(*facts)) {
+      if (deed == PlaceDeed::kLeave) return Leave();
+      mended = Do(deed);
+      if (displaced_) return;
+      if (!mended) {
+        mended = mended.error().During(std::string("make ") + Tell(deed) + " in " + paths_.run +
+                                       " anew, which was removed");
+        break;
+      }
+      rewatch_ = rewatch_ || deed == PlaceDeed::kMakeFolders;
+      log::Warn(std::string(Tell(deed)) + " in " + paths_.run + " was removed; it was made anew");
+    }
+  }
+  if (!mended) {
+    if (trouble_ != mended.error().message) log::Failure(mended.error().message);
+    trouble_ = mended.error().message;
+    return again_.StartIn(kTryAgain);
+  }
+  trouble_.clear();
+  if (events_.on_looked) events_.on_looked();
+  if (rewatch_) again_.StartIn(0);
+}
+
+Status Place::Do(PlaceDeed deed) {
+  if (deed == PlaceDeed::kMakeFolders) {
+    auto made = OpenHome(paths_);
+    if (!made) return made.error();
+    if (Status run = Replace(descriptors_.run, made->run); !run) return run;
+    return Replace(descriptors_.instances, made->instances);
+  }
+  if (deed == PlaceDeed::kTakeLock) {
+    auto lock = LockFileAt(descriptors_.run, kDaemonLock, WriteLockHolder({IdentifySelf(), kept_}));
+    if (!lock && lock.error().code == ErrorCode::kConflict) {
+      Leave();
+      return Ok();
+    }
+    if (!lock) return lock.error();
+    if (Status taken = Replace(descriptors_.lock, *lock); !taken) return taken;
+    events_.on_lock();
+    return Ok();
+  }
+  auto listener = Listen();
+  if (!listener) return listener.error();
+  events_.on_listener(std::move(*listener));
+  return Ok();
+}
+
+bool Place::IsOurs() {
+  if (displaced_) return false;
+  const auto facts = Look();
+  if (facts && facts->lock == PlaceLock::kAnothers) Leave();
+  return !displaced_;
+}
+
+void Place::Leave() {
+  displaced_ = true;
+  again_.Stop();
+  events_.on_displaced();
+}
+
+}  // namespace slc

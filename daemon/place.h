@@ -1,0 +1,82 @@
+// Place: what makes this slcd the one of its home, as others see it: the run folder, the lock and
+// the socket in it, and the folder of the masters. Whoever clears such folders away (a cleaner of
+// temporary files, rm -rf) may take any of it; the kernel tells so (inotify: no timer runs), and
+// what is missing is made anew. PlanPlace decides.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/base/home.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/uv/loop.h"
+#include "common/uv/poll.h"
+#include "common/uv/timer.h"
+#include "daemon/core/place_plan.h"
+
+namespace slc {
+
+class Place {
+ public:
+  struct Events {
+    std::function<void()> on_lock;  // it was taken anew: masters may have obeyed others meanwhile
+    std::function<void(UniqueFd listener)> on_listener;  // instead of the one of before
+    std::function<void()> on_looked;     // all of it is there; folders of masters may be gone
+    std::function<void()> on_displaced;  // another slcd serves the home. Told once
+  };
+  // Descriptors that are owned by the caller and outlive this. What is made anew takes their
+  // numbers.
+  struct Descriptors {
+    int run = -1;
+    int instances = -1;
+    int lock = -1;
+  };
+  // `kept`: as in the lock file, see LockHolder.
+  Place(uv::Loop& loop, HomePaths paths, Descriptors descriptors, bool kept, Events events);
+  ~Place();
+
+  // Makes the socket. The lock is held.
+  Result<UniqueFd> Listen();
+  // Goes on with a socket that the last image of this process has made.
+  void Adopt();
+  // From now on what is taken away is made anew.
+  void Watch();
+  // Asks the disk whether the lock in its place is another's: then on_displaced has been called,
+  // and nothing is to be done to any master any more.
+  bool IsOurs();
+
+ private:
+  struct File {
+    dev_t device = 0;
+    ino_t number = 0;
+    bool operator==(const File&) const = default;
+  };
+  static std::optional<File> Of(int fd);
+  static std::optional<File> At(int directory, const char* name);
+  // Nothing: it cannot be told, for want of descriptors or by a failing disk.
+  std::optional<PlaceFacts> Look() const;
+  void OnEvents();
+  void Mend();
+  Status Do(PlaceDeed deed);
+  void Leave();
+
+  uv::Loop& loop_;
+  const HomePaths paths_;
+  const Descriptors descriptors_;
+  const bool kept_;
+  const Events events_;
+  std::optional<File> socket_;
+  bool displaced_ = false;
+  std::string trouble_;  // as it was logged
+  UniqueFd watch_;
+  std::unique_ptr<uv::Poll> poll_;
+  bool rewatch_ = false;  // the folders are others by now
+  uv::Timer again_;
+};
+
+}  // namespace slc
