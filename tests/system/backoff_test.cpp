@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -59,6 +60,34 @@ TEST_SUITE("backoff") {
     CHECK(world.View(app.name).state == "running");
     const auto after = world.ReadyPids(app.name);
     CHECK(std::find(after.begin(), after.end(), before[1]) != after.end());
+  }
+
+  TEST_CASE("an update of a service of which nothing serves: the newest version is tried again") {
+    World world;
+    const auto occupy = [&](int port) {
+      Running holder = world.BeginProgram({"python3", "-m", "http.server", std::to_string(port)});
+      WaitUntil([&] { return FindPortHolder(static_cast<std::uint16_t>(port)).has_value(); },
+                10'000, "the port to be taken");
+      return holder;
+    };
+    const int first = FreePort();
+    const Running first_holder = occupy(first);
+    const int second = FreePort();
+    std::optional<Running> second_holder(occupy(second));
+    for (const int port : {first, second}) {
+      const Ran ran = world.Slc({"start", SourcePath("tests/apps/plain/server.js"), "--name",
+                                 "busy", "--size", "1", "--port", std::to_string(port)});
+      CHECK(ran.code == 1);
+      CHECK_MESSAGE(Contains(ran.err, "port " + std::to_string(port) + " is in use"), ran.err);
+    }
+    const ServiceView view = world.WaitForState("busy", "backoff");
+    CHECK_MESSAGE(Contains(view.reason, "port " + std::to_string(second) + " is in use"),
+                  view.reason);
+    // What is advised there helps.
+    second_holder.reset();
+    world.WaitForState("busy", "running");
+    CHECK(world.View("busy").generation == 2);
+    CHECK(world.View("busy").port == second);
   }
 
   TEST_CASE(

@@ -140,6 +140,43 @@ TEST_CASE("A fresh start rolls nothing: one that crashed at first and came up ru
   CHECK_FALSE(fleet.state().failure);
 }
 
+TEST_CASE(
+    "An update of a service of which nothing serves is a restart: the newest is tried again") {
+  Bench bench;
+  bench.Start(1);
+  bench.Exit(1);
+  bench.Roll();
+  CHECK(bench.deeds() == "spawn 2 in 1 of 2");
+  bench.Exit(2);
+  CHECK(bench.state().failed == 0);
+  REQUIRE(bench.state().failure);
+  CHECK(bench.state().failure->generation == 2);
+  bench.Wait(200);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 2");
+  // Also while the old one is being tried once more.
+  bench.Roll();
+  CHECK(bench.deeds() == "stop 3");
+  bench.Exit(3);
+  CHECK(bench.deeds() == "spawn 4 in 1 of 3");
+  bench.Ready(4);
+  CHECK(bench.phase() == "running");
+}
+
+TEST_CASE(
+    "An update while a crashed worker of many, or one that had served, is replaced is a roll") {
+  Bench bench;
+  bench.Up(2);
+  bench.Exit(1);
+  bench.Roll();
+  CHECK(bench.state().wish.mode == RollMode::kRolling);
+  Bench alone;
+  alone.Up(1);
+  alone.Wait(20'000);
+  alone.Exit(1);
+  alone.Roll();
+  CHECK(alone.state().wish.mode == RollMode::kRolling);
+}
+
 TEST_CASE("What a worker was refused is the reason if it does not get ready") {
   Bench bench;
   bench.Start(1);

@@ -55,6 +55,7 @@ void Fleet::Record(const WishChanged& event, Millis) {
   state_.wish = event.wish;
   const bool started = event.wish.run && !before.run;
   const bool renewed = event.wish.generation != before.generation;
+  const bool crashing = CrashesEverywhere() && !AnyDraining();
   if (started || renewed) {
     // The operator asked anew: old failures say nothing about the new try.
     state_.failure.reset();
@@ -69,7 +70,8 @@ void Fleet::Record(const WishChanged& event, Millis) {
   // order said again, or with another size, is still that start.
   const bool fresh = started && state_.workers.empty();
   const bool goes_on = before.run && !renewed && before.mode == RollMode::kRestart;
-  if (fresh || goes_on) {
+  // Nor beside one that crash-loops: its trouble is what the new generation is to end.
+  if (fresh || goes_on || (renewed && crashing)) {
     state_.wish.mode = RollMode::kRestart;
   }
   if (started) {
@@ -318,9 +320,7 @@ void Fleet::SettleSlots(Millis now) {
                         (wish.mode == RollMode::kRestart && worker.generation != wish.generation);
     if (blocks) occupied.insert(worker.slot);
   }
-  bool crashing = true;
-  for (const auto& [number, slot] : state_.slots) crashing = crashing && slot.failures > 0;
-  const bool probing = crashing && !AnyServing();
+  const bool probing = CrashesEverywhere();
   for (auto& [number, slot] : state_.slots) {
     if (occupied.count(number) > 0 || slot.finished) continue;
     if (slot.retry_at > now) {
@@ -438,6 +438,18 @@ Generation Fleet::GenerationForNewSlot() const {
 bool Fleet::AnyServing() const {
   return std::any_of(state_.workers.begin(), state_.workers.end(),
                      [](const auto& entry) { return Serves(entry.second); });
+}
+
+bool Fleet::CrashesEverywhere() const {
+  return !AnyServing() && !state_.slots.empty() &&
+         std::all_of(state_.slots.begin(), state_.slots.end(),
+                     [](const auto& entry) { return entry.second.failures > 0; });
+}
+
+bool Fleet::AnyDraining() const {
+  return std::any_of(state_.workers.begin(), state_.workers.end(), [](const auto& entry) {
+    return entry.second.state == WorkerState::kDraining;
+  });
 }
 
 bool Fleet::AnyStarting() const {

@@ -149,6 +149,9 @@ class Fleet {
   bool RollActive() const;
   Generation GenerationForNewSlot() const;
   bool AnyServing() const;
+  // Nothing serves, and each slot's last worker failed.
+  bool CrashesEverywhere() const;
+  bool AnyDraining() const;
   bool AnyStarting() const;
   std::uint64_t NextRandom();
 
