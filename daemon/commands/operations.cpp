@@ -33,6 +33,11 @@ std::string AfterFailedUpdate(const ServiceView& view) {
          " uses them; fix the app, or take them back with slc start and the options of before";
 }
 
+// Then one of them is enough.
+bool AskForTheSame(const StartService& one, const StartService& other) {
+  return one.spec == other.spec && one.size == other.size && one.given == other.given;
+}
+
 }  // namespace
 
 void Operations::Add(ServiceId id, Operation operation) {
@@ -52,9 +57,21 @@ void Operations::Overtake(ServiceId id, const RequestBody& by) {
   if (std::holds_alternative<SetSize>(by)) return;
   const auto* setting = std::get_if<SetEnvironment>(&by);
   if (setting != nullptr && !setting->restart) return;
-  for (const Operation& older : TakeAll(id)) {
-    clients_.Refuse(older.command, Error{ErrorCode::kCancelled,
-                                         std::string("overtaken by a later '") + VerbOf(by) + "'"});
+  const auto* start = std::get_if<StartService>(&by);
+  const std::string later = start != nullptr ? "slc start" : VerbOf(by);
+  for (Operation& older : TakeAll(id)) {
+    const auto* before = std::get_if<StartService>(&older.command.request.body);
+    if (start != nullptr && before != nullptr && AskForTheSame(*before, *start)) {
+      older.order = registry_.Get(id)->order;
+      open_[id].push_back(std::move(older));
+      continue;
+    }
+    std::string message = "overtaken by a later '" + later + "'";
+    if (start != nullptr) {
+      message += ", which is starting it with other options; how that goes: slc ctl status " +
+                 registry_.Get(id)->spec.name;
+    }
+    clients_.Refuse(older.command, Error{ErrorCode::kCancelled, message});
   }
 }
 

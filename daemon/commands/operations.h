@@ -25,8 +25,8 @@ class Operations {
       : registry_(registry), services_(services), clients_(clients) {}
 
   void Add(ServiceId id, Operation operation);
-  // `by` has changed the wish: what was asked for before and is not done yet will not be done as
-  // asked.
+  // `by` has changed the wish and is committed: what was asked for before and is not done yet will
+  // not be done as asked. A start that was the same as `by` waits for that.
   void Overtake(ServiceId id, const RequestBody& by);
   void Tell(ServiceId id, const Progress& progress);
   // Answers those of which the facts say that they have happened or failed.

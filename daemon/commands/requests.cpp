@@ -105,6 +105,8 @@ Result<Proposal> Requests::OrTryAgain(ServiceId id, Result<Proposal> proposal) {
   if (!proposal || proposal->changed) return proposal;
   const InstanceHandle& instance = services_.InstanceOf(id);
   const auto& facts = instance.facts();
+  // Somebody else's try is under way: whoever asks for the same waits for it.
+  if (facts && facts->order < registry_.Get(id)->order) return proposal;
   const bool failed = facts
                           ? facts->failure || facts->phase == "failed" || facts->phase == "backoff"
                           : !services_.TroubleOf(id).empty();

@@ -275,6 +275,35 @@ TEST_SUITE("ctl-change") {
     CHECK(world.View("web").state == "stopped");
   }
 
+  TEST_CASE("two starts at once: the same is done once, another says what it is") {
+    World world;
+    const std::string folder = world.MakeFolder("web", {{"app.js", R"js(
+      if (!require('fs').existsSync(__dirname + '/ready')) throw new Error('not deployed');
+      setTimeout(() => require('http').createServer((q, s) => s.end()).listen(process.env.PORT),
+                 2000);
+    )js"}});
+    const Words start{"start", folder, "--size", "1", "--port", std::to_string(FreePort())};
+    CHECK(world.Slc(start).code == 1);
+    WriteText(folder + "/ready", "");
+    Running first = world.Begin(start);
+    WaitUntil([&] { return world.View("web").generation == 2; }, 10'000, "the first start");
+    world.Must(start);
+    const Ran& one = first.Wait();
+    CHECK_MESSAGE(one.code == 0, one.err);
+    CHECK(world.View("web").generation == 2);
+
+    Words with = start;
+    with.insert(with.end(), {"--env", "A=1"});
+    Running third = world.Begin(with);
+    WaitUntil([&] { return world.View("web").generation == 3; }, 10'000, "the third start");
+    with.back() = "A=2";
+    world.Must(with);
+    const Ran& overtaken = third.Wait();
+    CHECK(overtaken.code == 1);
+    CHECK_MESSAGE(Contains(overtaken.err, "overtaken by a later 'slc start'"), overtaken.err);
+    CHECK(Contains(overtaken.err, "slc ctl status web"));
+  }
+
   TEST_CASE("env-set --no-restart leaves a restart that is under way to its end") {
     World world;
     world.StartApp("express4", {"--size", "1", "--name", "web"});
