@@ -227,6 +227,11 @@ Result<std::optional<ControlClient>> Daemon::ConnectOnly() {
   if (client) return std::optional<ControlClient>(std::move(*client));
   if (!own_home_) return client.error().During("no slcd can be reached");
   if (Status owner = CheckOwner(paths_, false); !owner) return owner.error();
+  struct stat home {};
+  if (::stat(paths_.home.c_str(), &home) == 0 && !S_ISDIR(home.st_mode)) {
+    return Error{ErrorCode::kInvalid,
+                 "the home " + paths_.home + " is not a folder; SLC_HOME is to name one"};
+  }
   if (client.error().code != ErrorCode::kUnreachable) return client.error();
   return std::optional<ControlClient>();
 }

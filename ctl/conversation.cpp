@@ -271,7 +271,7 @@ int ExitCodeOf(const Answer& answer) {
     case Answer::Kind::kNoServices:
       return kFailed;
     case Answer::Kind::kNoDaemon:
-      return answer.error.code == ErrorCode::kPermission ? kFailed : kNoDaemon;
+      return kNoDaemon;
     case Answer::Kind::kDetached:
       return kDetached;
   }

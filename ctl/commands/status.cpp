@@ -21,6 +21,12 @@ Plan PlanList(const Surroundings& around) {
   return Verb<ListOptions>(around).Make(NoOperands<ListOptions>);
 }
 
+// A home that was never used may be a wrong one.
+void RemarkEmpty(const Answer& answer, const Control& control) {
+  if (answer.kind != Answer::Kind::kNoServices || control.json) return;
+  Remark("slc: there are no services in the home " + Printable(answer.place) + "\n");
+}
+
 }  // namespace
 
 constinit const CommandInfo kStatusCommand{
@@ -55,6 +61,7 @@ int Run(const StatusOptions& options) {
     const UsageByPid usage = options.wide ? SampleUsage(services) : UsageByPid{};
     Print(StatusText(services, options.wide, usage));
   }
+  RemarkEmpty(answer, options.control);
   RemarkNotes(answer.reply);
   return kDone;
 }
@@ -67,6 +74,7 @@ int Run(const ListOptions& options) {
   }
   const auto& services = Services(answer.reply);
   Print(options.control.json ? ServicesJson(services, std::nullopt) : ListText(services));
+  RemarkEmpty(answer, options.control);
   RemarkNotes(answer.reply);
   return kDone;
 }

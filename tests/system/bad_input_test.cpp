@@ -367,12 +367,42 @@ TEST_SUITE("bad-input") {
       command.insert(command.end(), words.begin(), words.end());
       const Ran ran = world.BeginProgram(AsNobody(command), {.cwd = "/"}).Wait();
       INFO(ran.err);
-      CHECK(ran.code == 1);
+      CHECK(ran.code == 3);
       CHECK(ran.out == "");
       CHECK(Contains(ran.err, "belongs to root, not to you"));
       CHECK(Contains(ran.err, "sudo -u root"));
     }
     CHECK(world.Views().size() == 1);
+  }
+
+  TEST_CASE("a home that is a file, and one that is not there, are named") {
+    World world;
+    const std::string file = world.folder() + "/afile";
+    WriteText(file, "");
+    for (const Words& words : {Words{"ctl", "ls"}, {"ctl", "create", "x"}}) {
+      const Ran ran = world.Slc(words, {.env = {{"SLC_HOME", file}}});
+      CHECK(ran.code == 3);
+      CHECK(ran.out == "");
+      CHECK_MESSAGE(Contains(ran.err, "the home " + file + " is not a folder"), ran.err);
+    }
+    const std::string missing = world.folder() + "/typo";
+    const Ran ran = world.Must({"ctl", "ls"}, {.env = {{"SLC_HOME", missing}}});
+    CHECK(ran.out == "No services defined\n");
+    CHECK_MESSAGE(Contains(ran.err, missing), ran.err);
+  }
+
+  TEST_CASE("-C to a socket that may not be used is 3, as one that is not there") {
+    if (!Possible(::geteuid() == 0, "only root can be somebody else")) return;
+    World world;
+    world.Must({"ctl", "create", "x"});
+    const Ran ran =
+        world
+            .BeginProgram(AsNobody({BinaryPath("slc"), "ctl", "-C", world.socket(), "ls"}),
+                          {.cwd = "/"})
+            .Wait();
+    CHECK(ran.code == 3);
+    CHECK_MESSAGE(Contains(ran.err, "ermission denied"), ran.err);
+    CHECK(world.Slc({"ctl", "-C", world.folder() + "/none", "ls"}).code == 3);
   }
 
   TEST_CASE("usage errors in JSON, too") {
