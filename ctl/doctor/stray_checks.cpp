@@ -93,7 +93,8 @@ Findings CheckStrays(const Patient& patient) {
     const std::string name = NameOf(patient, supervisor.service);
     std::vector<pid_t> workers;
     for (const Marked& marked : FindMarked(patient)) {
-      if (marked.service == supervisor.service) workers.push_back(marked.pid);
+      const bool its = marked.service == supervisor.service && !IsKnown(patient, marked);
+      if (its) workers.push_back(marked.pid);
     }
     findings.push_back(
         Wrong("master of " + name,
