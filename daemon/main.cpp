@@ -1,6 +1,7 @@
 // slcd: the daemon. Started by slc, by systemd, or by a master that misses it.
 //
-//   slcd                    serves the home of SLC_HOME; exits 100 if another one does already.
+//   slcd                    serves the home of SLC_HOME; exits 100 if another one does already,
+//                           and 1 if that one should have ended and a disk does not let it.
 //                           Started by systemd it exits 101 when it was shut down by a client
 //   slcd --replace          the same, but one that does not answer for 10 s is ended first
 //   slcd --run --run-spec FD   in the foreground with one service, read from FD (slc run)
@@ -131,6 +132,8 @@ slc::Result<slc::UniqueFd> TakeLock(const slc::HomePaths& paths, int run,
   constexpr int kTries = 20;
   for (int i = 0; i < kTries && taken() && kept && !arguments.run; ++i) {
     auto ended = slc::EndUnkeptDaemon(lock.error().message);
+    // It has not ended yet: whoever has started us is to try again, not to leave it at that.
+    if (!ended && ended.error().code != slc::ErrorCode::kConflict) return ended.error();
     if (!ended) break;
     if (!ended->empty()) replaced = *ended;
     lock = slc::LockFileAt(run, slc::kDaemonLock, self);

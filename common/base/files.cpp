@@ -238,6 +238,9 @@ namespace {
 
 Result<UniqueFd> TryLockFileAt(int directory, const std::string& name, std::string_view content) {
   constexpr int kHow = O_CLOEXEC | O_NOFOLLOW;
+  // On a disk that hangs whoever opens for writing what is not in the kernel's memory waits.
+  // Whoever opens for reading does not, and brings it there.
+  const UniqueFd looked_up(::openat(directory, name.c_str(), O_RDONLY | O_NONBLOCK | kHow));
   UniqueFd fd(::openat(directory, name.c_str(), O_RDWR | kHow));
   if (!fd && errno == ENOENT) {
     fd.reset(::openat(directory, name.c_str(), O_RDWR | O_CREAT | kHow, 0600));

@@ -51,8 +51,8 @@ Status RemoveTreeAt(int parent, const std::string& name);
 // An exclusive lock of an open file description (F_OFD_SETLK), held as long as the UniqueFd lives
 // and gone with the process, however it ends. The file keeps `content` for people and for `slc` to
 // read, if the disk takes it; nothing is written if it is empty. Works on a disk that is full or
-// read-only if the file is there. kConflict: somebody else holds it; the message carries the file's
-// content.
+// read-only, and with nothing to write on one that hangs, if the file is there. kConflict: somebody
+// else holds it; the message carries the file's content.
 Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content);
 // Whether `name` in `directory` still is the file that is open as `fd`.
 bool IsFileAt(int fd, int directory, const std::string& name);

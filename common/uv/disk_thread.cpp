@@ -1,18 +1,42 @@
 #include "common/uv/disk_thread.h"
 
 #include <csignal>
+#include <system_error>
 #include <utility>
 
 namespace slc::uv {
 
+namespace {
+
+// Signals belong to the loop's thread: a thread that is made meanwhile gets none.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
 DiskThread::DiskThread(Loop& loop) : wake_(loop, [this] { Collect(); }) {
-  // Signals belong to the loop's thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const NoSignals while_it_is_made;
   thread_ = std::thread([this] { Work(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Result<std::unique_ptr<DiskThread>> DiskThread::Make(Loop& loop) {
+  try {
+    return std::make_unique<DiskThread>(loop);
+  } catch (const std::system_error& error) {
+    return SystemError("start a thread", error.code().value());
+  }
 }
 
 DiskThread::~DiskThread() {

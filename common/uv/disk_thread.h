@@ -8,9 +8,11 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 
+#include "common/base/result.h"
 #include "common/uv/async.h"
 #include "common/uv/loop.h"
 
@@ -18,7 +20,9 @@ namespace slc::uv {
 
 class DiskThread {
  public:
+  // Where no thread can be made this ends the process; Make() is for whoever can go on without.
   explicit DiskThread(Loop& loop);
+  static Result<std::unique_ptr<DiskThread>> Make(Loop& loop);
   ~DiskThread();
   DiskThread(const DiskThread&) = delete;
   DiskThread& operator=(const DiskThread&) = delete;

@@ -28,6 +28,9 @@ struct ControlServer::Session {
 Result<UniqueFd> ListenOnUnixSocket(int directory, const std::string& name, int type, int backlog) {
   UniqueFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return SystemError("make a socket", errno);
+  // The file gets this mode, less the umask: no moment in which it has a wider one, and other
+  // threads keep their umask.
+  if (::fchmod(socket.get(), 0600) != 0) return SystemError("chmod of socket " + name, errno);
   if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) {
     return SystemError("remove stale socket " + name, errno);
   }
@@ -35,13 +38,9 @@ Result<UniqueFd> ListenOnUnixSocket(int directory, const std::string& name, int 
   address.sun_family = AF_UNIX;
   const std::string path = PathThroughFd(directory, name);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  // No moment in which the file has a wider mode than 0600.
-  const mode_t before = ::umask(0177);
-  const int bound =
-      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
-  const int reason = errno;
-  ::umask(before);
-  if (bound != 0) return SystemError("bind socket " + name, reason);
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return SystemError("bind socket " + name, errno);
+  }
   if (::listen(socket.get(), backlog) != 0) return SystemError("listen on " + name, errno);
   return socket;
 }

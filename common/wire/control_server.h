@@ -23,7 +23,7 @@ namespace slc {
 using ClientId = std::uint64_t;
 
 // Listens on directory/name; a stale socket file is replaced, so the caller must hold the lock that
-// makes it the only daemon. Mode 0600.
+// makes it the only daemon. Mode 0600. Waits for the disk.
 Result<UniqueFd> ListenOnUnixSocket(int directory, const std::string& name, int type, int backlog);
 
 // Uid and pid of the peer of a unix socket.

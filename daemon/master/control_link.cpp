@@ -34,7 +34,7 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
       directory_(directory),
       events_(std::move(events)),
       accept_again_(loop, [this] { poll_->Watch(true, false); }),
-      listen_again_(loop, [this] { Listen(); }),
+      bind_again_(loop, [this] { Bind(); }),
       revive_timer_(loop, [this] { Revive(); }),
       silence_timer_(loop, [this] { OnSilence(); }),
       sweep_(loop, [this] {
@@ -42,6 +42,7 @@ ControlLink::ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events e
         doomed_.clear();
         for (const pid_t pid : ended_) revived_.erase(pid);
         ended_.clear();
+        if (listener_) binder_.reset();
       }) {
   if (first) AddCandidate(std::move(first));
 }
@@ -50,22 +51,42 @@ ControlLink::~ControlLink() = default;
 
 void ControlLink::Listen(UniqueFd inherited) {
   findable_ = true;
-  constexpr Millis kListenAgain = 1000;
-  auto listener = inherited ? Result<UniqueFd>(std::move(inherited))
-                            : ListenOnUnixSocket(directory_, "master.sock", SOCK_SEQPACKET, 16);
+  if (inherited) return OnBound(std::move(inherited));
+  Bind();
+}
+
+void ControlLink::Bind() {
+  // Of slcds that were killed one after another while we were stopped: each has left a connection.
+  constexpr int kBacklog = 128;
+  if (!binder_) {
+    auto thread = uv::DiskThread::Make(loop_);
+    if (!thread) return OnBound(thread.error());
+    binder_ = std::move(*thread);
+  }
+  const auto listener = std::make_shared<Result<UniqueFd>>(UniqueFd());
+  binder_->Run(
+      [listener, directory = directory_] {
+        *listener = ListenOnUnixSocket(directory, "master.sock", SOCK_SEQPACKET, kBacklog);
+      },
+      [this, listener] { OnBound(std::move(*listener)); });
+}
+
+void ControlLink::OnBound(Result<UniqueFd> listener) {
+  constexpr Millis kBindAgain = 1000;
   if (!listener) {
-    if (!listen_failed_) {
+    if (!bind_failed_) {
       log::Failure("a later slcd cannot reach this master: " + listener.error().message +
                    "; tried again every second");
     }
-    listen_failed_ = true;
-    return listen_again_.StartIn(kListenAgain);
+    bind_failed_ = true;
+    return bind_again_.StartIn(kBindAgain);
   }
-  if (listen_failed_) log::Info("a later slcd can reach this master again");
-  listen_failed_ = false;
+  if (bind_failed_) log::Info("a later slcd can reach this master again");
+  bind_failed_ = false;
   listener_ = std::move(*listener);
   poll_ = std::make_unique<uv::Poll>(loop_, listener_.get(), [this](uv::Poll::Ready) { Accept(); });
   poll_->Watch(true, false);
+  sweep_.StartIn(0);
 }
 
 void ControlLink::Accept() {

@@ -1,10 +1,13 @@
 // ControlLink: the master's side of its connection to slcd.
 //
 // Listens on master.sock in the instance's run directory, so that any later slcd finds it, and
-// starts with the socketpair its maker left. Obeys only the newest link, and never a daemon with a
-// lower epoch than one it has seen. When the daemon vanishes without a word, starts a new one after
-// two seconds (losers of the daemon's lock exit by themselves). When it is there and does not ping,
-// starts one that replaces it (`slcd --replace`, which asks it once more before).
+// starts with the socketpair its maker left. The disk is asked for that file on a thread: one that
+// hangs keeps no master from taking over. Until it answers the file is missing or a dead master's;
+// a slcd that looks for us then knows from the lock that we live, and looks again. Obeys only the
+// newest link, and never a daemon with a lower epoch than one it has seen. When the daemon vanishes
+// without a word, starts a new one after two seconds (losers of the daemon's lock exit by
+// themselves). When it is there and does not ping, starts one that replaces it (`slcd --replace`,
+// which asks it once more before).
 #pragma once
 
 #include <sys/resource.h>
@@ -19,6 +22,7 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "common/uv/disk_thread.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
@@ -42,9 +46,12 @@ class ControlLink {
   ControlLink(uv::Loop& loop, int directory, UniqueFd first, Events events);
   ~ControlLink();
 
-  // Binds master.sock, unless it is `inherited`; until then only the first link exists. A disk that
-  // has no room for it is asked again every second.
-  void Listen(UniqueFd inherited = {});
+  // Has master.sock bound, unless it is `inherited`; until then only the first link exists. A disk
+  // that has no room for it is asked again every second.
+  void Listen(UniqueFd inherited);
+  // The disk has not answered yet; until it does this process can neither end nor execute another
+  // image.
+  bool binding() const { return binder_ && !binder_->idle(); }
   // What to start when the daemon vanishes.
   struct Revival {
     std::string daemon_program;  // empty: nobody
@@ -75,6 +82,8 @@ class ControlLink {
     std::unique_ptr<PacketSocket> socket;
     Epoch epoch = 0;
   };
+  void Bind();
+  void OnBound(Result<UniqueFd> listener);
   void Accept();
   void AddCandidate(UniqueFd socket);
   void OnPacket(LinkId id, link::Packet packet, std::vector<UniqueFd> fds);
@@ -110,14 +119,15 @@ class ControlLink {
     std::unique_ptr<uv::Poll> end;
   };
   std::map<pid_t, Revived> revived_;
+  std::unique_ptr<uv::DiskThread> binder_;  // until master.sock is bound
   UniqueFd listener_;
   uv::Timer accept_again_;
-  uv::Timer listen_again_;
+  uv::Timer bind_again_;
   bool findable_ = false;  // Listen() was called
-  bool listen_failed_ = false;
+  bool bind_failed_ = false;
   uv::Timer revive_timer_;
   uv::Timer silence_timer_;
-  uv::Timer sweep_;  // closes what was replaced or has ended, outside its own callback
+  uv::Timer sweep_;  // lets go of what was replaced or has ended, outside its own callback
   std::vector<LinkId> doomed_;
   std::vector<pid_t> ended_;
   std::unique_ptr<uv::Poll> poll_;

@@ -32,7 +32,8 @@ void InPlace::Begin(const std::string& program) {
 
 void InPlace::Look() {
   if (const std::string hindrance = hands_.hindrance(); !hindrance.empty()) return Stay(hindrance);
-  const std::string busy = instance_.HalfDone();
+  std::string busy = instance_.HalfDone();
+  if (busy.empty()) busy = hands_.half_done();
   using Deed = QuietMoment::Deed;
   switch (moment_->Look(busy, instance_.in_flight(), loop_.now())) {
     case Deed::kExecute:

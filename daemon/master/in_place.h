@@ -27,6 +27,8 @@ class InPlace {
   struct Hands {
     // Why this is no time to begin or to go on; empty if it is.
     std::function<std::string()> hindrance;
+    // What is not the instance's and half done; empty if nothing is.
+    std::function<std::string()> half_done;
     // Adds what is not the instance's.
     std::function<void(Bequest& bequest)> bequeath;
     std::function<void(const std::string& reason)> stayed;

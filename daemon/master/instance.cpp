@@ -77,7 +77,7 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
 
 void Instance::Obey(const FleetWish& wish, std::vector<UniqueFd> configs) {
   for (UniqueFd& memfd : configs) AddConfig(std::move(memfd));
-  if (leaving_) return;
+  if (leaving_ && in_charge_) return;
   const GenerationConfig* config = configs_.Find(wish.generation);
   if (wish.run && config == nullptr) {
     log::Failure("order " + std::to_string(wish.order) + " names generation " +
@@ -91,6 +91,7 @@ void Instance::Obey(const FleetWish& wish, std::vector<UniqueFd> configs) {
     log::Info("supervisor starting (pid " + std::to_string(::getpid()) + ")");
     snapshot_.Start();
   }
+  if (leaving_) return StopAll(wish);
   if (wish.run && wish.size != fleet_.state().wish.size) {
     log::Info("supervisor size set to " + std::to_string(wish.size));
   }
@@ -104,7 +105,10 @@ void Instance::AddConfig(UniqueFd memfd) {
 
 void Instance::Leave() {
   leaving_ = true;
-  FleetWish wish = fleet_.state().wish;
+  if (in_charge_) StopAll(fleet_.state().wish);
+}
+
+void Instance::StopAll(FleetWish wish) {
   wish.run = false;
   wish.soft_stop = true;
   Feed(WishChanged{wish});
@@ -158,6 +162,7 @@ void Instance::TakeOver() {
   if (in_place_) return;
   link_.Send(link::InCharge{epoch_, static_cast<std::uint32_t>(workers_.all().size()),
                             static_cast<std::uint32_t>(lost.size())});
+  if (leaving_) Leave();
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -79,7 +79,8 @@ class Instance {
   // What slcd could not take, and what could not be sent, for lack of descriptors.
   void StoreAgain(const std::vector<std::string>& missing);
 
-  // Drains and stops all workers and then stops the loop. Orders count no more.
+  // Drains and stops all workers and then stops the loop. Orders count no more. Not in charge yet:
+  // as soon as it is, and of an order the number counts, so that slcd knows what was obeyed.
   void Leave();
 
  private:
@@ -92,6 +93,7 @@ class Instance {
   void JudgeReadiness();
   void JudgeConduct();
   void AddConfig(UniqueFd memfd);
+  void StopAll(FleetWish wish);
 
   // --- deeds out
   void Do(const SpawnWorker& action);

@@ -91,7 +91,10 @@ void Master::Begin(const link::Setup& setup, Inheritance& inheritance) {
   in_place_ = std::make_unique<InPlace>(
       loop_, *instance_, setup.name, environment_.core,
       InPlace::Hands{
-          [this] { return WhyNotInPlace(); }, [this](Bequest& bequest) { Bequeath(bequest); },
+          [this] { return WhyNotInPlace(); },
+          // A thread that waits in the disk would keep the next image from beginning.
+          [this] { return link_.binding() ? "the disk of its socket does not answer" : ""; },
+          [this](Bequest& bequest) { Bequeath(bequest); },
           [this](const std::string& reason) { link_.Send(link::UpgradeRefused{reason}); }});
   if (leaving_) instance_->Leave();
 }

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "common/base/text.h"
+#include "tests/faults/fault_rules.h"
 #include "tests/faults/faults.h"
 
 using namespace slc;
@@ -131,6 +132,52 @@ TEST_SUITE("stall") {
     SayTimes(stops, " times slcd killed and a master stopped: replaced", replaced);
     CHECK(Percentile(replaced, 100) <= kHelloPatience + kSuccessor);
     served.Check(kSlowestOfMaster);
+  }
+
+  // slcd stalls between the start of a master and its first word to it.
+  TEST_CASE("SIGTERM to a master that has not been told yet whom it works for") {
+    World world;
+    FaultRules faults(world);
+    const auto stall = [&] {
+      faults.Arm({.call = "sendmsg", .process = "slcd", .hang = true, .nth = 0});
+    };
+    // Once the only master there is has seen its SIGTERM slcd goes on.
+    const auto end_early = [&] {
+      std::vector<ProcessIdentity> masters;
+      WaitUntil([&] { return (masters = Masters(world)).size() == 1 && faults.Hits() == 1; }, 5'000,
+                "a master");
+      const auto waits_without = [&](const std::string& signals) {
+        const std::string folder = "/proc/" + std::to_string(masters[0].pid);
+        const auto usage = ReadUsage(masters[0].pid);
+        return usage && usage->state == 'S' &&
+               Contains(ReadText(folder + "/status"), signals + ":\t0000000000000000");
+      };
+      WaitUntil([&] { return waits_without("SigBlk"); }, 5'000, "the master to take signals");
+      Kill(masters[0], SIGTERM);
+      WaitUntil([&] { return waits_without("ShdPnd"); }, 5'000, "the signal to be seen");
+      faults.Disarm();
+      WaitUntil([&] { return !IsAlive(masters[0]); }, 5'000, "the end of the master");
+    };
+    world.Must({"ctl", "ls"});
+    stall();
+    Running start = world.Begin(
+        {"start", SourcePath("tests/apps/plain/server.js"), "--size", "1", "--name", "web"});
+    end_early();
+    CHECK(start.Wait(5'000).code == 1);
+    CHECK_MESSAGE(Contains(start.err(), "its master was sent SIGTERM"), start.err());
+    world.Must({"ctl", "start", "web"});
+    world.WaitForState("web", "running");
+
+    stall();
+    world.KillMaster("web");
+    end_early();
+    CHECK(world.Workers().empty());
+    Options brief;
+    brief.deadline = 5'000;
+    world.Must({"ctl", "stop", "web"}, brief);
+    CHECK(world.View("web").state == "stopped");
+    world.Must({"ctl", "start", "web"});
+    world.WaitForState("web", "running");
   }
 
   TEST_CASE("a stopped slcd is replaced by the first who asks") {
