@@ -31,7 +31,7 @@ FaultRules::FaultRules(World& world) {
   REQUIRE(page != MAP_FAILED);
   control_ = new (page) fault::Control{};
   world.env()["SLC_TEST_FAULTS"] = path;
-  world.env()["SLC_TEST_PRELOAD"] = BinaryPath("slc-fault.so");
+  world.Preload(BinaryPath("slc-fault.so"));
 }
 
 FaultRules::~FaultRules() {

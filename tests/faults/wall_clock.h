@@ -28,7 +28,7 @@ class WallClock {
     REQUIRE(page != MAP_FAILED);
     offset_ = static_cast<std::int64_t*>(page);
     world.env()["SLC_TEST_CLOCK"] = path;
-    world.env()["SLC_TEST_PRELOAD"] = BinaryPath("slc-clock.so");
+    world.Preload(BinaryPath("slc-clock.so"));
   }
   ~WallClock() { ::munmap(offset_, sizeof(std::int64_t)); }
   WallClock(const WallClock&) = delete;

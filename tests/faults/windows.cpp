@@ -14,13 +14,19 @@ void Windows::Allow(const std::string& service, Millis from, Millis span, std::i
 }
 
 void Windows::Open(const std::string& service, Millis from, Millis most, const std::string& why) {
-  windows_.push_back({service, from, from + most, true, kAny, kAny, why});
+  const Millis counts_from = std::max(from, held_until_);
+  windows_.push_back({service, from, counts_from + most, true, kAny, kAny, why});
 }
 
 void Windows::Prolong(Millis by) {
   for (Window& window : windows_) {
     if (window.open) window.to += by;
   }
+}
+
+void Windows::HoldUp(Millis from, Millis by) {
+  Prolong(by);
+  held_until_ = std::max(held_until_, from + by);
 }
 
 void Windows::Close(const std::string& service, Millis at) {

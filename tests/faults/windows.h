@@ -22,6 +22,9 @@ class Windows {
   void Open(const std::string& service, Millis from, Millis most, const std::string& why);
   // What has held up whoever is to make a service whole lets the open windows be `by` ms longer.
   void Prolong(Millis by);
+  // Until `from` + `by` nothing becomes whole: open windows are so much longer, and of those opened
+  // meanwhile the time counts from then on.
+  void HoldUp(Millis from, Millis by);
   void Close(const std::string& service, Millis at);
   bool IsOpen(const std::string& service) const;
 
@@ -44,6 +47,7 @@ class Windows {
     std::string why;
   };
   std::vector<Window> windows_;
+  Millis held_until_ = 0;
 };
 
 }  // namespace slc::test

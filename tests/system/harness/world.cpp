@@ -88,6 +88,11 @@ std::string World::NodePath(int major) const {
   return path;
 }
 
+void World::Preload(const std::string& library) {
+  std::string& libraries = env_["SLC_TEST_PRELOAD"];
+  libraries += (libraries.empty() ? "" : ":") + library;
+}
+
 void World::UseNode(int major) {
   env_["PATH"] = fs::path(NodePath(major)).parent_path().string() + ":/usr/local/bin:/usr/bin:/bin";
 }

@@ -48,6 +48,8 @@ class World {
   std::string log_folder(const std::string& service) const { return home_ + "/logs/" + service; }
   // The environment that programs get; PATH, HOME, LANG, SLC_HOME and what a test adds.
   std::map<std::string, std::string>& env() { return env_; }
+  // slcd and masters that start from now on load this library too; slc and workers do not.
+  void Preload(const std::string& library);
   // From now on `node` in PATH is this major version (16, 18, 20, 22, 24).
   void UseNode(int major);
   std::string NodePath(int major) const;
