@@ -641,4 +641,21 @@ TEST_CASE("A slot for which the system has no process is tried again within a se
   }
 }
 
+TEST_CASE("Many workers are spawned a few at a time") {
+  Bench bench;
+  bench.Start(10);
+  CHECK(bench.deeds() ==
+        "spawn 1 in 1 of 1, spawn 2 in 2 of 1, spawn 3 in 3 of 1, spawn 4 in 4 of 1");
+  CHECK(bench.wait() == 1);
+  // Whatever happens meanwhile: not more at this moment.
+  bench.Feed(TimePassed{});
+  CHECK(bench.deeds().empty());
+  bench.Wait(1);
+  CHECK(bench.deeds() ==
+        "spawn 5 in 5 of 1, spawn 6 in 6 of 1, spawn 7 in 7 of 1, spawn 8 in 8 of 1");
+  bench.Wait(1);
+  CHECK(bench.deeds() == "spawn 9 in 9 of 1, spawn 10 in 10 of 1");
+  CHECK(bench.wait() != 1);
+}
+
 }  // namespace slc

@@ -22,6 +22,9 @@ constexpr Millis kForgiveAfter = 60000;
 // meanwhile, for what it has forked.
 constexpr Millis kKillAgain = 1000;
 
+// A spawn takes some 16 ms on two busy cores, in which the master does nothing else.
+constexpr std::ptrdiff_t kSpawnsAtOnce = 4;
+
 bool Serves(const FleetWorker& worker) { return worker.state == WorkerState::kReady; }
 
 // Meant to serve: starting or ready, not on its way out.
@@ -290,6 +293,7 @@ void Fleet::SettleRoll(Millis now) {
     if (number > state_.wish.size || slot.generation == state_.wish.generation) continue;
     if (busy.size() >= std::max(1U, state_.wish.parallel)) break;
     if (busy.count(number) > 0) continue;
+    if (!MaySpawn(now)) break;
     // An old worker that is still starting serves nobody: the new one simply takes its place.
     for (auto& [id, worker] : state_.workers) {
       if (worker.slot == number && worker.state == WorkerState::kStarting) Terminate(worker, now);
@@ -328,6 +332,7 @@ void Fleet::SettleSlots(Millis now) {
       continue;
     }
     if (probing && AnyStarting()) continue;
+    if (!MaySpawn(now)) break;
     Spawn(number, slot.generation, now);
   }
   const std::string phase = InstancePhase(state_);
@@ -374,6 +379,15 @@ std::string Fleet::WhyGivenUp(const FleetWorker& worker) const {
       "not ready within " + FormatSpan(PolicyOf(worker.generation).ready_timeout);
   if (!worker.trouble.empty()) return late + ": " + worker.trouble;
   return late + "; if it never listens on a port, start it with --ready alive";
+}
+
+bool Fleet::MaySpawn(Millis now) {
+  const auto spawned_now =
+      std::count_if(state_.workers.begin(), state_.workers.end(),
+                    [&](const auto& entry) { return entry.second.spawned_at == now; });
+  if (spawned_now < kSpawnsAtOnce) return true;
+  Consider(now + 1);
+  return false;
 }
 
 void Fleet::Spawn(SlotNumber slot, Generation generation, Millis now) {

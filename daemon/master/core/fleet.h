@@ -10,6 +10,8 @@
 //   - outside a roll a slot never has two workers that are meant to serve;
 //   - an empty slot within the size is refilled, waits for its retry time or for the probe, or
 //     has finished, as --restart tells;
+//   - of many workers that are due a few are spawned at one moment, and the next ones a millisecond
+//     later: in between, connections are accepted and slcd is answered;
 //   - nothing is spawned while the wish says stop; every worker then ends, if need be by SIGKILL;
 //   - HangUp, Terminate and Kill follow Drain within the policy's times.
 #pragma once
@@ -131,6 +133,8 @@ class Fleet {
   void SettleRoll(Millis now);
   void SettleEscalations(Millis now);
 
+  // False: enough have been at this moment; TimePassed comes back for the rest.
+  bool MaySpawn(Millis now);
   void Spawn(SlotNumber slot, Generation generation, Millis now);
   void Drain(FleetWorker& worker, Millis now);
   void HangUp(FleetWorker& worker, Millis now);
