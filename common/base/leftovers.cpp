@@ -25,17 +25,34 @@ std::string VariableOf(const std::string& cookie) {
 // five that want to run on each core more than 50 ms were seen, 1 in 2000 times.
 constexpr std::chrono::milliseconds kExecTakes{500};
 
+// Nothing if it cannot be read, or is being made: in the middle of an exec a process has its new
+// memory, but neither arguments nor environment, which `executing` then tells.
+std::optional<std::string> ReadEnvironment(pid_t pid, bool& executing) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/environ";
+  constexpr std::size_t kMost = 8U << 20;
+  auto environment = ReadFile(path, kMost);
+  if (!environment) return std::nullopt;
+  if (!environment->empty()) return std::move(*environment);
+  // It is empty for certain (or the process has unmapped it) if one and the same program was
+  // executed before and after that was read.
+  const auto image = ReadImage(pid);
+  if (!image) return std::nullopt;
+  environment = ReadFile(path, kMost);
+  if (!environment) return std::nullopt;
+  executing = environment->empty() && (image->code == 0 || ReadImage(pid) != image);
+  if (executing) return std::nullopt;
+  return std::move(*environment);
+}
+
 // The variables of a process's environment at exec that name a cookie; nothing if that cannot be
-// told yet, because it is in the middle of an exec: then it has its new memory, but neither
-// arguments nor environment.
+// told yet, because it is in the middle of an exec.
 std::optional<std::vector<std::string>> CookieVariables(pid_t pid) {
   std::vector<std::string> variables;
   const std::string prefix = VariableOf("");
-  const std::string path = "/proc/" + std::to_string(pid) + "/environ";
-  constexpr std::size_t kMost = 8U << 20;
-  const auto environment = ReadFile(path, kMost);
+  bool executing = false;
+  const auto environment = ReadEnvironment(pid, executing);
+  if (executing) return std::nullopt;
   if (!environment) return variables;
-  if (environment->empty() && !HasNoEnvironment(pid)) return std::nullopt;
   for (std::size_t at = environment->find(prefix); at != std::string::npos;
        at = environment->find(prefix, at + 1)) {
     if (at > 0 && (*environment)[at - 1] != '\0') continue;
@@ -44,10 +61,13 @@ std::optional<std::vector<std::string>> CookieVariables(pid_t pid) {
   return variables;
 }
 
-// A variable that is looked for and ends in '.' stands for all that begin with it.
-bool Carries(const std::vector<std::string>& variables, const std::string& wanted) {
+// A variable that is looked for and ends in '.' stands for all that begin with it; `spares` is
+// asked for what follows that.
+bool Carries(const std::vector<std::string>& variables, const std::string& wanted,
+             const LeftoverSweep::Spares& spares = nullptr) {
   return std::any_of(variables.begin(), variables.end(), [&](const std::string& variable) {
-    return wanted.back() == '.' ? StartsWith(variable, wanted) : variable == wanted;
+    if (wanted.back() != '.') return variable == wanted;
+    return StartsWith(variable, wanted) && !(spares && spares(variable.substr(wanted.size())));
   });
 }
 
@@ -69,8 +89,16 @@ void LeftoverSweep::Add(std::uint64_t key, const std::string& cookie,
   targets_[key] = std::move(target);
 }
 
+void LeftoverSweep::AddAllBut(std::uint64_t key, const std::string& cookie, Spares spares) {
+  Target target;
+  target.variable = VariableOf(cookie);
+  target.spares = std::move(spares);
+  targets_[key] = std::move(target);
+}
+
 std::vector<LeftoverSweep::Done> LeftoverSweep::Step(Clock::duration slice) {
   const auto until = Clock::now() + slice;
+  std::size_t looked_again = 0;
   while (!targets_.empty()) {
     if (!round_) {
       round_ = std::make_unique<ProcessWalk>();
@@ -85,6 +113,8 @@ std::vector<LeftoverSweep::Done> LeftoverSweep::Step(Clock::duration slice) {
       if (pid != ::getpid()) LookAt(pid);
       settle_by_ = now + kExecTakes;
     } else if (!executing_.empty() && now < settle_by_) {
+      // All of them are still at it: to look again at once is no use.
+      if (looked_again++ >= executing_.size()) break;
       const pid_t again = executing_.front();
       executing_.pop_front();
       LookAt(again);
@@ -105,7 +135,7 @@ void LeftoverSweep::LookAt(pid_t pid) {
   if (!variables) executing_.push_back(pid);
   for (auto& [key, target] : targets_) {
     if (target.rounds == 0) continue;  // added after this round began
-    const bool belongs = (variables && Carries(*variables, target.variable)) ||
+    const bool belongs = (variables && Carries(*variables, target.variable, target.spares)) ||
                          (target.leader && IsSessionOf(*target.leader, before->session));
     if (!belongs) continue;
     // Who was signalled forks no more, however long it takes to die.
@@ -156,14 +186,21 @@ std::vector<ProcessIdentity> FindByCookie(const std::string& cookie) {
   return found;
 }
 
+std::vector<LeftoverSweep::Done> LeftoverSweep::Finish() {
+  std::vector<Done> all;
+  while (!idle()) {
+    const auto done = Step(std::chrono::hours(1));
+    all.insert(all.end(), done.begin(), done.end());
+    // Somebody is in the middle of an exec.
+    if (done.empty()) ::poll(nullptr, 0, 1);
+  }
+  return all;
+}
+
 int KillByCookie(const std::string& cookie, const std::optional<ProcessIdentity>& leader) {
   LeftoverSweep sweep;
   sweep.Add(0, cookie, leader);
-  int signalled = 0;
-  while (!sweep.idle()) {
-    for (const auto& done : sweep.Step(std::chrono::hours(1))) signalled += done.signalled;
-  }
-  return signalled;
+  return sweep.Finish().front().signalled;
 }
 
 }  // namespace slc

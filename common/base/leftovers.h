@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,19 +41,27 @@ int KillByCookie(const std::string& cookie,
 class LeftoverSweep {
  public:
   using Clock = std::chrono::steady_clock;
+  // Of a cookie that begins with the one that is looked for: the rest of it.
+  using Spares = std::function<bool(const std::string& rest)>;
 
   // `key` is the caller's name for it; adding a key again starts its search anew. Cookie and leader
   // as for KillByCookie().
   void Add(std::uint64_t key, const std::string& cookie,
            const std::optional<ProcessIdentity>& leader);
 
+  // The same for all whose cookie begins with `cookie`, which ends in '.', but for those that
+  // `spares` returns true for at that moment.
+  void AddAllBut(std::uint64_t key, const std::string& cookie, Spares spares);
+
   struct Done {
     std::uint64_t key = 0;
     int signalled = 0;
   };
-  // Goes on for `slice`: looks at one process at least, and at none once that time is over.
-  // Returns the targets that are done.
+  // Goes on for `slice`: looks at one process at least, and at none once that time is over, or if
+  // only those in the middle of an exec are left. Returns the targets that are done.
   std::vector<Done> Step(Clock::duration slice);
+  // Blocks until all are.
+  std::vector<Done> Finish();
 
   // Nothing is searched for.
   bool idle() const { return targets_.empty(); }
@@ -61,6 +70,7 @@ class LeftoverSweep {
   struct Target {
     std::string variable;  // SLC_COOKIE=...
     std::optional<ProcessIdentity> leader;
+    Spares spares;
     std::vector<ProcessIdentity> signalled;
     int rounds = 0;         // begun
     bool found_new = true;  // in this round

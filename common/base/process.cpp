@@ -32,8 +32,8 @@ constexpr std::size_t kSession = 6 - 3;
 constexpr std::size_t kStartTime = 22 - 3;
 constexpr std::size_t kMemoryBytes = 23 - 3;
 constexpr std::size_t kCodeStart = 26 - 3;
+constexpr std::size_t kStackStart = 28 - 3;
 constexpr std::size_t kEnvironmentStart = 50 - 3;
-constexpr std::size_t kEnvironmentEnd = 51 - 3;
 
 // Fields of /proc/PID/stat from the third on; the second (the name) may hold blanks and brackets.
 std::vector<std::string> StatFields(pid_t pid) {
@@ -184,13 +184,14 @@ std::optional<SessionMember> ReadSession(pid_t pid) {
                        static_cast<pid_t>(std::atol(fields[kSession].c_str()))};
 }
 
-bool HasNoEnvironment(pid_t pid) {
+std::optional<ProcessImage> ReadImage(pid_t pid) {
   const auto fields = StatFields(pid);
-  // Kernel threads and the dead have no memory at all.
-  if (fields.size() <= kEnvironmentEnd || fields[kMemoryBytes] == "0") return true;
-  // While the kernel counts its variables an environment has an end already, which is its start;
-  // the place of the code comes after that.
-  return fields[kCodeStart] != "0" && fields[kEnvironmentStart] == fields[kEnvironmentEnd];
+  if (fields.size() <= kEnvironmentStart || fields[kMemoryBytes] == "0") return std::nullopt;
+  const auto number = [&](std::size_t place) {
+    return std::strtoull(fields[place].c_str(), nullptr, 10);
+  };
+  // An exec notes the place of the code last, when the environment is in its place.
+  return ProcessImage{number(kCodeStart), number(kStackStart), number(kEnvironmentStart)};
 }
 
 ProcessWalk::ProcessWalk() : directory_(::opendir("/proc")) {}

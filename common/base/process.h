@@ -52,10 +52,17 @@ struct SessionMember {
 };
 std::optional<SessionMember> ReadSession(pid_t pid);
 
-// An environment that was read as empty is so, and not that of a process in the middle of an exec,
-// where it has its new memory, but neither arguments nor environment yet. False also if the exec
-// has come to its end since: then it is to be read again.
-bool HasNoEnvironment(pid_t pid);
+// Which program a process executes, by where the kernel has laid it out: each exec gives another
+// one, since places are drawn by lot.
+struct ProcessImage {
+  std::uint64_t code = 0;  // 0: in the middle of an exec; its environment cannot be read yet
+  std::uint64_t stack = 0;
+  std::uint64_t environment = 0;
+
+  bool operator==(const ProcessImage&) const = default;
+};
+// Nothing for kernel threads and the dead, which have no memory.
+std::optional<ProcessImage> ReadImage(pid_t pid);
 
 // The processes of this machine one by one, in the order of their pids. One that begins meanwhile
 // is met if its pid is still to come.
