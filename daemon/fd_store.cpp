@@ -16,6 +16,8 @@ FdStore::FdStore(uv::Loop& loop, bool by_systemd)
 
 void FdStore::Keep(const std::string& name, int fd) {
   if (!by_systemd_) return;
+  // Without a duplicate if that can be: there may be no room for one.
+  if (waiting_.empty() && Tell(name, fd)) return;
   UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!copy) {
     return log::Warn("systemd does not keep " + name + ": duplicate it: " + std::strerror(errno));
@@ -42,14 +44,18 @@ void FdStore::Send() {
   constexpr Millis kAgain = 20;
   while (!waiting_.empty()) {
     const Deed& deed = waiting_.front();
-    const Status told =
-        deed.fd ? KeepWithSupervisor(deed.name, deed.fd.get()) : DropFromSupervisor(deed.name);
-    if (!told && told.error().code == ErrorCode::kTimeout) return again_.StartIn(kAgain);
-    // What systemd does not have is not lost as long as one of slcd and the master lives.
-    if (!told && !refused_) log::Warn(told.error().message);
-    refused_ = !told;
+    if (!Tell(deed.name, deed.fd.get())) return again_.StartIn(kAgain);
     waiting_.pop_front();
   }
+}
+
+bool FdStore::Tell(const std::string& name, int fd) {
+  const Status told = fd >= 0 ? KeepWithSupervisor(name, fd) : DropFromSupervisor(name);
+  if (!told && told.error().code == ErrorCode::kTimeout) return false;
+  // What systemd does not have is not lost as long as one of slcd and the master lives.
+  if (!told && !refused_) log::Warn(told.error().message);
+  refused_ = !told;
+  return true;
 }
 
 }  // namespace slc

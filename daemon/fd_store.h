@@ -18,7 +18,7 @@ class FdStore {
  public:
   FdStore(uv::Loop& loop, bool by_systemd);
 
-  // A name is kept once; to be dropped before it is kept anew.
+  // A name is kept once; to be dropped before it is kept anew. The fd remains the caller's.
   void Keep(const std::string& name, int fd);
   void Drop(const std::string& name);
 
@@ -34,6 +34,8 @@ class FdStore {
  private:
   void Add(Deed deed);
   void Send();
+  // False: systemd takes nothing more just now.
+  bool Tell(const std::string& name, int fd);
 
   bool by_systemd_;
   std::deque<Deed> waiting_;

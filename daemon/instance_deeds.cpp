@@ -1,5 +1,6 @@
 // InstanceHandle, where it does what the plan says.
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include <csignal>
 #include <utility>
@@ -71,7 +72,7 @@ void InstanceHandle::HandOver() {
   link::AdoptFds packet;
   std::vector<int> fds;
   const auto flush = [&] {
-    if (!packet.names.empty()) link_->Send(packet, fds);
+    if (!packet.names.empty()) SendOrBreakOff(packet, fds);
     packet.names.clear();
     fds.clear();
   };
@@ -81,7 +82,16 @@ void InstanceHandle::HandOver() {
     if (fds.size() == kMaxFdsPerMessage) flush();
   }
   flush();
-  link_->Send(link::AdoptEnd{});
+  SendOrBreakOff(link::AdoptEnd{}, {});
+}
+
+// What a master does not get it waits for, or takes for not there: both are worse than a new link.
+void InstanceHandle::SendOrBreakOff(const link::Packet& packet, const std::vector<int>& fds) {
+  if (link_->Send(packet, fds) || link_->closed()) return;
+  log::Warn(
+      "service " + name_ +
+      ": no descriptor is left for what its master is to be sent; the link to it is made anew");
+  ::shutdown(link_->fd(), SHUT_RDWR);
 }
 
 void InstanceHandle::Do(const FenceMaster&) {
@@ -142,7 +152,7 @@ void InstanceHandle::Do(const SendOrder&) {
     order.configs.push_back(wish_.generation);
     fds.push_back(kept);
   }
-  link_->Send(order, fds);
+  SendOrBreakOff(order, fds);
 }
 
 void InstanceHandle::Do(const PingMaster&) {

@@ -116,6 +116,7 @@ class InstanceHandle {
   void Do(const LaunchMaster& action);
   void Do(const FenceMaster& action);
   void Do(const TakeDescriptors& action);
+  void SendOrBreakOff(const link::Packet& packet, const std::vector<int>& fds);
   void Do(const SendOrder& action);
   void Do(const PingMaster& action);
   void Do(const CleanUp& action);
