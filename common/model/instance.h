@@ -131,9 +131,10 @@ struct ListenerFacts {
 
 // How the log of the instance fares.
 struct LogHealth {
-  std::uint64_t lines_dropped = 0;  // since the master was started
+  std::uint64_t lines_dropped = 0;  // since the instance was started
   Millis dropped_at = 0;            // when that was last seen to grow; 0: never
   std::string trouble;              // why nothing can be written now; empty if all is well
+  bool behind = false;              // the master has more in its hands than usual
 
   bool operator==(const LogHealth&) const = default;
 };

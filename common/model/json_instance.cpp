@@ -225,6 +225,7 @@ std::string EncodeInstanceState(const InstanceState& state) {
     object.Number("log_lines_dropped", state.log.lines_dropped);
     object.Number("log_dropped_at", state.log.dropped_at);
     object.Text("log_trouble", state.log.trouble);
+    object.Flag("log_behind", state.log.behind);
     WriteFleet(object.Key("fleet"), state.fleet);
     object.Key("workers") += '[';
     bool first = true;
@@ -293,6 +294,7 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
   fields.Read("log_lines_dropped", state.log.lines_dropped);
   fields.Read("log_dropped_at", state.log.dropped_at);
   fields.Read("log_trouble", state.log.trouble);
+  fields.Read("log_behind", state.log.behind);
   fields.ReadObject("fleet", [&](const json& value) { return ReadFleet(value, state.fleet); });
   fields.ReadArray("workers", [&](const json& value) {
     WorkerFacts worker;

@@ -57,7 +57,7 @@ struct ServiceView {
   std::string agent_version;
   std::string log_directory;
   std::string run_as;
-  std::uint64_t log_lines_dropped = 0;  // since the master was started
+  std::uint64_t log_lines_dropped = 0;  // since the instance was started
   Millis log_dropped_ago = 0;           // since the last of these, to 10 s
   std::string log_trouble;              // why the log cannot be written now; empty: it can
   Millis facts_age = 0;                 // how old the facts are; > 0 only when the master is silent

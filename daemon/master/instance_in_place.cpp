@@ -24,7 +24,8 @@ bool Instance::CloseLogs() { return logs_.Close(); }
 std::string Instance::HalfDone() const {
   if (!logs_.idle()) {
     const std::string trouble = logs_.trouble();
-    return "its log cannot be written" + (trouble.empty() ? " fast enough" : ": " + trouble);
+    return trouble.empty() ? "its log is not written yet, or what compresses it has not ended"
+                           : "its log cannot be written: " + trouble;
   }
   for (const auto& [id, worker] : workers_.all()) {
     if (worker->channel() != nullptr && !worker->channel()->flushed()) {

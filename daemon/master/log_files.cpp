@@ -237,8 +237,18 @@ void LogFiles::RemoveSurplus() {
   }
 }
 
+void LogFiles::Compress(bool on) {
+  if (gzip_wanted_ == on) return;
+  gzip_wanted_ = on;
+  if (!on) {
+    AbandonGzip();
+  } else if (directory_) {
+    StartGzip();
+  }
+}
+
 void LogFiles::StartGzip() {
-  if (gzip_pidfd_ || gzip_missing_ || BootNow() < gzip_pause_until_) return;
+  if (!gzip_wanted_ || gzip_pidfd_ || gzip_missing_ || BootNow() < gzip_pause_until_) return;
   // The youngest first: in a flood the oldest may be removed before gzip is through with it.
   const RotatedLogName* plain = nullptr;
   const std::vector<RotatedLogName> rotated = ListRotated();
@@ -273,11 +283,12 @@ void LogFiles::StartGzip() {
     return;
   }
   gzip_pidfd_ = std::move(spawned->pidfd);
+  gzip_pid_ = static_cast<pid_t>(spawned->identity.pid);
   gzip_pause_until_ = 0;
   // It only ever gets time that nobody else wants.
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(spawned->identity.pid), 19);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(gzip_pid_), 19);
   const sched_param none{};
-  ::sched_setscheduler(spawned->identity.pid, SCHED_IDLE, &none);
+  ::sched_setscheduler(gzip_pid_, SCHED_IDLE, &none);
 }
 
 void LogFiles::Tend() {
@@ -318,7 +329,9 @@ void LogFiles::FinishGzip(bool success) {
 
 void LogFiles::AbandonGzip() {
   if (!gzip_pidfd_ || gzip_abandoned_) return;
-  // Not waited for: on a busy machine it may be long until it gets the time to die.
+  // To die it needs time like everybody. It is not waited for: on a busy machine that may be long.
+  const sched_param none{};
+  ::sched_setscheduler(gzip_pid_, SCHED_OTHER, &none);
   SignalProcess(gzip_pidfd_, SIGKILL);
   gzip_abandoned_ = true;
   RotatedLogName target = gzip_source_;

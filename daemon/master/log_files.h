@@ -51,6 +51,10 @@ class LogFiles {
   // disk has taken. An error leaves the rest to a later call with the same block.
   Status Append(LogStream stream, std::string_view block, std::size_t* offset);
 
+  // False: no compression is begun, and the one under way is given up; it has ended when gzip_fd()
+  // is -1 again. True: as at the beginning.
+  void Compress(bool on);
+
   // Readable when a compression has ended; -1 when there is none. Then call Tend().
   int gzip_fd() const { return gzip_pidfd_.get(); }
   void Tend();
@@ -89,7 +93,9 @@ class LogFiles {
 
   std::string gzip_;
   bool gzip_missing_ = false;
+  bool gzip_wanted_ = true;
   UniqueFd gzip_pidfd_;
+  pid_t gzip_pid_ = 0;           // nobody else's before it is reaped
   RotatedLogName gzip_source_;   // of the compression under way
   bool gzip_abandoned_ = false;  // it was killed and only has to be reaped
   Millis gzip_pause_until_ = 0;  // CLOCK_BOOTTIME; after a failure

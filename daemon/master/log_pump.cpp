@@ -23,7 +23,7 @@ constexpr std::size_t kReadBytes = 64U << 10;
 constexpr std::size_t kTurnBytes = 256U << 10;
 constexpr std::size_t kTickBytes = 1U << 20;
 // From here on a pipe is busy: it is read in ticks and made larger.
-constexpr std::size_t kBusyBytes = 32U << 10;
+constexpr std::size_t kBusyBytes = InHand::kUsual - InHand::kSmallestRead;
 constexpr int kLargePipe = 1 << 20;
 constexpr int kLargerPipe = 256 << 10;  // where the user's share of pipe memory is used up
 // A pipe read twice within this time is read in ticks of this length until one finds it empty.
@@ -81,7 +81,7 @@ struct LogPump::Pipe {
 
 LogPump::LogPump(uv::Loop& loop, std::string directory, LogSettings settings)
     : loop_(loop),
-      on_room_(std::make_unique<uv::Async>(loop, [this] { GoOn(); })),
+      on_room_(std::make_unique<uv::Async>(loop, [this] { OnRoom(); })),
       settings_(std::move(settings)),
       writer_(std::make_unique<LogWriter>(std::move(directory), settings_,
                                           [this] { on_room_->Wake(); })) {}
@@ -192,11 +192,12 @@ void LogPump::ForgetTail(WorkerId worker) {
   last_lines_.erase(worker);
 }
 
-std::uint64_t LogPump::dropped() const { return writer_->counts().dropped; }
+std::uint64_t LogPump::dropped() const { return dropped_before_ + writer_->counts().dropped; }
 
 bool LogPump::idle() const {
   const LogWriter::Counts counts = writer_->counts();
-  return stalled_ == nullptr && counts.produced == counts.written + counts.dropped &&
+  return stalled_ == nullptr && !(paused_ && writer_->compressing()) &&
+         counts.produced == counts.written + counts.dropped &&
          std::none_of(pipes_.begin(), pipes_.end(),
                       [](const auto& pipe) { return bool{pipe->own}; });
 }
@@ -241,13 +242,17 @@ void LogPump::OnTick() {
     const std::size_t got = pipe.ended ? 0 : Pull(pipe, budget);
     total += got;
     if (pipe.own) pipe.allowance -= got;
-    if (stalled_ != nullptr) break;
     if (got >= kBusyBytes) delay = std::min(delay, kBusyTick);
     if (got >= kBusyBytes && pipe.usual_size == 0) {
       pipe.usual_size = ::fcntl(pipe.fd, F_GETPIPE_SZ);
       if (::fcntl(pipe.fd, F_SETPIPE_SZ, kLargePipe) < 0) {
         ::fcntl(pipe.fd, F_SETPIPE_SZ, kLargerPipe);
       }
+    }
+    if (stalled_ != nullptr) {
+      // The others come first when it goes on.
+      next_in_tick_ = (first + i + 1) % pipes_.size();
+      break;
     }
     const bool over = pipe.ended || (pipe.own && (pipe.dry || pipe.allowance == 0));
     if (over) {
@@ -303,7 +308,8 @@ std::size_t LogPump::Pull(Pipe& pipe, std::size_t budget) {
   std::size_t total = 0;
   pipe.dry = false;
   while (total < budget && !pipe.dry) {
-    const std::size_t wanted = std::min(buffer.size(), budget - total);
+    const std::size_t wanted = MayRead(pipe, std::min(buffer.size(), budget - total));
+    if (wanted == 0) break;
     const ssize_t got = ::read(pipe.fd, buffer.data(), wanted);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
@@ -318,6 +324,45 @@ std::size_t LogPump::Pull(Pipe& pipe, std::size_t budget) {
     if (!Deliver(pipe, {buffer.data(), count})) break;
   }
   return total;
+}
+
+// How much may be read now; 0: the pump has stalled.
+std::size_t LogPump::MayRead(Pipe& pipe, std::size_t wanted) {
+  std::int64_t patience = 0;
+  {
+    LogWriter::Access queue(*writer_);
+    const std::size_t may = in_hand_.MayRead(queue->unwritten(), wanted);
+    if (may > 0) return may;
+    // The last words of a worker are wanted at once, to tell why it has ended.
+    const bool removed = pipe.allowance > 0;
+    patience = removed ? 0 : std::min(InHand::kHiccup, MayWait(queue));
+    if (patience > 0) queue.WantRoom();
+  }
+  if (patience == 0) {
+    FallBehind();
+    return wanted;
+  }
+  in_hand_full_ = true;
+  Stall(pipe, {}, patience);
+  return 0;
+}
+
+void LogPump::FallBehind() {
+  if (!in_hand_.FallBehind()) return;
+  // To hear when it has caught up.
+  LogWriter::Access(*writer_).WantRoom();
+  if (on_behind_) on_behind_();
+}
+
+void LogPump::OnRoom() {
+  bool caught_up = false;
+  if (in_hand_.behind()) {
+    LogWriter::Access queue(*writer_);
+    caught_up = in_hand_.CatchUp(queue->unwritten());
+    if (!caught_up) queue.WantRoom();
+  }
+  if (caught_up && on_behind_) on_behind_();
+  GoOn();
 }
 
 // How long to wait for room, in microseconds; 0: not at all.
@@ -397,7 +442,10 @@ void LogPump::Stall(Pipe& pipe, std::string_view rest, std::int64_t patience) {
   stalled_rest_ = rest;
   stalled_since_ = SteadyMicros();
   if (!patience_over_) {
-    patience_over_ = std::make_unique<uv::Timer>(loop_, [this] { GoOn(); });
+    patience_over_ = std::make_unique<uv::Timer>(loop_, [this] {
+      if (in_hand_full_) FallBehind();
+      GoOn();
+    });
   }
   patience_over_->StartIn(patience / 1000);
 }
@@ -406,6 +454,7 @@ void LogPump::Stall(Pipe& pipe, std::string_view rest, std::int64_t patience) {
 void LogPump::GoOn() {
   if (stalled_ == nullptr) return;
   Pipe& pipe = *std::exchange(stalled_, nullptr);
+  in_hand_full_ = false;
   patience_over_->Stop();
   patience_.Waited(SteadyMicros() - stalled_since_);
   if (!Deliver(pipe, stalled_rest_)) return;
@@ -435,7 +484,10 @@ void LogPump::FreeBuffer() {
   buffer_ = nullptr;
 }
 
-void LogPump::Pause() { paused_ = true; }
+void LogPump::Pause() {
+  paused_ = true;
+  writer_->Compress(false);
+}
 
 bool LogPump::Close() {
   // It has nothing to do but to close its files, and the loop waits.
@@ -445,6 +497,7 @@ bool LogPump::Close() {
 
 void LogPump::Resume() {
   paused_ = false;
+  writer_->Compress(true);
   bool any_paced = false;
   for (const auto& pipe : pipes_) {
     any_paced = any_paced || pipe->paced;
@@ -473,6 +526,7 @@ void LogPump::GoOn(Beginning beginning) {
 
 void LogPump::FlushAndStop(Millis patience) {
   if (stopped_) return;
+  on_behind_ = nullptr;
   const Millis deadline = BootNow() + patience;
   for (const auto& pipe : pipes_) pipe->poll.reset();
   // What removed workers have left in their pipes.

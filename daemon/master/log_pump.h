@@ -2,11 +2,11 @@
 //
 // Pipes are kept drained whatever the disk does, so a worker is never blocked or killed by its log:
 // when the buffer is full (see LogQueue) the pump waits for moments (see Patience), then lines are
-// dropped and counted. A worker that floods gets a bounded share of each turn of the loop, and its
+// dropped and counted. As long as the disk keeps up little is taken out of the pipes before it is
+// written (see InHand). A worker that floods gets a bounded share of each turn of the loop, and its
 // pipe is read in ticks of some milliseconds rather than for each of its writes, which saves most
 // of the work; its pipe is made larger for as long as that lasts. What is in a pipe survives a kill
-// of the master (slcd holds the read end too); what was read and not yet written, usually under 64
-// KiB, does not.
+// of the master (slcd holds the read end too); what was read and not yet written does not.
 //
 // Nothing is allocated for a pipe that is silent. Buffers exist while there is something to do.
 #pragma once
@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -29,6 +30,7 @@
 #include "common/uv/async.h"
 #include "common/uv/loop.h"
 #include "common/uv/timer.h"
+#include "daemon/master/core/in_hand.h"
 #include "daemon/master/core/log_queue.h"
 #include "daemon/master/log_writer.h"
 
@@ -50,6 +52,12 @@ class LogPump {
   // from duplicates.
   void Remove(WorkerId worker);
 
+  // `behind` has changed: to be made known to whoever may have to take over, before it returns.
+  // Not called any more once FlushAndStop() is.
+  void OnBehind(std::function<void()> changed) { on_behind_ = std::move(changed); }
+  // More is in hand than usual, see InHand.
+  bool behind() const { return in_hand_.behind(); }
+
   // Holds for lines read and written from now on.
   void SetSettings(const LogSettings& settings);
 
@@ -63,15 +71,18 @@ class LogPump {
   std::vector<std::string> Tail(WorkerId worker) const;
   void ForgetTail(WorkerId worker);
 
-  // Lines that will never be in a file.
+  // Lines that will never be in a file, those of a predecessor included.
   std::uint64_t dropped() const;
-  // All that was read is in the files or dropped, and no removed worker's pipe is still to be read.
+  void CountOn(std::uint64_t dropped) { dropped_before_ = dropped; }
+  // All that was read is in the files or dropped, no removed worker's pipe is still to be read, and
+  // when paused no gzip of ours lives.
   bool idle() const;
   // Why log files cannot be written at the moment; empty if all is well.
   std::string trouble() const { return writer_->trouble(); }
 
   // --- when the master goes on as another image
-  // Reads no pipe of a living worker, until Resume(): idle() comes soon, if the disk does its part.
+  // Reads no pipe of a living worker and compresses nothing, until Resume(): idle() comes soon, if
+  // the disk does its part.
   void Pause();
   // Leaves no thread and no child behind, until Resume() or the next line. To be called when idle.
   // False if the disk holds the thread, for which it is waited 50 ms: then another image must not
@@ -103,6 +114,9 @@ class LogPump {
   std::size_t Pull(Pipe& pipe, std::size_t budget);
   bool Deliver(Pipe& pipe, std::string_view bytes);
   bool Finish(Pipe& pipe);
+  std::size_t MayRead(Pipe& pipe, std::size_t wanted);
+  void FallBehind();
+  void OnRoom();
   std::int64_t MayWait(const LogWriter::Access& queue);
   void Stall(Pipe& pipe, std::string_view rest, std::int64_t patience);
   void GoOn();
@@ -126,12 +140,16 @@ class LogPump {
   char* buffer_ = nullptr;          // mapped while there is something to read
   std::array<char, 2048> spare_{};  // in its place where nothing can be mapped
 
-  // While the buffer is full no pipe is read.
+  // While the buffer is full, or enough is in hand, no pipe is read.
   std::unique_ptr<uv::Timer> patience_over_;
   Patience patience_;
   Pipe* stalled_ = nullptr;  // whose bytes, in its buffer, are to be delivered first
   std::string_view stalled_rest_;
   std::int64_t stalled_since_ = 0;  // microseconds
+  bool in_hand_full_ = false;       // that is why
+  InHand in_hand_;
+  std::function<void()> on_behind_;
+  std::uint64_t dropped_before_ = 0;  // by a predecessor
   bool may_wait_ = true;
   bool paused_ = false;
   bool stopped_ = false;

@@ -56,6 +56,7 @@ struct LogWriter::Shared {
   void Sleep(LogFiles& files, Millis timeout);
   void CallOnRoom();
   void SayNotes();
+  bool MayCompress();
 
   const std::string directory;
   UniqueFd wake;  // an eventfd; made with the thread
@@ -67,6 +68,8 @@ struct LogWriter::Shared {
   std::function<void()> on_room;
   LogSettings settings;
   bool settings_changed = true;
+  bool compress = true;
+  bool compressing = false;
   LogQueue queue;
   bool started = false;
   bool asleep = false;  // waits for `wake`, whatever it is about
@@ -101,6 +104,11 @@ void LogWriter::Shared::Sleep(LogFiles& files, Millis timeout) {
   ::poll(entries.data(), entries.size(), static_cast<int>(timeout));
   std::uint64_t count = 0;
   if (entries[0].revents != 0 && ::read(wake.get(), &count, sizeof count) < 0) count = 0;
+}
+
+bool LogWriter::Shared::MayCompress() {
+  const std::lock_guard<std::mutex> hold(mutex);
+  return compress;
 }
 
 // False: the end has come before all was written.
@@ -143,6 +151,7 @@ bool LogWriter::Shared::Run() {
     }
     const std::lock_guard<std::mutex> hold(mutex);
     settings_changed = true;
+    compressing = false;
     if (!resting && !ending) continue;
     finished = true;
     changed.notify_all();
@@ -155,12 +164,15 @@ void LogWriter::Shared::WriteAll(LogFiles& files) {
   while (true) {
     std::unique_ptr<LogBlock> block;
     Millis timeout = -1;
+    // To give a compression up may take as long as to write.
+    files.Compress(MayCompress());
     {
       const std::lock_guard<std::mutex> hold(mutex);
       if (std::exchange(settings_changed, false)) {
         files.SetLimits(settings.file_bytes, settings.files);
         files.SetGzip(settings.gzip);
       }
+      compressing = files.gzip_fd() >= 0;
       if (!notes.empty()) SayNotes();
       block = queue.Take(WallNow());
       if (!block && (ending || resting)) return;
@@ -260,6 +272,24 @@ void LogWriter::SetSettings(const LogSettings& settings) {
   const std::lock_guard<std::mutex> hold(shared_->mutex);
   shared_->settings = settings;
   shared_->settings_changed = true;
+}
+
+void LogWriter::Compress(bool on) {
+  Shared& shared = *shared_;
+  bool wake = false;
+  {
+    const std::lock_guard<std::mutex> hold(shared.mutex);
+    shared.compress = on;
+    wake = std::exchange(shared.asleep, false);
+  }
+  const std::uint64_t one = 1;
+  // It cannot fail: the counter is far from its limit.
+  if (wake && ::write(shared.wake.get(), &one, sizeof one) < 0) return;
+}
+
+bool LogWriter::compressing() const {
+  const std::lock_guard<std::mutex> hold(shared_->mutex);
+  return shared_->compressing;
 }
 
 LogWriter::Counts LogWriter::counts() const {

@@ -73,6 +73,12 @@ class LogWriter {
   // Why nothing can be written at the moment; empty if all is well.
   std::string trouble() const;
 
+  // False: what is being compressed is given up, and compressing() is false soon; nothing more is
+  // until true.
+  void Compress(bool on);
+  // A gzip of ours lives.
+  bool compressing() const;
+
   // Ends the thread, as long as there is nothing to write; the next line starts another. False if
   // it was not seen to end within `patience`: it hangs in the disk, and goes on when that does.
   bool Rest(Millis patience);

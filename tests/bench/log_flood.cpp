@@ -1,7 +1,7 @@
 // How fast the log pump takes the output of a program that prints as fast as it can.
 //
-//   log-flood [--mb N] [--line BYTES] [--format text|json|raw] [--write BYTES] [--files N]
-//             [--file-bytes N] [--dir DIR] [--keep]
+//   slc-log-flood [--mb N] [--line BYTES] [--format text|json|raw] [--write BYTES] [--files N]
+//                 [--file-bytes N] [--dir DIR] [--keep]
 //
 // A child prints N MB in lines of a given size, buffered as stdio does for a pipe (4096 bytes a
 // write). Prints one JSON object: wall time until the child had printed all and until all was in

@@ -49,6 +49,7 @@ TEST_SUITE("kill-master") {
     const auto pids = services.Pids();
     const HandOver window = MeasureHandOver(world, services.apps()[0]);
     std::vector<Millis> successions;
+    std::vector<Millis> struck;
     LoadClient load(world, services.lanes());
     AwaitKept(load);
     for (int i = 0; i < kills; ++i) {
@@ -58,6 +59,7 @@ TEST_SUITE("kill-master") {
       const auto old = IdentifyProcess(world.MasterPid(app.name));
       REQUIRE(old);
       const Millis start = BootNow();
+      struck.push_back(start);
       world.KillMaster(app.name);
       AwaitSuccessor(world, app.name, *old);
       successions.push_back(BootNow() - start);
@@ -76,6 +78,7 @@ TEST_SUITE("kill-master") {
     const LoadReport report = load.Stop();
     INFO(report.text);
     std::int64_t lost = 0;
+    std::map<Millis, int> lost_by_kill;
     for (const LaneReport& lane : report.lanes) {
       INFO("lane ", lane.name);
       CHECK(lane.ok > 0);
@@ -85,6 +88,12 @@ TEST_SUITE("kill-master") {
         // Never turned away: the listener is held open by slcd.
         CHECK(lane.failures.at("refused") == 0);
         lost += lane.failed;
+        CHECK(static_cast<std::int64_t>(lane.first_failures.size()) == lane.failed);
+        for (const LoadFailure& failure : lane.first_failures) {
+          // Seen when the connection is reset, by the kernel, with the master's end.
+          const auto after = std::upper_bound(struck.begin(), struck.end(), failure.at);
+          ++lost_by_kill[after == struck.begin() ? 0 : *std::prev(after)];
+        }
       }
     }
     // Three times what chance allows; there is no half connection.
@@ -97,21 +106,26 @@ TEST_SUITE("kill-master") {
             ", under strace, which makes it longer); connections lost ", lost, " of at most ",
             allowed, Figures(report));
     CHECK(lost <= allowed);
-    CHECK(lost <= kills);
+    for (const auto& [kill, failures] : lost_by_kill) {
+      INFO("kill at ", kill);
+      CHECK(failures <= 1);
+    }
     CHECK(Percentile(successions, 99) <= 500);
     services.CheckWhole();
   }
 
   TEST_CASE("what a killed master had in its hands of a log is no more than the log says") {
-    const int kills = Blows(100);
+    // A master that dies young again and again is waited for up to 5 s: meanwhile the workers have
+    // 15 MB more to print, and its successor is met by a flood.
+    const int kills = Long() ? 20 : 10;
     Dice dice;
     World world;
-    // So much, 2 MB/s each, that there is always something in a pipe or a buffer.
+    // So much, 3 MB/s each, that there is always something in a pipe or a buffer.
     constexpr std::size_t kWidth = 200;
     const App app = world.StartApp(
         "plain/noisy.js",
-        {"--size", "2", "--name", "noisy", "--env", "APP_LINES_PER_S=10000", "--env",
-         "APP_LINE_BYTES=" + std::to_string(kWidth), "--log-size", std::to_string(512 << 20)});
+        {"--size", "2", "--name", "noisy", "--env", "APP_LINES_PER_S=15000", "--env",
+         "APP_LINE_BYTES=" + std::to_string(kWidth), "--log-size", std::to_string(1 << 30)});
     const auto pids = world.ReadyPids(app.name);
     for (int i = 0; i < kills; ++i) {
       INFO("kill ", i);
@@ -135,12 +149,14 @@ TEST_SUITE("kill-master") {
       CHECK(gap.missing <= gap.stated);
       missing.push_back(static_cast<Millis>(gap.missing));
     }
-    MESSAGE(kills, " masters killed under two workers that print 2 MB/s each: ", gaps.lines,
+    MESSAGE(kills, " masters killed under two workers that print 3 MB/s each: ", gaps.lines,
             " lines are there, ", missing.size(), " gaps, of ", Percentile(missing, 50),
-            " bytes (median), ", Percentile(missing, 100), " bytes at most");
+            " bytes (median), ", Percentile(missing, 100), " bytes at most; ", kills - gaps.large,
+            " times at most 64 KiB were stated, else ", gaps.most_stated >> 10, " KiB");
     CHECK(gaps.wrong == "");
     CHECK(gaps.marks == kills);
-    CHECK(gaps.most_stated <= 64 << 10);
+    // More is in hand, and stated, only while the disk makes the writer wait for 25 ms and more.
+    CHECK(gaps.large * 4 <= kills);
     // Else it is not seen that a gap would be.
     CHECK(!gaps.gaps.empty());
   }

@@ -54,6 +54,7 @@ LogGaps FindGaps(const std::string& text, std::size_t width) {
     if (const auto stated = ParseMark(line)) {
       ++found.marks;
       found.most_stated = std::max(found.most_stated, *stated);
+      found.large += *stated > 64 << 10 ? 1 : 0;
       for (auto& [worker, last] : workers) last.stated += *stated;
       continue;
     }

@@ -20,6 +20,7 @@ struct LogGaps {
   std::int64_t lines = 0;        // numbered ones, that are whole
   int marks = 0;                 // "takes over from pid ..."
   std::int64_t most_stated = 0;  // by one mark, bytes
+  int large = 0;                 // marks that state more than 64 KiB
   std::string wrong;             // lines that are there twice, or out of order; empty if none
 };
 

@@ -23,6 +23,7 @@ InstanceState FullState() {
   state.master_started_wall = 1'795'367'798'688;
   state.written_at = 987654321;
   state.message_seq = 1U << 30;
+  state.log.behind = true;
   state.log = LogHealth{17, 987654, "write out.log: No space left on device"};
   state.fleet.wish = FleetWish{true, true, 4, 7, RollMode::kRolling, 2, 19};
   state.fleet.last_worker = 12;

@@ -1,18 +1,23 @@
 // What the tests of logs share: a directory of their own, files as text, waiting by asking.
 #pragma once
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "common/base/files.h"
 #include "common/base/log_names.h"
@@ -101,6 +106,52 @@ inline bool WaitUntil(const std::function<bool()>& condition, int seconds = 10) 
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return true;
+}
+
+// "000000 xxxx\n000001 xxxx\n...": `count` lines of `size` bytes with their ends.
+inline std::string Numbered(int first, int count, std::size_t size = 100) {
+  std::string text;
+  for (int i = first; i < first + count; ++i) {
+    std::string line = std::to_string(1000000 + i) + " ";
+    line.resize(size - 1, 'x');
+    text += line + "\n";
+  }
+  return text;
+}
+
+inline std::size_t CountLines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+// How many writers' threads there are.
+inline int Threads() {
+  int count = 0;
+  DIR* tasks = ::opendir("/proc/self/task");
+  while (const dirent* entry = ::readdir(tasks)) {
+    const std::string name = std::string("/proc/self/task/") + entry->d_name + "/comm";
+    count += ReadText(name) == "slc-log\n" ? 1 : 0;
+  }
+  ::closedir(tasks);
+  return count;
+}
+
+// Checks raw lines "N ..." of a file with gaps: nothing is missing that no gap tells of, in order.
+inline void CheckNumbersWithGaps(const std::string& text, std::uint64_t produced,
+                                 std::uint64_t dropped) {
+  std::uint64_t next = 0;
+  std::uint64_t reported = 0;
+  for (const std::string& line : Split(text, '\n')) {
+    if (StartsWith(line, "[slc: ")) {
+      const auto count = std::strtoull(line.c_str() + 6, nullptr, 10);
+      next += count;
+      reported += count;
+    } else if (!line.empty() && line[0] >= '0' && line[0] <= '9') {
+      REQUIRE(std::strtoull(line.c_str(), nullptr, 10) == next);
+      ++next;
+    }
+  }
+  CHECK(next == produced);
+  CHECK(reported == dropped);
 }
 
 }  // namespace slc::testing

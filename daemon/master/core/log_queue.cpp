@@ -41,6 +41,7 @@ LogBlock* LogQueue::Tail(LogStream stream, std::size_t room) {
   block->stream_ = stream;
   block->size_ = 0;
   block->lines_ = 0;
+  block->printed_ = 0;
   block->gap_ends_.clear();
   ++in_use_[Index(stream)];
   tail = block.get();
@@ -78,6 +79,8 @@ bool LogQueue::Push(const LineHead& head, std::string_view text) {
   block->size_ =
       static_cast<std::size_t>(head.Write(block->bytes_ + block->size_, text) - block->bytes_);
   ++block->lines_;
+  block->printed_ += text.size() + 1;
+  unwritten_ += text.size() + 1;
   ++produced_;
   return true;
 }
@@ -106,6 +109,7 @@ std::unique_ptr<LogBlock> LogQueue::Take(Millis wall) {
 
 void LogQueue::Free(std::unique_ptr<LogBlock> block) {
   --in_use_[Index(block->stream())];
+  unwritten_ -= block->printed_;
   free_.push_back(std::move(block));
 }
 

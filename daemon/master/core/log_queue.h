@@ -61,6 +61,7 @@ class LogBlock {
   LogStream stream_ = LogStream::kOut;
   std::size_t size_ = 0;
   std::uint64_t lines_ = 0;
+  std::size_t printed_ = 0;            // bytes of those lines as they were pushed, with their ends
   std::vector<std::size_t> gap_ends_;  // where lines that report a gap end
 };
 
@@ -96,6 +97,8 @@ class LogQueue {
   std::uint64_t written() const { return written_; }
   std::uint64_t dropped() const { return dropped_; }
   std::uint64_t written_bytes() const { return written_bytes_; }
+  // Bytes of the lines inside, taken blocks included, as they were pushed and with their ends.
+  std::size_t unwritten() const { return unwritten_; }
 
  private:
   struct Gap {
@@ -120,6 +123,7 @@ class LogQueue {
   std::uint64_t written_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint64_t written_bytes_ = 0;
+  std::size_t unwritten_ = 0;
 };
 
 // Patience: for how long pipes may be left unread because the buffer is full. A disk that writes,
