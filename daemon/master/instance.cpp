@@ -70,7 +70,12 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
                JudgeConduct();
                Feed(TimePassed{});
              }),
-      finish_timer_(loop, [this] { loop_.Stop(); }) {}
+      finish_timer_(loop, [this] { loop_.Stop(); }) {
+  logs_.OnBehind([this] {
+    snapshot_.NoteChange();
+    snapshot_.Save();
+  });
+}
 
 // ------------------------------------------------------------------------------------------------
 // orders
@@ -138,22 +143,28 @@ void Instance::TakeOver() {
     logs_.SetSettings(LogSettingsOf(*config));
   }
   numbers_.ContinueAfter(state->message_seq);
-  desk_.Adopt(state->listeners, predecessor_);
-  const std::vector<WorkerId> lost = workers_.Adopt(*state, predecessor_, in_place_);
+  log_health_ = state->log;
+  log_health_.trouble.clear();
+  log_health_.behind = false;
+  logs_.CountOn(state->log.lines_dropped);
+  const std::set<std::string> gone = desk_.Adopt(state->listeners, predecessor_);
+  const std::vector<WorkerId> lost = workers_.Adopt(*state, predecessor_, in_place_, gone);
   for (const auto& [id, worker] : workers_.all()) JudgeOn(*worker);
   connections_.Adopt(predecessor_);
   // What the state does not name, e.g. a socket that was stored just before the end: slcd would
   // hold its port for ever.
   safekeeping_.Drop(predecessor_.Forget());
   for (const auto& [id, worker] : workers_.all()) desk_.Serve(*worker);
+  for (const WorkerId id : lost) connections_.Forget(id);
   in_charge_ = true;
   snapshot_.NoteChange();
   if (!in_place_) {
     log::Warn("supervisor (pid " + std::to_string(::getpid()) + ") takes over from pid " +
               std::to_string(state->master.pid) + ": " + std::to_string(workers_.all().size()) +
-              " workers go on, " + std::to_string(lost.size()) +
-              " are replaced; up to 64 KiB of what each worker printed just before may be missing "
-              "here");
+              " workers go on, " + std::to_string(lost.size()) + " are replaced; up to " +
+              std::to_string(InHand::Most(state->log.behind) >> 10) +
+              " KiB of what each worker printed just before may be missing here" +
+              (state->log.trouble.empty() ? "" : ", since " + state->log.trouble));
   }
   if (!snapshot_.started()) snapshot_.Start();
   for (const WorkerId id : lost) Feed(WorkerLost{id});
@@ -329,7 +340,7 @@ void Instance::RepeatDeeds() {
 // telling
 
 LogHealth Instance::HealthOfLogs() const {
-  LogHealth health{logs_.dropped(), log_health_.dropped_at, logs_.trouble()};
+  LogHealth health{logs_.dropped(), log_health_.dropped_at, logs_.trouble(), logs_.behind()};
   if (health.lines_dropped > log_health_.lines_dropped) health.dropped_at = loop_.now();
   return health;
 }

@@ -12,11 +12,39 @@
 
 namespace slc {
 
-void ListenerDesk::Adopt(const std::vector<ListenerFacts>& listeners, Predecessor& predecessor) {
+std::set<std::string> ListenerDesk::Adopt(const std::vector<ListenerFacts>& listeners,
+                                          Predecessor& predecessor) {
+  std::set<std::string> gone;
   for (const ListenerFacts& facts : listeners) {
     UniqueFd fd = predecessor.Take(link::ListenerName(facts.key));
-    if (fd) connections_.Add(facts, std::move(fd));
+    const bool kept = static_cast<bool>(fd);
+    if (!kept) fd = BindAgain(facts);
+    if (!fd) {
+      gone.insert(facts.key);
+      continue;
+    }
+    const auto& listener = connections_.Add(facts, std::move(fd));
+    if (!kept) safekeeping_.Store({link::ListenerName(facts.key), listener.fd.get()});
   }
+  return gone;
+}
+
+UniqueFd ListenerDesk::BindAgain(const ListenerFacts& lost) {
+  const std::string what = "the socket of " + DescribeListener(lost) + " was not kept";
+  if (lost.kind != ListenerKind::kTcp) {
+    log::Warn(what + ": who has it open is replaced");
+    return {};
+  }
+  ListenerFacts again = lost;
+  again.port = lost.bound_port;
+  BoundListener bound = Bind(again, 0, std::nullopt);
+  if (bound.fd) {
+    log::Warn(what + " and is bound anew; connections that waited in its queue were reset");
+  } else {
+    log::Failure(what + " and cannot be bound anew (" + std::strerror(bound.errno_value) +
+                 "): who has it open is replaced");
+  }
+  return std::move(bound.fd);
 }
 
 bool ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {

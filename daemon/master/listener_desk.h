@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,11 @@ class ListenerDesk {
         snapshot_(snapshot),
         numbers_(numbers) {}
 
-  // The sockets a predecessor had bound.
-  void Adopt(const std::vector<ListenerFacts>& listeners, Predecessor& predecessor);
+  // The sockets a predecessor had bound. One that was not kept (slcd had no room for it at the
+  // time) is bound anew where the master alone has it (rr): its workers need not know. Returns the
+  // keys of those that are gone for good: who has them open serves nobody there any more.
+  std::set<std::string> Adopt(const std::vector<ListenerFacts>& listeners,
+                              Predecessor& predecessor);
 
   // So many listeners may a worker have, and an instance. Each is a descriptor of ours and one of
   // slcd's, which has to do for all services.
@@ -56,6 +60,7 @@ class ListenerDesk {
   std::vector<std::string> AddressesOf(const WorkerFacts& worker) const;
 
  private:
+  UniqueFd BindAgain(const ListenerFacts& lost);
   // nullptr with the errno if it cannot be bound.
   Connections::Listener* BindNew(ListenerWish& wish, WorkerId worker, int& errno_value);
   // Always false.

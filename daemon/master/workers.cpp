@@ -1,6 +1,8 @@
 #include "daemon/master/workers.h"
 
+#include <algorithm>
 #include <csignal>
+#include <limits>
 
 #include "common/base/log.h"
 #include "common/base/process.h"
@@ -19,6 +21,12 @@ constexpr Millis kStatusPatience = 200;
 // Who wants to be accepted waits for a slice at most, and others get the CPU as long as we do.
 constexpr std::chrono::milliseconds kSweepSlice{1};
 constexpr Millis kSweepPause = 1;
+
+// A process that a predecessor had just made shows its cookie when it has executed its program; a
+// slow disk may hold that up.
+constexpr Millis kStraysShow = 5000;
+// Among the keys of the sweep, where ids of workers begin with 1.
+constexpr std::uint64_t kStrays = 0;
 
 }  // namespace
 
@@ -117,10 +125,25 @@ void Workers::Search(WorkerId id, const std::optional<ProcessIdentity>& leader) 
   if (!sweep_timer_.active()) sweep_timer_.StartIn(0);
 }
 
+void Workers::SearchStrays() {
+  sweep_.AddAllBut(kStrays, environment_.cookie + ".", [this](const std::string& id) {
+    const auto number = ParseInteger(id, 1, std::numeric_limits<WorkerId>::max());
+    return number && Find(static_cast<WorkerId>(*number)) != nullptr;
+  });
+  if (!sweep_timer_.active()) sweep_timer_.StartIn(0);
+}
+
 void Workers::Sweep() {
   const auto done = sweep_.Step(kSweepSlice);
   if (!sweep_.idle()) sweep_timer_.StartIn(kSweepPause);
   for (const auto& [key, signalled] : done) {
+    if (key == kStrays) {
+      if (signalled == 0) continue;
+      log::Warn("killed " + std::to_string(signalled) +
+                (signalled == 1 ? " process" : " processes") +
+                " that a predecessor had started and noted nowhere");
+      continue;
+    }
     WorkerProcess* worker = Find(static_cast<WorkerId>(key));
     if (worker != nullptr && worker->end) events_.on_leftovers_gone(*worker);
   }
@@ -138,16 +161,22 @@ void Workers::Remove(WorkerId id) {
 // taking over
 
 std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& predecessor,
-                                     bool in_place) {
+                                     bool in_place, const std::set<std::string>& gone) {
   std::vector<WorkerId> lost;
   LeftoverSweep sweep;
   for (const auto& [id, worker] : state.fleet.workers) {
     const auto facts = state.workers.find(id);
     const bool known = facts != state.workers.end() && facts->second.process.pid > 0;
     // A worker that was starting may wait for an answer that died with the predecessor.
-    const bool whole = known && (in_place || worker.state != WorkerState::kStarting);
+    const bool heard = known && (in_place || worker.state != WorkerState::kStarting);
+    const bool whole = heard && std::none_of(facts->second.keys.begin(), facts->second.keys.end(),
+                                             [&](const auto& key) { return gone.count(key) > 0; });
     if (whole && AdoptOne(worker, facts->second, predecessor)) continue;
-    sweep.Add(id, CookieOf(id), known ? std::optional(facts->second.process) : std::nullopt);
+    // Of one that had ended already the number, and with it its session, may be somebody else's.
+    std::optional<ProcessIdentity> leader;
+    if (known) leader = IdentifyProcess(facts->second.process.pid);
+    if (leader && *leader != facts->second.process) leader.reset();
+    sweep.Add(id, CookieOf(id), leader);
     for (const char* part : {"channel", "stdout", "stderr"}) {
       predecessor.Take(link::WorkerFdName(id, part));
       safekeeping_.Drop({link::WorkerFdName(id, part)});
@@ -155,7 +184,11 @@ std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& pr
     lost.push_back(id);
   }
   // In one go: nothing is accepted yet, and those who replace them want their ports and files.
-  while (!sweep.idle()) sweep.Step(std::chrono::seconds(1));
+  sweep.Finish();
+  if (!in_place) {
+    SearchStrays();
+    strays_timer_.StartIn(kStraysShow);
+  }
   return lost;
 }
 

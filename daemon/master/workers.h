@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,12 +59,16 @@ class Workers {
         numbers_(numbers),
         events_(std::move(events)),
         status_timer_(loop, [this] { StopWaiting(); }),
-        sweep_timer_(loop, [this] { Sweep(); }) {}
+        sweep_timer_(loop, [this] { Sweep(); }),
+        strays_timer_(loop, [this] { SearchStrays(); }) {}
 
   // Goes on with the workers of `state` that live and had come up; with `in_place`, what they were
   // told and have said is whole, and those that are starting go on too. The others are killed with
-  // what they left, and returned: they are to be replaced.
-  std::vector<WorkerId> Adopt(const InstanceState& state, Predecessor& predecessor, bool in_place);
+  // what they left, and returned: they are to be replaced. Processes of the instance that `state`
+  // does not name are looked for and killed meanwhile, in slices: a predecessor may have been
+  // unable to note them. Nor do those go on that have one of the listeners in `gone` open.
+  std::vector<WorkerId> Adopt(const InstanceState& state, Predecessor& predecessor, bool in_place,
+                              const std::set<std::string>& gone);
 
   // --- deeds
   // On failure there is no worker.
@@ -109,6 +114,7 @@ class Workers {
   void OnProcessEnded(WorkerId worker);
   void StopWaiting();
   void Search(WorkerId worker, const std::optional<ProcessIdentity>& leader);
+  void SearchStrays();
   void Sweep();
   void Conclude(WorkerId worker, std::optional<int> status);
   std::optional<KillCause> CauseOf(const WorkerProcess& worker, std::optional<int> status);
@@ -127,6 +133,7 @@ class Workers {
   OomWatch oom_;
   LeftoverSweep sweep_;
   uv::Timer sweep_timer_;
+  uv::Timer strays_timer_;
 };
 
 }  // namespace slc
