@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -175,6 +176,43 @@ TEST_SUITE("exhaustion") {
     CHECK(world.ReadyPids(app.name) == pids);
   }
 
+  TEST_CASE("a listener that slcd had no room for is bound anew by the master's successor") {
+    World world;
+    world.ExpectInLog("there is no room for");
+    world.ExpectInLog("replacing it");
+    world.ExpectInLog("has taken over");
+    world.ExpectInLog("its master cannot be started");
+    const int more = FreePort();
+    const std::string folder = world.MakeFolder(
+        "two-ports", {{"server.js",
+                       "const http = require('http');\n"
+                       "const answer = (request, response) => {\n"
+                       "  if (request.url !== '/more') return response.end('one');\n"
+                       "  http.createServer((q, r) => r.end('two'))\n"
+                       "    .listen(process.env.MORE, () => response.end('done'));\n"
+                       "};\n"
+                       "http.createServer(answer).listen(process.env.PORT);\n"}});
+    const App app =
+        world.StartPath(folder, {"--size", "1", "--env", "MORE=" + std::to_string(more)});
+    const auto pids = world.ReadyPids(app.name);
+    const auto old = IdentifyProcess(world.MasterPid(app.name));
+    REQUIRE(old);
+    {
+      const FewDescriptors limit(world.Daemon()->pid, 0);
+      CHECK(Get(app.url("/more")).status == 200);
+      WaitUntil([&] { return Contains(world.DaemonLog(), "there is no room for"); }, 5'000,
+                "slcd to have no room");
+      Kill(*old);
+      WaitUntil([&] { return !IsAlive(*old); }, 10'000, "the end of the master");
+    }
+    AwaitSuccessor(world, app.name, *old);
+    CHECK(world.ReadyPids(app.name) == pids);
+    CHECK(Get(app.url()).status == 200);
+    CHECK(Get("http://127.0.0.1:" + std::to_string(more) + "/").status == 200);
+    CHECK(Contains(ReadText(world.log_folder(app.name) + "/out.log"),
+                   "was not kept and is bound anew"));
+  }
+
   TEST_CASE("slcd is handed more descriptors than it may open beside them") {
     World world;
     // As systemd does it: from 3 on. The soft limit leaves room for the libraries of slcd, which
@@ -212,8 +250,13 @@ TEST_SUITE("exhaustion") {
     FourServices services(world);
     const App& web = services.apps()[0];
     const App& plain = services.apps()[2];
+    const App& tls = services.apps()[1];
     LoadClient load(world, Without(services.lanes(), plain.name), {"--timeout", "30000"});
     const auto old = world.ReadyPids(web.name);
+    const auto kept = world.ReadyPids(tls.name);
+    world.ExpectInLog("has taken over");
+    world.ExpectInLog("replacing it");
+    world.ExpectInLog("its master cannot be started");
     std::vector<pid_t> pids{world.Daemon()->pid};
     for (const auto& [name, master] : services.Masters()) pids.push_back(master);
     std::vector<Millis> answers;
@@ -223,8 +266,13 @@ TEST_SUITE("exhaustion") {
       const std::string calls = "clone,clone3,fork,vfork";
       Refusing web_master(world, world.MasterPid(web.name), calls, "EAGAIN");
       Refusing plain_master(world, world.MasterPid(plain.name), calls, "EAGAIN");
+      Refusing slcd(world, world.Daemon()->pid, calls, "EAGAIN");
       Running roll = world.Begin({"ctl", "soft-restart", web.name});
       Kill(*IdentifyProcess(world.ReadyPids(plain.name).front()));
+      // Its successor cannot be made: new connections wait in the kernel's queue.
+      const int master = world.MasterPid(tls.name);
+      pids.erase(std::remove(pids.begin(), pids.end(), master), pids.end());
+      Kill(*IdentifyProcess(master));
       const CpuWatch watch(pids);
       // The blow itself.
       const Millis end = BootNow() + 10'000;
@@ -236,10 +284,16 @@ TEST_SUITE("exhaustion") {
       CHECK(world.ReadyPids(plain.name).size() == 1);
       web_master.End();
       plain_master.End();
+      slcd.End();
       given_up = roll.Wait();
     }
     const Millis recovery = WaitUntil([&] { return world.ReadyPids(plain.name).size() == 2; },
                                       10'000, "the worker that could not be started");
+    const Millis succession =
+        WaitUntil([&] { return world.WaitForState(tls.name, "running").state == "running"; },
+                  10'000, "the successor of a master");
+    CHECK(recovery + succession <= kRecovery);
+    CHECK(world.ReadyPids(tls.name) == kept);
     CHECK(given_up.code == 1);
     CHECK_MESSAGE(Contains(given_up.err, "Resource temporarily unavailable"), given_up.err);
     CHECK(world.ReadyPids(web.name) == old);

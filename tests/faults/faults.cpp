@@ -65,6 +65,21 @@ void FourServices::CheckWhole() const {
     CHECK(world_.ReadyPids(app.name).size() == 2);
     CHECK(slots == std::set<SlotNumber>{1, 2});
   }
+  // None is found by its cookie that slcd does not show, nor is the child of one that it does.
+  constexpr Millis kOrphansLive = 5'000;
+  WaitUntil(
+      [&] {
+        std::set<pid_t> shown;
+        for (const ServiceView& view : world_.Views()) {
+          for (const ProcessView& process : view.processes) shown.insert(process.pid);
+        }
+        const auto marked = world_.Workers();
+        return std::all_of(marked.begin(), marked.end(), [&](const ProcessIdentity& each) {
+          const auto usage = ReadUsage(each.pid);
+          return !usage || shown.count(each.pid) > 0 || shown.count(usage->parent) > 0;
+        });
+      },
+      kOrphansLive, "no process beside those that slcd shows");
 }
 
 Millis AwaitSuccessor(World& world, const std::string& service, const ProcessIdentity& old) {

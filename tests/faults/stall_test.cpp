@@ -62,7 +62,9 @@ struct Served {
     for (const LaneReport& lane : report.lanes) {
       most = std::max(most, lane.slowest);
       INFO(lane.name, ", its slowest answer at ", lane.slowest_at);
-      CHECK(lane.slowest <= slowest);
+      // What is established does not go through who stands still.
+      const bool kept = EndsWith(lane.name, "-keep");
+      CHECK(lane.slowest <= (kept ? std::min(slowest, kSlowestOfDaemon) : slowest));
     }
     MESSAGE("the slowest answer took ", most, " ms", Figures(report));
     CheckNoneFailed(report);
