@@ -23,7 +23,7 @@ constexpr std::size_t kReadBytes = 64U << 10;
 constexpr std::size_t kTurnBytes = 256U << 10;
 constexpr std::size_t kTickBytes = 1U << 20;
 // From here on a pipe is busy: it is read in ticks and made larger.
-constexpr std::size_t kBusyBytes = InHand::kUsual - InHand::kSmallestRead;
+constexpr std::size_t kBusyBytes = 32U << 10;
 constexpr int kLargePipe = 1 << 20;
 constexpr int kLargerPipe = 256 << 10;  // where the user's share of pipe memory is used up
 // A pipe read twice within this time is read in ticks of this length until one finds it empty.
@@ -155,7 +155,7 @@ void LogPump::ReadOnAfterRemoval(Pipe& pipe) {
   }
   // No descriptor to be had: now or never.
   may_wait_ = false;
-  GoOn();
+  if (GoOn()) StartTicking(0);
   Finish(pipe);
   pipe.finished = true;
   may_wait_ = true;
@@ -328,15 +328,19 @@ std::size_t LogPump::Pull(Pipe& pipe, std::size_t budget) {
 
 // How much may be read now; 0: the pump has stalled.
 std::size_t LogPump::MayRead(Pipe& pipe, std::size_t wanted) {
+  std::size_t begun = 0;
+  for (const auto& each : pipes_) {
+    if (each->worker == pipe.worker) begun += each->splitter.partial().size();
+  }
   std::int64_t patience = 0;
   {
     LogWriter::Access queue(*writer_);
-    const std::size_t may = in_hand_.MayRead(queue->unwritten(), wanted);
+    const std::size_t may = in_hand_.MayRead(queue->unwritten(), begun, wanted);
     if (may > 0) return may;
     // The last words of a worker are wanted at once, to tell why it has ended.
     const bool removed = pipe.allowance > 0;
     patience = removed ? 0 : std::min(InHand::kHiccup, MayWait(queue));
-    if (patience > 0) queue.WantRoom();
+    if (patience > 0) queue.WantRoom(InHand::kUsual - InHand::kRead);
   }
   if (patience == 0) {
     FallBehind();
@@ -350,7 +354,7 @@ std::size_t LogPump::MayRead(Pipe& pipe, std::size_t wanted) {
 void LogPump::FallBehind() {
   if (!in_hand_.FallBehind()) return;
   // To hear when it has caught up.
-  LogWriter::Access(*writer_).WantRoom();
+  LogWriter::Access(*writer_).WantRoom(0);
   if (on_behind_) on_behind_();
 }
 
@@ -359,10 +363,11 @@ void LogPump::OnRoom() {
   if (in_hand_.behind()) {
     LogWriter::Access queue(*writer_);
     caught_up = in_hand_.CatchUp(queue->unwritten());
-    if (!caught_up) queue.WantRoom();
+    if (!caught_up) queue.WantRoom(0);
   }
   if (caught_up && on_behind_) on_behind_();
-  GoOn();
+  // At once: another turn of the loop for each read would double the cost of a flood.
+  if (GoOn()) OnTick();
 }
 
 // How long to wait for room, in microseconds; 0: not at all.
@@ -387,7 +392,7 @@ bool LogPump::Deliver(Pipe& pipe, std::string_view bytes) {
       if (!queue->Push(head, line)) [[unlikely]] {
         if (!dropping) patience = MayWait(queue);
         if (patience > 0) {
-          queue.WantRoom();
+          queue.WantRoom(LogWriter::kAnyRoom);
           return false;
         }
         dropping = true;
@@ -424,7 +429,7 @@ bool LogPump::Finish(Pipe& pipe) {
       if (!queue->Push(head, line)) {
         patience = MayWait(queue);
         if (patience > 0) {
-          queue.WantRoom();
+          queue.WantRoom(LogWriter::kAnyRoom);
           return false;
         }
         queue->Drop(head);
@@ -444,28 +449,28 @@ void LogPump::Stall(Pipe& pipe, std::string_view rest, std::int64_t patience) {
   if (!patience_over_) {
     patience_over_ = std::make_unique<uv::Timer>(loop_, [this] {
       if (in_hand_full_) FallBehind();
-      GoOn();
+      if (GoOn()) StartTicking(0);
     });
   }
   patience_over_->StartIn(patience / 1000);
 }
 
-// There is room again, or no patience left.
-void LogPump::GoOn() {
-  if (stalled_ == nullptr) return;
+// There is room again, or no patience left. True: pipes that are paced are to be read.
+bool LogPump::GoOn() {
+  if (stalled_ == nullptr) return false;
   Pipe& pipe = *std::exchange(stalled_, nullptr);
   in_hand_full_ = false;
   patience_over_->Stop();
   patience_.Waited(SteadyMicros() - stalled_since_);
-  if (!Deliver(pipe, stalled_rest_)) return;
+  if (!Deliver(pipe, stalled_rest_)) return false;
   bool any_paced = false;
   for (const auto& other : pipes_) {
     any_paced = any_paced || other->paced;
     if (paused_ || !std::exchange(other->set_aside, false)) continue;
     if (other->poll && !other->paced) other->poll->Watch(true, false);
   }
-  if (any_paced) StartTicking(0);
   FreeBuffer();
+  return any_paced;
 }
 
 void LogPump::EraseFinished() {

@@ -119,7 +119,7 @@ class LogPump {
   void OnRoom();
   std::int64_t MayWait(const LogWriter::Access& queue);
   void Stall(Pipe& pipe, std::string_view rest, std::int64_t patience);
-  void GoOn();
+  bool GoOn();
   void Pace(Pipe& pipe);
   void StopPacing(Pipe& pipe);
   void StartTicking(Millis delay);

@@ -72,9 +72,9 @@ struct LogWriter::Shared {
   bool compressing = false;
   LogQueue queue;
   bool started = false;
-  bool asleep = false;  // waits for `wake`, whatever it is about
-  bool wants_room = false;
-  bool resting = false;  // the thread is to end when there is nothing to write
+  bool asleep = false;                     // waits for `wake`, whatever it is about
+  std::optional<std::size_t> room_wanted;  // see WantRoom()
+  bool resting = false;                    // the thread is to end when there is nothing to write
   bool ending = false;
   Millis end_deadline = 0;  // CLOCK_BOOTTIME, once `ending`
   bool finished = false;
@@ -83,9 +83,7 @@ struct LogWriter::Shared {
 };
 
 void LogWriter::Shared::CallOnRoom() {
-  if (!wants_room) return;
-  wants_room = false;
-  if (on_room) on_room();
+  if (std::exchange(room_wanted, std::nullopt) && on_room) on_room();
 }
 
 // The mutex is held. What there is no room for waits for the next time.
@@ -198,7 +196,7 @@ void LogWriter::Shared::WriteAll(LogFiles& files) {
       } else {
         queue.Abandon(std::move(block), offset);
       }
-      if (queue.Roomy()) CallOnRoom();
+      if (room_wanted && queue.Roomy() && queue.unwritten() <= *room_wanted) CallOnRoom();
       if (!whole) return;
     }
   }
@@ -234,7 +232,10 @@ LogWriter::Access::~Access() {
 
 LogQueue* LogWriter::Access::operator->() const { return &writer_.shared_->queue; }
 
-void LogWriter::Access::WantRoom() { writer_.shared_->wants_room = true; }
+void LogWriter::Access::WantRoom(std::size_t unwritten) {
+  auto& wanted = writer_.shared_->room_wanted;
+  wanted = std::max(wanted.value_or(0), unwritten);
+}
 
 bool LogWriter::Access::refused() const {
   return !writer_.shared_->trouble.empty() || writer_.shared_->ending;

@@ -34,13 +34,15 @@ class LogWriter {
 
  public:
   // `directory` is absolute and made when the first line comes. `on_room` is called by the writer's
-  // thread, once for each WantRoom(), when the buffer is half empty again or the disk refuses; it
-  // may only wake somebody.
+  // thread, once for each WantRoom(), when there is room or the disk refuses; it may only wake
+  // somebody.
   LogWriter(std::string directory, LogSettings settings, std::function<void()> on_room);
   // Stops with a patience of two seconds if Stop() was not called.
   ~LogWriter();
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
+
+  static constexpr std::size_t kAnyRoom = SIZE_MAX;
 
   // The buffer, locked as long as this object lives; then the thread is woken (or started) if there
   // is something to write. Keep it short: the writer waits.
@@ -51,8 +53,9 @@ class LogWriter {
     Access(const Access&) = delete;
     Access& operator=(const Access&) = delete;
     LogQueue* operator->() const;
-    // Asks for one call of `on_room`.
-    void WantRoom();
+    // Asks for one call of `on_room`, when half of the buffer is free and no more than `unwritten`
+    // bytes (LogQueue::unwritten) are to be written. Asked for twice, the easier one counts.
+    void WantRoom(std::size_t unwritten);
     // The disk refuses at the moment: waiting for room is vain.
     bool refused() const;
 

@@ -183,15 +183,19 @@ TEST_SUITE("exhaustion") {
     world.ExpectInLog("has taken over");
     world.ExpectInLog("its master cannot be started");
     const int more = FreePort();
+    // Many, of which the last is the one that is looked at: slcd has a reserve.
     const std::string folder = world.MakeFolder(
-        "two-ports", {{"server.js",
-                       "const http = require('http');\n"
-                       "const answer = (request, response) => {\n"
-                       "  if (request.url !== '/more') return response.end('one');\n"
-                       "  http.createServer((q, r) => r.end('two'))\n"
-                       "    .listen(process.env.MORE, () => response.end('done'));\n"
-                       "};\n"
-                       "http.createServer(answer).listen(process.env.PORT);\n"}});
+        "many-ports",
+        {{"server.js",
+          "const http = require('http');\n"
+          "const more = Array(60).fill(0).concat([process.env.MORE]);\n"
+          "const answer = (request, response) => {\n"
+          "  if (request.url !== '/more') return response.end('one');\n"
+          "  const next = () => more.length === 0 ? response.end('done') :\n"
+          "    http.createServer((q, r) => r.end('two')).listen(more.shift(), next);\n"
+          "  next();\n"
+          "};\n"
+          "http.createServer(answer).listen(process.env.PORT);\n"}});
     const App app =
         world.StartPath(folder, {"--size", "1", "--env", "MORE=" + std::to_string(more)});
     const auto pids = world.ReadyPids(app.name);

@@ -9,6 +9,7 @@
 // Pure: the caller tells what is unwritten, and waits.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,19 +20,23 @@ namespace slc {
 
 class InHand {
  public:
-  // Bytes as workers print them, of all of them together.
-  static constexpr std::size_t kUsual = 32U << 10;
+  // Bytes as workers print them: lines of all of them, and what has no end yet of one.
+  static constexpr std::size_t kUsual = 64U << 10;
+  // At once, so that one is read while the other is written.
+  static constexpr std::size_t kRead = kUsual / 2;
   // Less than this is not worth a read.
   static constexpr std::size_t kSmallestRead = 8U << 10;
   // Microseconds. Longer than two busy cores take to let the writer run; an app that prints 1 MB in
   // a second has not filled its pipe by then.
   static constexpr std::int64_t kHiccup = 25'000;
 
-  // How much may be read now while `unwritten` is; 0: nothing before the writer has made room.
-  std::size_t MayRead(std::size_t unwritten, std::size_t wanted) const {
+  // How much of a worker's output may be read now, while lines of `unwritten` bytes are not written
+  // and of its own lines so much `begun`; 0: nothing before the writer has made room.
+  std::size_t MayRead(std::size_t unwritten, std::size_t begun, std::size_t wanted) const {
     if (behind_) return wanted;
-    const std::size_t room = unwritten < kUsual ? kUsual - unwritten : 0;
-    return room < kSmallestRead ? 0 : (room < wanted ? room : wanted);
+    const std::size_t held = unwritten + begun;
+    const std::size_t room = held < kUsual ? kUsual - held : 0;
+    return room < kSmallestRead ? 0 : std::min({room, wanted, kRead});
   }
   // True if that is news.
   bool FallBehind() {
@@ -46,11 +51,9 @@ class InHand {
   }
   bool behind() const { return behind_; }
 
-  // What of one worker's output may be lost with the master: with the beginnings of a line on both
-  // streams, and when behind a buffer and a read more.
+  // What of one worker's output may be lost with the master; when behind also a full buffer.
   static constexpr std::size_t Most(bool behind) {
-    const std::size_t usual = kUsual + 2 * kLongestLine;
-    return behind ? usual + kLogBlocks * kLogBlockBytes : usual;
+    return behind ? kUsual + 2 * kLongestLine + kLogBlocks * kLogBlockBytes : kUsual;
   }
 
  private:
