@@ -87,7 +87,7 @@ void InstanceHandle::HandOver() {
 
 // What a master does not get it waits for, or takes for not there: both are worse than a new link.
 void InstanceHandle::SendOrBreakOff(const link::Packet& packet, const std::vector<int>& fds) {
-  if (link_->Send(packet, fds) || link_->closed()) return;
+  if (link_->Send(packet, fds) || link_->peer_gone()) return;
   log::Warn(
       "service " + name_ +
       ": no descriptor is left for what its master is to be sent; the link to it is made anew");

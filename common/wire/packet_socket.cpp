@@ -31,7 +31,9 @@ bool PacketSocket::Send(const link::Packet& packet, const std::vector<int>& fds)
   std::string payload = link::Encode(packet);
   if (queue_.empty()) {
     if (SendWithFds(socket_.get(), payload, fds.data(), fds.size()) >= 0) return true;
-    if (!IsNoRoom(errno)) return false;  // the poll will report the end
+    // The poll will report the end.
+    if (!IsNoRoom(errno)) peer_gone_ = true;
+    if (peer_gone_) return false;
   }
   Waiting waiting{std::move(payload), {}};
   for (const int fd : fds) {

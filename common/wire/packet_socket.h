@@ -33,8 +33,8 @@ class PacketSocket {
   PacketSocket(const PacketSocket&) = delete;
   PacketSocket& operator=(const PacketSocket&) = delete;
 
-  // False: it could not even be queued (closed, or out of descriptors). The fds remain the
-  // caller's.
+  // False: it could not even be queued. Either the peer is gone, and on_closed tells if it has not
+  // yet, or there is no descriptor left to duplicate `fds`. They remain the caller's.
   int fd() const { return socket_.get(); }
   // Nothing waits here to be sent.
   bool flushed() const { return queue_.empty(); }
@@ -45,6 +45,7 @@ class PacketSocket {
   bool ReadToEnd();
 
   bool closed() const { return closed_; }
+  bool peer_gone() const { return closed_ || peer_gone_; }
   std::size_t waiting() const { return queue_.size(); }
 
  private:
@@ -63,6 +64,7 @@ class PacketSocket {
   Events events_;
   std::deque<Waiting> queue_;
   bool closed_ = false;
+  bool peer_gone_ = false;
   // Becomes false when we are destroyed: a callback may do that while we are still at work.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   uv::Poll poll_;
