@@ -91,6 +91,7 @@ struct Talk {
   bool asked_total = false;
   int losses = 0;  // how often slcd went away on us
   bool replaced = false;
+  std::vector<std::string> killed = {};  // workers that did not end in time, for people
 
   void Tick() {
     const Millis elapsed = BootNow() - started;
@@ -104,6 +105,10 @@ struct Talk {
 
   void On(const Progress& progress) {
     text.On(progress);
+    if (progress.kind == "worker_killed") {
+      killed.push_back("worker " + std::to_string(progress.worker) + " (pid " +
+                       std::to_string(progress.pid) + ") was killed (SIGKILL): " + progress.text);
+    }
     if (!question.on_progress) return;
     line.Clear();
     question.on_progress(progress);
@@ -176,6 +181,7 @@ Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
       talk.On(*progress);
     } else {
       answer.reply = std::move(std::get<Reply>((*message)->body));
+      answer.reply.notes.insert(answer.reply.notes.end(), talk.killed.begin(), talk.killed.end());
       return Outcome::kReply;
     }
   }

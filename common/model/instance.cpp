@@ -76,7 +76,8 @@ const char* RunningPhase(const FleetState& state) {
   }
   if (old_left) return "rolling";
   if (waits) return "backoff";
-  if (!all_serve) return rolling ? "rolling" : "starting";
+  // What was everywhere before is refilled, not rolled.
+  if (!all_serve) return rolling && state.good != wish.generation ? "rolling" : "starting";
   return counted.size() == state.workers.size() ? "running" : "changing";
 }
 

@@ -78,6 +78,7 @@ struct Request {
 //   worker_started  worker, slot, pid
 //   worker_ready    worker, slot, pid, millis (since its spawn), listening
 //   worker_draining, worker_exited  worker, slot, text (how it ended)
+//   worker_killed   worker, slot, pid, text (why it was not left to end by itself)
 struct Progress {
   std::string kind;
   WorkerId worker = 0;

@@ -10,6 +10,11 @@
 namespace slc {
 namespace {
 
+// Only a parent is told the status: of a worker of a master that died that is the slcd of then.
+constexpr const char* kUnknown =
+    "ended, exit status unknown (the master that had started it is gone, and so is the slcd that "
+    "would have been told)";
+
 // The line of a stack trace that says what went wrong: "SyntaxError: Unexpected token ')'".
 std::string ErrorLine(const std::vector<std::string>& lines) {
   for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
@@ -34,7 +39,7 @@ bool IsCleanExit(std::optional<int> wait_status) {
 std::string ExplainExit(std::optional<int> wait_status, const std::string& failed_listen,
                         const std::vector<std::string>& last_lines,
                         std::optional<KillCause> cause) {
-  std::string how = wait_status ? DescribeWaitStatus(*wait_status) : "ended, exit status unknown";
+  std::string how = wait_status ? DescribeWaitStatus(*wait_status) : kUnknown;
   if (IsCleanExit(wait_status)) return how;
   if (cause) return how + ": " + DescribeKillCause(*cause);
   if (!failed_listen.empty()) return how + ": " + failed_listen;

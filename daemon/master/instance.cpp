@@ -318,6 +318,7 @@ void Instance::Do(const TerminateWorker& action) {
 }
 
 void Instance::Do(const KillWorker& action) {
+  if (action.waited > 0) reporter_.NotifyKilled(action.worker, action.waited);
   connections_.Retire(action.worker);
   workers_.Kill(action.worker);
 }
@@ -332,7 +333,7 @@ void Instance::RepeatDeeds() {
     if (state == WorkerState::kDraining && !worker->facts().drain_sent) Do(DrainWorker{id});
     if (found->second.hung_up) Do(HangUpWorker{id});
     if (state == WorkerState::kStopping) Do(TerminateWorker{id});
-    if (state == WorkerState::kKilling) Do(KillWorker{id});
+    if (state == WorkerState::kKilling) Do(KillWorker{id, 0});
   }
 }
 

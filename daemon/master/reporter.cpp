@@ -71,13 +71,20 @@ void Reporter::NotifyGivenUp(WorkerId worker) {
   Send(std::move(notice));
 }
 
+void Reporter::NotifyKilled(WorkerId worker, Millis waited) {
+  link::Notice notice = NoticeOf("worker_killed", worker);
+  notice.progress.text = "it had not ended " + FormatSpan(waited) + " after its stop signal";
+  Send(std::move(notice));
+}
+
 void Reporter::Send(link::Notice notice) {
   if (link_.linked()) {
     link_.Send(notice);
     return;
   }
   const std::string& kind = notice.progress.kind;
-  if (kind != "worker_ready" && kind != "worker_given_up" && !notice.unasked) return;
+  const bool told = kind == "worker_ready" || kind == "worker_given_up" || kind == "worker_killed";
+  if (!told && !notice.unasked) return;
   constexpr std::size_t kMost = 64;
   if (missed_.size() >= kMost) {
     missed_.erase(missed_.begin());

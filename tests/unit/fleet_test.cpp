@@ -76,7 +76,9 @@ class Bench {
       } else if (const auto* report = std::get_if<ReportGivenUp>(&deed)) {
         text += "give up " + std::to_string(report->worker);
       } else {
-        text += "kill " + std::to_string(std::get<KillWorker>(deed).worker);
+        const auto& kill = std::get<KillWorker>(deed);
+        text += "kill " + std::to_string(kill.worker);
+        if (kill.waited > 0) text += " after " + std::to_string(kill.waited);
       }
     }
     return text;
@@ -211,6 +213,17 @@ TEST_CASE("A roll goes slot by slot: successor, ready, drain, next") {
   bench.Exit(2, true);
   CHECK(bench.phase() == "running");
   CHECK(bench.fleet().LiveGenerations() == std::vector<Generation>{2});
+  // What is done is not begun again when a worker ends, or by another size.
+  bench.Wait(20'000);
+  bench.Exit(3);
+  CHECK(bench.phase() == "starting");
+  bench.Ready(5);
+  bench.SetSize(3);
+  CHECK(bench.phase() == "starting");
+  bench.Ready(6);
+  CHECK(bench.phase() == "running");
+  bench.Roll();
+  CHECK(bench.phase() == "rolling");
 }
 
 TEST_CASE("A worker that breaks the protocol is killed, and replaced like one that crashed") {
@@ -255,7 +268,7 @@ TEST_CASE("A worker that drains too long loses its connections, is stopped, and 
   bench.Wait(1);
   CHECK(bench.deeds() == "stop 1");
   bench.Wait(5000);
-  CHECK(bench.deeds() == "kill 1");
+  CHECK(bench.deeds() == "kill 1 after 5000");
   bench.Wait(1000);
   CHECK(bench.deeds() == "kill 1");
   bench.Exit(1);

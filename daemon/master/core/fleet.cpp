@@ -364,6 +364,8 @@ void Fleet::SettleEscalations(Millis now) {
         }
         break;
       case WorkerState::kStopping:
+        Kill(worker, now, PolicyOf(worker.generation).stop_timeout);
+        break;
       case WorkerState::kKilling:
         Kill(worker, now);
         break;
@@ -420,10 +422,10 @@ void Fleet::Terminate(FleetWorker& worker, Millis now) {
   actions_.push_back(TerminateWorker{worker.id});
 }
 
-void Fleet::Kill(FleetWorker& worker, Millis now) {
+void Fleet::Kill(FleetWorker& worker, Millis now, Millis waited) {
   worker.state = WorkerState::kKilling;
   worker.deadline = now + kKillAgain;
-  actions_.push_back(KillWorker{worker.id});
+  actions_.push_back(KillWorker{worker.id, waited});
 }
 
 void Fleet::Consider(Millis at) {

@@ -80,6 +80,7 @@ struct TerminateWorker {  // send the stop signal
 };
 struct KillWorker {  // SIGKILL, the whole process tree
   WorkerId worker = 0;
+  Millis waited = 0;  // for its end, after the stop signal; 0: it was not waited for
 };
 struct ReportGivenUp {  // it lives, but was taken for failed, as its slot's last_exit tells: a
   WorkerId worker = 0;  // KillWorker follows
@@ -139,7 +140,7 @@ class Fleet {
   void Drain(FleetWorker& worker, Millis now);
   void HangUp(FleetWorker& worker, Millis now);
   void Terminate(FleetWorker& worker, Millis now);
-  void Kill(FleetWorker& worker, Millis now);
+  void Kill(FleetWorker& worker, Millis now, Millis waited = 0);
   void EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now);
   // Why a worker that lives is taken for failed.
   std::string WhyGivenUp(const FleetWorker& worker) const;
