@@ -134,6 +134,7 @@ Services::Events Daemon::ServiceEvents() {
     if (record.kind == "master_launched") journal_.ExpectFacts(id);
     journal_.NoteEvent(id, std::move(record));
   };
+  events.on_nobody = [this](ServiceId id) { journal_.NoteNobody(id); };
   events.on_launch_failed = [this](ServiceId id, const Error& error) {
     operations_.FailAll(id, error.During("start the master"));
   };
@@ -158,8 +159,9 @@ void Daemon::Recognize(ServiceId id) {
 Status Daemon::Begin() {
   auto loaded = store_.Load();
   if (!loaded) return loaded.error();
-  journal_.NoteDaemon("daemon_started", std::string("slcd ") + OwnVersion().text + ", epoch " +
-                                            std::to_string(options_.context.epoch));
+  journal_.NoteStarted(std::string("slcd ") + OwnVersion().text + ", epoch " +
+                           std::to_string(options_.context.epoch),
+                       options_.replaced);
   for (const std::string& note : loaded->notes) log::Warn(note);
   for (const Quarantined& bad : loaded->quarantined) {
     log::Failure(DescribeDamage(bad) + "; it is services/" + bad.file + " now");

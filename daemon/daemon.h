@@ -43,6 +43,7 @@ struct DaemonOptions {
   std::optional<Request> run;
   int lock = -1;  // of the home, held by the caller; may become another one, see Place
   PreviousVersion* previous = nullptr;
+  std::string replaced;   // the slcd that had to be ended for us, for people; empty: there was none
   bool gave_way = false;  // we are the version before: the installed one has not held
   // The log's disk thread has nothing to do.
   std::function<bool()> is_logged;

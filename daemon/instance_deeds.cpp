@@ -94,7 +94,7 @@ void InstanceHandle::SendOrBreakOff(const link::Packet& packet, const std::vecto
   ::shutdown(link_->fd(), SHUT_RDWR);
 }
 
-void InstanceHandle::Do(const FenceMaster&) {
+void InstanceHandle::Do(const FenceMaster& action) {
   // It may have hung up to obey another slcd.
   if (!context_.is_ours()) return;
   if (link_) {
@@ -103,12 +103,11 @@ void InstanceHandle::Do(const FenceMaster&) {
     old_link_ = std::move(link_);
     sweep_.StartIn(0);
   }
-  const std::string why = std::exchange(homeless_, false)
-                              ? "cannot be found any more: its run directory was removed"
-                              : "is gone or does not answer";
+  const bool homeless = std::exchange(homeless_, false);
+  const std::string lost = "cannot be found any more: its run directory was removed";
   log::Warn("service " + name_ + ": the master (pid " + std::to_string(master_ ? master_->pid : 0) +
-            ") " + why + "; replacing it");
-  Record("master_fenced", "it " + why);
+            ") " + (homeless ? lost : "is gone or does not answer") + "; replacing it");
+  Record("master_fenced", homeless ? "it " + lost : action.why);
   SignalProcess(pidfd_, SIGKILL);
   if (HasEnded(pidfd_, 0)) Feed(MasterEnded{WasKilled(Reap(pidfd_))});
 }

@@ -24,8 +24,11 @@ void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
 void InstanceHandle::OnMasterEnded() {
   end_poll_->Watch(false, false);
   const std::optional<int> status = Reap(pidfd_);
-  if (plan_.state() != InstancePlan::State::kEnding &&
-      plan_.state() != InstancePlan::State::kFencing) {
+  const bool ordered = plan_.state() == InstancePlan::State::kEnding;
+  // By another signal than ours it had ended by itself: that is why it was fenced.
+  const bool fenced =
+      plan_.state() == InstancePlan::State::kFencing && (!status || WasKilled(status));
+  if (!ordered && !fenced) {
     Record("master_ended", status ? DescribeWaitStatus(*status) : "exit status unknown");
   }
   if (events_.on_reaped) events_.on_reaped();

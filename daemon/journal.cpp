@@ -4,8 +4,10 @@
 
 #include <utility>
 
+#include "common/base/process.h"
 #include "common/base/text.h"
 #include "daemon/commands/audit.h"
+#include "daemon/journal_file.h"
 
 namespace slc {
 namespace {
@@ -16,6 +18,7 @@ constexpr std::size_t kLongestName = 64;  // of a service; what a client took fo
 
 Journal::Journal(uv::Loop& loop, uv::DiskThread& disk, int home, const Registry& registry)
     : loop_(loop),
+      home_(home),
       registry_(registry),
       writer_(loop, disk, home),
       timer_(loop, [this] { Pass(pacer_.Pass(loop_.now())); }) {}
@@ -26,11 +29,27 @@ void Journal::Flush() {
   for (JournalRecord& record : pacer_.Flush()) writer_.Write(std::move(record));
 }
 
+void Journal::NoteStarted(const std::string& text, const std::string& replaced) {
+  past_ = Past(ReadJournalEnd(home_), BootId());
+  const std::string before = replaced.empty() ? past_.OfDaemon(::getpid()) : replaced;
+  NoteDaemon("daemon_started", before.empty() ? text : text + "; " + before);
+}
+
+void Journal::NoteNobody(ServiceId id) {
+  const auto text = past_.EndOf(id);
+  if (!text) return;
+  JournalRecord record;
+  record.kind = "all_gone";
+  record.text = *text;
+  NoteEvent(id, std::move(record));
+}
+
 void Journal::NoteDaemon(const std::string& kind, const std::string& text) {
   JournalRecord record;
   record.time = WallNow();
   record.kind = kind;
   record.pid = ::getpid();
+  record.boot = BootId();
   record.text = text;
   writer_.Write(std::move(record));
 }
@@ -106,7 +125,8 @@ void Journal::Pass(const std::vector<JournalRecord>& records) {
 void Journal::NoteNotice(ServiceId id, const link::Notice& notice) {
   const Progress& progress = notice.progress;
   JournalRecord record;
-  if (progress.kind == "worker_ready" || progress.kind == "worker_given_up") {
+  if (progress.kind == "worker_ready" || progress.kind == "worker_given_up" ||
+      progress.kind == "worker_killed") {
     record.kind = progress.kind;
   } else if (progress.kind == "worker_exited" && notice.unasked) {
     record.kind = "worker_ended";

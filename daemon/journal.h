@@ -17,6 +17,7 @@
 #include "common/wire/link.h"
 #include "daemon/commands/clients.h"
 #include "daemon/core/event_pacer.h"
+#include "daemon/core/past.h"
 #include "daemon/core/phase_watch.h"
 #include "daemon/core/registry.h"
 #include "daemon/journal_writer.h"
@@ -35,6 +36,12 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
+  // That slcd has started: `text`, how the slcd before had ended, and on which boot this is.
+  // `replaced`: that it had to be ended for us, and why; empty: it had not. Reads the end of the
+  // journal there is: to be called before the loop runs, and before all others.
+  void NoteStarted(const std::string& text, const std::string& replaced);
+  // It is to run, and slcd has found nothing of it when it started: recorded if it had run.
+  void NoteNobody(ServiceId id);
   // About slcd itself.
   void NoteDaemon(const std::string& kind, const std::string& text);
   // Of a command that changes something; others are passed over.
@@ -53,7 +60,9 @@ class Journal {
   void Pass(const std::vector<JournalRecord>& records);
 
   uv::Loop& loop_;
+  const int home_;
   const Registry& registry_;
+  Past past_;
   JournalWriter writer_;
   EventPacer pacer_;
   std::map<ServiceId, PhaseWatch> phases_;

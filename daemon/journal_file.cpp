@@ -4,14 +4,50 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <utility>
 
 #include "common/base/files.h"
-#include "common/model/journal.h"
 
 namespace slc {
+namespace {
+
+// The last `most` bytes of a file; false if it has more, or cannot be read.
+bool ReadEnd(int home, const char* name, std::size_t most, std::string& text) {
+  const UniqueFd file(::openat(home, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file) return errno == ENOENT;
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  const auto size = static_cast<std::size_t>(info.st_size);
+  const std::size_t wanted = std::min(size, most);
+  text.resize(wanted);
+  std::size_t got = 0;
+  while (got < wanted) {
+    const ssize_t part = ::pread(file.get(), text.data() + got, wanted - got,
+                                 static_cast<off_t>(size - wanted + got));
+    if (part < 0 && errno == EINTR) continue;
+    if (part <= 0) break;
+    got += static_cast<std::size_t>(part);
+  }
+  text.resize(got);
+  return got == size;
+}
+
+}  // namespace
+
+JournalEnd ReadJournalEnd(int home) {
+  constexpr std::size_t kMost = 256U << 10;
+  JournalEnd end;
+  end.whole = ReadEnd(home, kJournalFile, kMost, end.text);
+  if (!end.whole || end.text.size() == kMost) return end;
+  // It was begun anew not long ago.
+  std::string older;
+  end.whole = ReadEnd(home, kOlderJournalFile, kMost - end.text.size(), older);
+  end.text.insert(0, older);
+  return end;
+}
 
 Status JournalFile::Append(std::string_view lines) {
   if (file_ && !IsInPlace()) file_.reset();

@@ -15,8 +15,13 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "common/model/journal.h"
 
 namespace slc {
+
+// The last 256 KiB of the journal of this open home, some 1500 records. What cannot be read is not
+// there.
+JournalEnd ReadJournalEnd(int home);
 
 class JournalFile {
  public:

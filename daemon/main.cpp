@@ -203,6 +203,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments, const rlimit&
   slc::PreviousVersion previous(paths.home, own);
   options.previous = &previous;
   options.gave_way = !arguments.gave_way.empty();
+  options.replaced = replaced;
   options.context.installed = options.gave_way ? slc::Installation{arguments.gave_way} : own;
   options.context.daemon_program = options.context.installed.daemon();
   // A version that has given way is not to be trusted with masters either.

@@ -38,6 +38,7 @@ Services::Service& Services::ServiceOf(ServiceId id) {
             [this, id](const link::Facts& facts) { events_.on_facts(id, facts); },
             [this, id](const link::Notice& notice) { events_.on_notice(id, notice); },
             [this, id](JournalRecord record) { events_.on_record(id, std::move(record)); },
+            [this, id] { events_.on_nobody(id); },
             [this, id](const Error& error) { events_.on_launch_failed(id, error); },
             [this] { ReapChildren(); }, [this, id] { events_.on_gone(id); },
             [this](const UpgradeEvent& outcome) { events_.on_upgraded(outcome); }});

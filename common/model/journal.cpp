@@ -58,6 +58,7 @@ std::string Members(const JournalRecord& record) {
   AppendText(out, "service", record.service);
   AppendText(out, "verb", record.verb);
   AppendText(out, "result", record.result);
+  AppendText(out, "boot", record.boot);
   AppendText(out, "text", record.text);
   AppendIfSet(out, "worker", record.worker);
   AppendIfSet(out, "slot", record.slot);
@@ -153,6 +154,7 @@ Result<JournalRecord> DecodeJournalLine(std::string_view line) {
   fields.Read("service", record.service);
   fields.Read("verb", record.verb);
   fields.Read("result", record.result);
+  fields.Read("boot", record.boot);
   fields.Read("text", record.text);
   fields.Read("worker", record.worker);
   fields.Read("slot", record.slot);

@@ -37,11 +37,13 @@ struct JournalActor {
 
 // `kind` is stable; other fields are set where they make sense.
 //   change            asked for by a client: verb, who, result, text; took, once it is known
-//   daemon_started, daemon_leaving, daemon_stopping    pid of slcd
+//   daemon_started, daemon_leaving, daemon_stopping    pid of slcd, boot
+//   all_gone          slcd has started, and of a service that had run there was no master left
 //   master_launched, master_adopted, master_took_over, master_fenced, master_ended, master_failed
 //   worker_ready      worker, slot, generation, pid, took (since its spawn)
 //   worker_ended      nobody had asked it to: the same, status; took (its life)
 //   worker_given_up   it lives, but is taken for failed and killed
+//   worker_killed     it was asked to end, and had not in time
 //   running, stopped, finished, failed      the service; `failed`: its workers did not come up
 //   backoff, backoff_left                   crashed workers wait to be started again
 //   roll_begun, roll_done, roll_failed      a soft restart
@@ -66,6 +68,7 @@ struct JournalRecord {
   std::optional<Millis> took;
   std::optional<int> status;      // wait status
   std::optional<CodeFacts> code;  // of a generation
+  std::string boot;               // the kernel's id of the boot
 
   bool operator==(const JournalRecord&) const = default;
 };
@@ -80,6 +83,12 @@ std::string SealJournalLine(std::string object);
 // `line` without its "\n". kInvalid if it does not verify.
 Result<JournalRecord> DecodeJournalLine(std::string_view line);
 bool IsSoundJournalLine(std::string_view line);
+
+// What a journal ends with: lines, the first and the last perhaps not whole.
+struct JournalEnd {
+  std::string text;
+  bool whole = false;  // there is no more of it
+};
 
 // What a journal file holds.
 struct JournalScan {

@@ -37,10 +37,11 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 15> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 16> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
+      {"all_gone", "all its processes were gone when slcd started"},
       {"storage_trouble", "changes cannot be recorded"},
       {"storage_well", "changes are recorded again"},
       {"running", "runs"},
@@ -72,6 +73,8 @@ std::string DescribeEvent(const JournalRecord& record) {
     what = Behind(Worker(record) + " ended" + After(record), record.text);
   } else if (record.kind == "worker_given_up") {
     what = Behind(Worker(record) + " given up", record.text);
+  } else if (record.kind == "worker_killed") {
+    what = Behind(Worker(record) + " killed (SIGKILL)", record.text);
   } else if (StartsWith(record.kind, "master_")) {
     std::string deed = record.kind.substr(7);
     if (deed == "took_over") deed = "took over";

@@ -18,6 +18,8 @@ constexpr Millis kEarly = 1000;
 // ended this long after its SIGKILL is in an uninterruptible wait and can only be waited for.
 constexpr Millis kEndPatience = 5000;
 
+constexpr const char* kSilent = "it does not answer";
+
 // 0, 100, 200, 400 ms ...
 Millis Pause(Millis failures) {
   if (failures <= 0) return 0;
@@ -99,11 +101,11 @@ std::vector<PlanAction> InstancePlan::On(const PlanEvent& event, Millis now) {
       patience_.reset();
     } else if (state_ == State::kLaunching) {
       faulty_ = true;
-      Lost(now);
+      Lost("its version speaks no protocol of this slcd", now);
     }
   } else if (std::holds_alternative<LinkLost>(event)) {
     if (state_ == State::kInCharge || state_ == State::kSearching || state_ == State::kLaunching) {
-      Lost(now);
+      Lost("its connection to slcd has ended", now);
     }
   } else if (const auto* ended = std::get_if<MasterEnded>(&event)) {
     Gone(*ended, now);
@@ -147,7 +149,7 @@ void InstancePlan::Heard(const MasterSpoke& spoke, Millis now) {
   } else if (state_ == State::kSearching && !spoke.in_charge) {
     // Whoever launched it died before it was told what to do: what it was to take over is lost, and
     // workers that it knows nothing of may live.
-    Lost(now);
+    Lost("it was launched by a slcd that is gone, and not told what to do", now);
   } else if (state_ == State::kLaunching || state_ == State::kSearching) {
     state_ = State::kInCharge;
     stopped_ = false;
@@ -160,18 +162,18 @@ void InstancePlan::Heard(const MasterSpoke& spoke, Millis now) {
 void InstancePlan::OutOfPatience(Millis now) {
   patience_.reset();
   if (state_ == State::kFencing || state_ == State::kEnding) {
-    actions_.push_back(FenceMaster{});
+    actions_.push_back(FenceMaster{"it was to end, and has not ended in 5 s"});
     patience_ = now + kEndPatience;
   } else if (state_ == State::kSearching && !ping_open_) {
     actions_.push_back(TakeDescriptors{});
   } else {
     faulty_ = true;
-    Lost(now);
+    Lost(kSilent, now);
   }
 }
 
 void InstancePlan::Taken(bool all, Millis now) {
-  if (all) return Lost(now);
+  if (all) return Lost(kSilent, now);
   ping_open_ = true;
   actions_.push_back(PingMaster{});
   patience_ = now + kFoundPatience;
@@ -209,13 +211,13 @@ void InstancePlan::Launch(Millis now) {
 
 // The master is not to be trusted any more: make sure that it is gone before anybody takes its
 // place.
-void InstancePlan::Lost(Millis now) {
+void InstancePlan::Lost(const char* why, Millis now) {
   early_ = IsEarly(now);
   CountIfEarly(now);
   state_ = State::kFencing;
   patience_ = now + kEndPatience;
   ping_open_ = false;
-  actions_.push_back(FenceMaster{});
+  actions_.push_back(FenceMaster{why});
 }
 
 void InstancePlan::Gone(const MasterEnded& ended, Millis now) {

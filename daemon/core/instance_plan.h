@@ -65,7 +65,9 @@ struct LaunchMaster {
   bool adopt = false;  // hand it what the keeper holds; else kill leftovers and start afresh
   bool previous_binary = false;  // the version before, where there is one to go back to
 };
-struct FenceMaster {};      // SIGKILL; its end is reported as MasterEnded
+struct FenceMaster {     // SIGKILL; its end is reported as MasterEnded
+  const char* why = "";  // a literal, for people
+};
 struct TakeDescriptors {};  // of a master that is silent; DescriptorsTaken tells how it went
 struct SendOrder {};        // the master is (newly) in charge: tell it the wish
 struct PingMaster {};
@@ -95,7 +97,7 @@ class InstancePlan {
   void OutOfPatience(Millis now);
   void Taken(bool all, Millis now);
   void LaunchOrLeave(Millis now);
-  void Lost(Millis now);
+  void Lost(const char* why, Millis now);
   void Gone(const MasterEnded& ended, Millis now);
 
   State state_ = State::kAbsent;

@@ -602,6 +602,8 @@ TEST_SUITE("ctl-change") {
     CHECK(!IsAlive(daemon));
     CHECK(world.View(app.name).generation == 2);
     CHECK(world.View(app.name).state == "running");
+    CHECK(Contains(world.Must({"events"}).out, "slcd (pid " + std::to_string(daemon.pid) +
+                                                   ") has not answered for 10 s and was killed"));
   }
 
   TEST_CASE("nothing leaks: many changes later slcd and master hold as many files as before") {

@@ -1,4 +1,6 @@
 // The journal and slc events: who changed what, what happened, and that it survives everything.
+#include "common/model/journal.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,6 +126,97 @@ TEST_SUITE("journal") {
     CHECK(end["service"] == "web");
     CHECK(WaitForKind(world, "worker_ready", 2).at(1)["worker"] == 2);
     CHECK(OfKind(Events(world), "backoff_left").size() == 1);
+  }
+
+  TEST_CASE("kill -9 of slcd and of a master without systemd: the next slcd records what ended") {
+    World world;
+    StartCrashing(world);
+    WaitForKind(world, "running");
+    const int slcd = world.Daemon()->pid;
+    const auto master = *IdentifyProcess(world.MasterPid("web"));
+    // slcd first: it would have a successor take the workers over.
+    world.KillDaemon();
+    Kill(master);
+    WaitUntil([&] { return !IsAlive(master); }, 10'000, "the end of the master");
+    world.WaitForState("web", "running");
+    const json gone = WaitForKind(world, "all_gone").at(0);
+    CHECK(gone["service"] == "web");
+    CHECK(StartsWith(gone["text"].get<std::string>(),
+                     "since when is not known; the last record of it is of 2"));
+    CHECK(Contains(OfKind(Events(world), "daemon_started").at(1)["text"],
+                   "the one before (pid " + std::to_string(slcd) + ") had ended without telling"));
+    WaitForKind(world, "running", 2);
+    const json why = world.Json({"why", "web"});
+    CHECK(why["last_end"]["kind"] == "all_gone");
+    const std::string text = world.Must({"why", "web"}).out;
+    CHECK(Contains(text, "all its processes were gone when slcd started"));
+    CHECK(Contains(text, "1 unasked end on record since"));
+
+    // What ended because somebody wanted it is no such end, and a master that goes on none at all.
+    world.Must({"ctl", "shutdown"});
+    WaitUntil([&] { return !world.Daemon(); }, 10'000, "the end of slcd");
+    world.WaitForState("web", "running");
+    WaitForKind(world, "running", 3);
+    world.KillDaemon();
+    world.WaitForState("web", "running");
+    WaitForKind(world, "master_adopted");
+    const auto events = Events(world);
+    CHECK(OfKind(events, "all_gone").size() == 1);
+    const auto starts = OfKind(events, "daemon_started");
+    REQUIRE(starts.size() == 4);
+    CHECK_FALSE(Contains(starts[2]["text"], "the one before"));
+    CHECK(Contains(starts[3]["text"], "the one before"));
+  }
+
+  TEST_CASE("a machine that was started anew is told as that") {
+    World world;
+    StartCrashing(world);
+    WaitForKind(world, "running");
+    const auto master = *IdentifyProcess(world.MasterPid("web"));
+    world.KillDaemon();
+    Kill(master);
+    WaitUntil([&] { return !IsAlive(master); }, 10'000, "the end of the master");
+    // The journal of another boot.
+    std::string text;
+    for (const std::string& line : LinesOf(ReadText(world.home() + "/journal"))) {
+      auto record = DecodeJournalLine(line);
+      REQUIRE(record);
+      if (!record->boot.empty()) record->boot = "another";
+      text += EncodeJournalLine(*record);
+    }
+    WriteText(world.home() + "/journal", text);
+    world.WaitForState("web", "running");
+    CHECK(WaitForKind(world, "all_gone").at(0)["text"] == "the machine was started anew");
+    CHECK(Contains(WaitForKind(world, "daemon_started", 2).at(1)["text"],
+                   "the machine was started anew"));
+  }
+
+  TEST_CASE(
+      "a worker that ends after a soft restart begins none, and one that must be killed is told") {
+    World world;
+    const std::string folder = world.MakeFolder(
+        "web", {{"app.js",
+                 "process.on('SIGTERM', () => {});\n"
+                 "require('http').createServer((a, b) => b.end('x')).listen(process.env.PORT);\n"
+                 "setInterval(() => {}, 1000);"}});
+    world.Must({"start", folder, "--size", "1", "--port", std::to_string(FreePort()),
+                "--stop-timeout", "300ms"});
+    const int first = world.ReadyPids("web").at(0);
+    const std::string done = world.Must({"ctl", "soft-restart", "web"}).out;
+    const std::string killed =
+        "(pid " + std::to_string(first) +
+        ") was killed (SIGKILL): it had not ended 0.3 s after its stop signal";
+    CHECK_MESSAGE(Contains(done, killed), done);
+    const json record = WaitForKind(world, "worker_killed").at(0);
+    CHECK(record["pid"] == first);
+    CHECK(Contains(world.Must({"events"}).out,
+                   "(pid " + std::to_string(first) + ") killed (SIGKILL): it had not ended"));
+    WaitForKind(world, "roll_done");
+    Kill(*IdentifyProcess(world.ReadyPids("web").at(0)));
+    WaitForKind(world, "worker_ready", 3);
+    WaitForKind(world, "backoff_left");
+    CHECK(OfKind(Events(world), "roll_begun").size() == 1);
+    CHECK(OfKind(Events(world), "roll_done").size() == 1);
   }
 
   TEST_CASE("a roll that fails is on record, and a worker that is given up") {

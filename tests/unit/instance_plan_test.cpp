@@ -701,6 +701,20 @@ TEST_CASE("a launched master of a version too far away is a failed try") {
   CHECK(std::holds_alternative<FenceMaster>(actions[0]));
 }
 
+TEST_CASE("Why a master is fenced is told: it is silent, or its connection has ended") {
+  const auto why = [](const std::vector<PlanAction>& actions) {
+    const auto* fence = actions.empty() ? nullptr : std::get_if<FenceMaster>(&actions[0]);
+    return std::string(fence != nullptr ? fence->why : "not fenced");
+  };
+  InstancePlan plan;
+  plan.On(PlanWish{true, true}, 0);
+  plan.On(MasterLaunched{true}, 1);
+  InstancePlan other = plan;
+  CHECK(why(plan.On(PlanTick{}, *plan.deadline())) == "it does not answer");
+  other.On(MasterSpoke{true}, 2);
+  CHECK(why(other.On(LinkLost{}, 3)) == "its connection to slcd has ended");
+}
+
 TEST_CASE("what a master has left is taken over though slcd has not seen its end") {
   InstancePlan plan;
   plan.On(SearchBegun{}, 0);
