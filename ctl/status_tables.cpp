@@ -128,7 +128,8 @@ std::string ProcessTable(const ServiceView& service, bool wide, const UsageByPid
 }  // namespace
 
 std::string StateRemark(const ServiceView& service) {
-  static constexpr std::array<const char*, 3> kWell{"running", "stopped", "new"};
+  // That one is new is told by its having no instance.
+  static constexpr std::array<const char*, 2> kWell{"running", "new"};
   std::string remark;
   const bool well = std::find(kWell.begin(), kWell.end(), service.state) != kWell.end();
   if (!well || !service.reason.empty()) {
@@ -198,7 +199,8 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     text += EnvironmentText(service.environment, "No environment variables defined");
     text += "Instances:\n" + InstanceTable(service);
     if (service.processes.empty() && (!wide || service.idle_slots.empty())) {
-      text += "Not started\n";
+      const bool coming = service.state == "starting" || service.state == "adopting";
+      text += coming ? "No process yet\n" : "Not started\n";
     } else {
       text += "Processes:\n" + ProcessTable(service, wide, usage) + "\n";
     }

@@ -118,7 +118,7 @@ std::string BackoffReason(const ServiceView& view) {
     if (slot.state == "backoff" && (next == nullptr || slot.retry_in < next->retry_in))
       next = &slot;
   }
-  if (next != nullptr) {
+  if (next != nullptr && next->retry_in > 0) {
     return next->reason + "; next try in " + FormatSpan(next->retry_in);
   }
   for (const ProcessView& process : view.processes) {
@@ -126,7 +126,7 @@ std::string BackoffReason(const ServiceView& view) {
       return process.reason + "; trying again now";
     }
   }
-  return {};
+  return next != nullptr ? next->reason + "; trying again now" : std::string();
 }
 
 }  // namespace

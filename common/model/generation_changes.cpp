@@ -47,8 +47,12 @@ std::vector<std::string> DescribeGenerationChanges(const GenerationConfig& befor
   };
   changed("folder", before.working_directory, after.working_directory);
   changed("program", before.program, after.program);
-  // Arguments may hold secrets.
-  if (before.arguments != after.arguments) changes.emplace_back("arguments changed");
+  // Arguments may hold secrets. The first is the program.
+  const auto behind_first = [](const std::vector<std::string>& all) {
+    return std::vector<std::string>(all.begin() + (all.empty() ? 0 : 1), all.end());
+  };
+  if (behind_first(before.arguments) != behind_first(after.arguments))
+    changes.emplace_back("arguments changed");
   if (before.has_run_as != after.has_run_as || before.uid != after.uid || before.gid != after.gid ||
       before.groups != after.groups) {
     changes.emplace_back("the workers' user changed");

@@ -10,6 +10,7 @@
 #include "ctl/logs/stream_reader.h"
 #include "ctl/output.h"
 #include "ctl/why/diagnosis.h"
+#include "ctl/why/records.h"
 
 namespace slc::ctl {
 namespace {
@@ -19,6 +20,15 @@ constexpr std::size_t kTail = 12;       // a stack trace of Node and what was sa
 
 Plan PlanWhy(const Surroundings& around) {
   return Verb<WhyOptions>(around).Make(TakeService<WhyOptions>);
+}
+
+// What slcd has printed before it ended stands on lines of its own.
+std::string OneLine(const std::string& text) {
+  std::vector<std::string> parts;
+  for (const std::string_view line : Split(text, '\n')) {
+    if (!Trim(line).empty()) parts.emplace_back(Trim(line));
+  }
+  return Join(parts, "; ");
 }
 
 struct Tail {
@@ -106,7 +116,10 @@ int Run(const WhyOptions& options) {
                  (record.id != 0 && std::to_string(record.id) == id);
         },
         named ? "\"service\":\"" + symptoms.service + "\"" : "");
-    if (records) symptoms.records = std::move(*records);
+    // Another service may have borne the name before.
+    if (records) {
+      symptoms.records = OfOneService(*records, symptoms.view ? symptoms.view->id : 0);
+    }
   }
   // The journal tells even of a service that was removed, or while slcd cannot be had.
   if (!symptoms.view && symptoms.records.empty()) {
@@ -121,9 +134,9 @@ int Run(const WhyOptions& options) {
     }
     symptoms.holder = HolderFor(*symptoms.view);
   } else {
-    symptoms.no_view = answer.kind == Answer::Kind::kReply && answer.reply.error
-                           ? answer.reply.error->message
-                           : answer.error.message;
+    symptoms.no_view = OneLine(answer.kind == Answer::Kind::kReply && answer.reply.error
+                                   ? answer.reply.error->message
+                                   : answer.error.message);
     if (home) logs = *home + "/logs/" + symptoms.service;
   }
   const Diagnosis diagnosis = Diagnose(symptoms);
@@ -133,7 +146,7 @@ int Run(const WhyOptions& options) {
   } else {
     Print(DiagnosisText(diagnosis, symptoms.now, tail.lines, tail.note));
   }
-  return kDone;
+  return answer.kind == Answer::Kind::kNoDaemon ? ExitCodeOf(answer) : kDone;
 }
 
 }  // namespace slc::ctl

@@ -5,22 +5,11 @@
 #include "common/base/text.h"
 #include "ctl/journal/describe.h"
 #include "ctl/status_tables.h"
+#include "ctl/why/blame.h"
+#include "ctl/why/records.h"
 
 namespace slc::ctl {
 namespace {
-
-using Records = std::vector<JournalRecord>;
-
-// The newest that `fits`.
-template <typename Fits>
-std::optional<JournalRecord> Newest(const Records& records, const Fits& fits) {
-  const auto found = std::find_if(records.rbegin(), records.rend(), fits);
-  return found == records.rend() ? std::nullopt : std::optional(*found);
-}
-
-bool IsEnd(const JournalRecord& record) {
-  return record.kind == "worker_ended" || record.kind == "worker_given_up";
-}
 
 std::size_t Serving(const ServiceView& view) {
   return static_cast<std::size_t>(
@@ -50,6 +39,9 @@ const SlotView* NextTry(const ServiceView& view) {
 
 std::string StateOf(const ServiceView& view, std::size_t serving) {
   std::string text = view.name + (serving > 0 ? " is up: " : " is down: ") + view.state;
+  if (serving == 0 && view.state == "running" && view.cluster_size == 0) {
+    return view.name + " is down: its size is 0";
+  }
   if (serving > 0) text += ", " + Workers(serving);
   if (serving > 0 && view.cluster_size > serving) {
     text += " of " + std::to_string(view.cluster_size);
@@ -58,12 +50,10 @@ std::string StateOf(const ServiceView& view, std::size_t serving) {
   return view.reason.empty() ? text : text + ": " + view.reason;
 }
 
-// "after 5 tries", of all slots.
-std::uint32_t Restarts(const ServiceView& view) {
-  std::uint32_t restarts = 0;
-  for (const ProcessView& process : view.processes) restarts += process.restarts;
-  for (const SlotView& slot : view.idle_slots) restarts += slot.restarts;
-  return restarts;
+std::string NameOf(const ProcessView& process) {
+  const std::string name = "worker " + std::to_string(process.worker);
+  // Known by its slot, but not born yet.
+  return process.pid > 0 ? name + " (pid " + std::to_string(process.pid) + ")" : name;
 }
 
 void AddHangs(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis) {
@@ -89,26 +79,31 @@ void AddHangs(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis
       "connections that it has not taken go to others then");
 }
 
-void AddDoing(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis) {
+void AddDoing(const ServiceView& view, std::size_t serving, const std::string& ends,
+              Diagnosis& diagnosis) {
   std::vector<std::string>& doing = diagnosis.doing;
   const std::string& name = view.name;
-  const std::uint32_t restarts = Restarts(view);
   if (view.facts_age > 0) {
     doing.push_back("its master has not answered for " + FormatSpan(view.facts_age) +
                     "; if it stays silent it is killed and another takes over its workers");
-  }
-  if (const SlotView* next = NextTry(view)) {
-    doing.push_back("next try in " + FormatSpan(next->retry_in) +
-                    "; unasked ends so far: " + std::to_string(restarts));
   }
   const auto starting =
       std::find_if(view.processes.begin(), view.processes.end(), [](const ProcessView& process) {
         return process.worker != 0 && process.state == "starting";
       });
+  if (const SlotView* next = NextTry(view)) {
+    if (next->retry_in > 0) {
+      doing.push_back("next try in " + FormatSpan(next->retry_in) + "; " + ends);
+    } else {
+      // Nothing of it serves: its slots try one after another.
+      const bool waits = starting != view.processes.end();
+      doing.push_back("slot " + std::to_string(next->slot) +
+                      (waits ? " waits for " + NameOf(*starting) : std::string(" is tried now")) +
+                      "; " + ends);
+    }
+  }
   if (starting != view.processes.end()) {
-    doing.push_back("worker " + std::to_string(starting->worker) + " (pid " +
-                    std::to_string(starting->pid) + ") has been starting for " +
-                    FormatSpan(starting->uptime));
+    doing.push_back(NameOf(*starting) + " has been starting for " + FormatSpan(starting->uptime));
   }
   if (view.state == "stopped" || view.state == "new") {
     doing.push_back("nothing: it stays " +
@@ -125,48 +120,10 @@ void AddDoing(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis
     doing.push_back("it is tried again until it works; at once: slc ctl restart " + name);
   } else if (view.state == "adopting") {
     doing.emplace_back("slcd has come up and is getting hold of its master");
+  } else if (view.wanted && view.cluster_size == 0 && serving == 0) {
+    doing.push_back("nothing: its size is 0; slc ctl set-size " + name + " N starts workers");
   } else if (doing.empty() && serving > 0 && serving >= view.cluster_size) {
-    doing.push_back("nothing is left to be done; unasked ends so far: " + std::to_string(restarts));
-  }
-}
-
-// A generation that came up may crash all the same: what was new in it, if that is not long ago.
-void AddRecentChange(const Records& records, Generation ended, Diagnosis& diagnosis) {
-  constexpr Millis kRecent = Millis{24} * 3600 * 1000;
-  if (!diagnosis.changes.empty() || !diagnosis.last_end) return;
-  const auto began = Newest(records, [&](const JournalRecord& record) {
-    return record.kind == "generation" && record.generation == ended;
-  });
-  if (!began || began->text.empty() || began->text == kNothingNew) return;
-  const Millis before = diagnosis.last_end->time - began->time;
-  if (before < 0 || before > kRecent) return;
-  diagnosis.changes.push_back("generation " + std::to_string(ended) + ", begun " +
-                              FormatSpan(before) + " before that end: " + began->text);
-}
-
-// What became another between the last generation that came up and the one of the end.
-void AddChanges(const Symptoms& symptoms, Generation ended, Diagnosis& diagnosis) {
-  const Records& records = symptoms.records;
-  const auto good = Newest(records, [&](const JournalRecord& record) {
-    const bool came_up =
-        record.kind == "running" || record.kind == "roll_done" || record.kind == "backoff_left";
-    return came_up && record.generation <= ended;
-  });
-  if (good) diagnosis.good = std::to_string(good->generation);
-  for (const JournalRecord& record : records) {
-    if (record.kind != "generation" || record.generation > ended) continue;
-    if (!good || record.generation <= good->generation) continue;
-    diagnosis.changes.push_back(
-        "generation " + std::to_string(record.generation) + ": " +
-        (record.text.empty() ? "how it differs is not known" : record.text));
-  }
-  AddRecentChange(records, ended, diagnosis);
-  const auto started = Newest(records, [&](const JournalRecord& record) {
-    return record.kind == "generation" && record.code;
-  });
-  // A later generation began with other code anyway.
-  if (started && symptoms.code && started->generation == ended) {
-    diagnosis.on_disk = DescribeCodeChanges(*started->code, *symptoms.code);
+    doing.push_back("nothing is left to be done; " + ends);
   }
 }
 
@@ -174,7 +131,7 @@ void AddChanges(const Symptoms& symptoms, Generation ended, Diagnosis& diagnosis
 
 Diagnosis Diagnose(const Symptoms& symptoms) {
   Diagnosis diagnosis;
-  diagnosis.last_end = Newest(symptoms.records, IsEnd);
+  diagnosis.last_end = Newest(symptoms.records, IsUnaskedEnd);
   const auto master = Newest(symptoms.records, [](const JournalRecord& record) {
     return record.kind == "master_ended" || record.kind == "master_fenced";
   });
@@ -203,11 +160,13 @@ Diagnosis Diagnose(const Symptoms& symptoms) {
     }
     if (generation == 0) generation = view.generation;
     AddHangs(view, serving, diagnosis);
-    AddDoing(view, serving, diagnosis);
+    AddDoing(view, serving, CountOfEnds(symptoms.records), diagnosis);
   } else {
     diagnosis.state = "how " + symptoms.service + " is now cannot be told: " + symptoms.no_view;
   }
-  AddChanges(symptoms, generation, diagnosis);
+  // What took all of it at once was no change of it.
+  const bool all_gone = diagnosis.last_end && diagnosis.last_end->kind == "all_gone";
+  if (!all_gone) Blame(symptoms, generation, diagnosis);
   if (symptoms.holder && symptoms.view && symptoms.view->port && !diagnosis.up) {
     diagnosis.port = "port " + std::to_string(*symptoms.view->port) + " is held by pid " +
                      std::to_string(symptoms.holder->pid);
@@ -247,8 +206,10 @@ std::string DiagnosisText(const Diagnosis& diagnosis, Millis now,
     line("changed", change);
   }
   if (diagnosis.last_end && !diagnosis.good.empty()) {
-    line("came up", "generation " + diagnosis.good + " was the last that did before that end" +
-                        (diagnosis.changes.empty() ? ", and nothing is new since" : ""));
+    line("came up",
+         "generation " + diagnosis.good + " was the last that did before that end" +
+             (diagnosis.changes.empty() && diagnosis.on_disk.empty() ? ", and nothing is new since"
+                                                                     : ""));
   }
   if (!diagnosis.on_disk.empty()) {
     line("on disk", "other code than its generation began with: " + Join(diagnosis.on_disk, ", "));

@@ -150,6 +150,7 @@ TEST_SUITE("ctl-look") {
     CHECK(world.Must({"ctl"}).out ==
           "Service ID: 1\n"
           "Service Name: first\n"
+          "State: stopped\n"
           "Environment variables:\n"
           "    Name       Value\n"
           "    A          1\n"

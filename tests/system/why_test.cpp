@@ -260,6 +260,64 @@ TEST_SUITE("why") {
     CHECK(Contains(world.Must({"why", "web"}).out, "it stays stopped until somebody starts it"));
   }
 
+  TEST_CASE("a bad deploy that was refused, and what respawned on it") {
+    World world;
+    const std::string folder = world.MakeFolder("web", {{"app.js", kApp}});
+    const Service service{folder, FreePort()};
+    world.Must({"start", folder, "--size", "1", "--port", std::to_string(service.port)});
+    world.Must({"ctl", "env-set", "web", "SOME=thing"});
+    WriteText(folder + "/app.js", "throw new Error('half a deploy')");
+    CHECK(world.Slc({"ctl", "soft-restart", "web"}).code == 1);
+    CHECK(Get(service.url("/exit")).status == 200);
+    json why;
+    WaitUntil(
+        [&] {
+          why = world.Json({"why", "web"});
+          return why["last_end"]["generation"] == 2 && Contains(TailOf(why), "half a deploy");
+        },
+        10'000, "the end of a worker of the generation that had served");
+    CHECK_MESSAGE(why["changes"].empty(), why.dump());
+    REQUIRE(why["on_disk"].size() == 1);
+    CHECK(Contains(why["on_disk"][0], "the script was written"));
+    CHECK(Contains(why["on_disk"][0], "before the worker of that end was started"));
+    WriteText(folder + "/app.js", kApp);
+    world.Must({"ctl", "restart", "web"});
+  }
+
+  TEST_CASE("a name that nobody bears, that another bore before, and a slcd that does not start") {
+    World world;
+    CHECK(world.Slc({"ctl", "stop", "nope"}).code == 1);
+    const auto recorded = [&] { return world.Must({"events"}).out; };
+    WaitUntil([&] { return Contains(recorded(), "stop failed"); }, 10'000, "the record of that");
+    const Ran nope = world.Slc({"why", "nope"});
+    CHECK(nope.code == 1);
+    CHECK(Contains(nope.err, "nope"));
+
+    Service service = Start(world);
+    int pid = world.ReadyPids("web").at(0);
+    CHECK(Get(service.url("/exit")).status == 200);
+    WhyOf(world, pid);
+    world.Must({"ctl", "remove", "web"});
+    service = Start(world);
+    CHECK(world.Json({"why", "web"})["last_end"].is_null());
+
+    pid = world.ReadyPids("web").at(0);
+    CHECK(Get(service.url("/exit")).status == 200);
+    WhyOf(world, pid);
+    world.Must({"ctl", "shutdown"});
+    WaitUntil([&] { return !world.Daemon(); }, 10'000, "the end of slcd");
+    const std::string services = world.home() + "/services";
+    REQUIRE(::rename(services.c_str(), (services + ".away").c_str()) == 0);
+    WriteText(services, "in its place");
+    const Ran unable = world.Slc({"why", "web"});
+    CHECK(unable.code == 3);
+    CHECK_MESSAGE(Contains(unable.out, "how web is now cannot be told"), unable.out);
+    CHECK(Contains(unable.out, "(pid " + std::to_string(pid) + ") ended"));
+    CHECK_FALSE(Contains(unable.out, "\\x0a"));
+    REQUIRE(::unlink(services.c_str()) == 0);
+    REQUIRE(::rename((services + ".away").c_str(), services.c_str()) == 0);
+  }
+
   TEST_CASE("what ended before slcd was killed, and of a service that was removed") {
     World world;
     const Service service = Start(world);

@@ -102,7 +102,11 @@ TEST_CASE("A stopped service has size 0 and no table, and no blank line after it
         std::string::npos);
   CHECK(text.find("           0\nNot started\n") != std::string::npos);
   CHECK(text.find("Processes") == std::string::npos);
-  CHECK(text.find("State:") == std::string::npos);
+  CHECK(text.find("\nState: stopped\n") != std::string::npos);
+  view.state = "starting";
+  const std::string starting = StatusText({view}, false, {});
+  CHECK(starting.find("\nState: starting\n") != std::string::npos);
+  CHECK(starting.find("           0\nNo process yet\n") != std::string::npos);
 }
 
 TEST_CASE("A service that never had an app has an instance table without rows") {

@@ -9,6 +9,7 @@
 #include "common/model/code_facts.h"
 #include "common/model/generation_changes.h"
 #include "ctl/why/diagnosis.h"
+#include "ctl/why/records.h"
 #include "daemon/master/exit_reason.h"
 #include "tests/unit/temp_folder.h"
 
@@ -137,7 +138,13 @@ TEST_CASE("Two generations differ in names, and no value is told") {
   GenerationConfig after = before;
   CHECK(DescribeGenerationChanges(before, after).empty());
   after.environment = {"A=1", "TOKEN=other", "NEW=s3cret"};
-  after.arguments = {"node", "--password=s3cret"};
+  before.arguments = {"/usr/bin/node", "app.js"};
+  after.program = "/opt/node";
+  after.arguments = {"/opt/node", "app.js"};
+  CHECK(DescribeGenerationChanges(before, after).front() == "program /usr/bin/node -> /opt/node");
+  CHECK(DescribeGenerationChanges(before, after)[1] == "env NEW added");
+  after.program = before.program;
+  after.arguments = {"/usr/bin/node", "--password=s3cret"};
   after.code = {"1.1.0", std::string(40, 'b'), 0};
   CHECK(DescribeGenerationChanges(before, after) ==
         Words{"arguments changed", "env NEW added", "env TOKEN changed", "env OLD removed",
@@ -164,7 +171,8 @@ TEST_CASE("A service in back-off: what ended, what had changed, when the next tr
   CHECK(diagnosis.changes == Words{"generation 4: env TOKEN changed"});
   CHECK(diagnosis.on_disk == Words{"package.json 1.1.0 -> 1.2.0"});
   REQUIRE(diagnosis.doing.size() == 1);
-  CHECK(diagnosis.doing[0] == "next try in 3.1 s; unasked ends so far: 4");
+  CHECK(diagnosis.doing[0] ==
+        "next try in 3.1 s; 1 unasked end on record since " + FormatIso(kNow - 900'000));
   const std::string text = Text(diagnosis);
   CHECK(Contains(text, "web is down: backoff"));
   CHECK(Contains(text, "50 s ago: worker 7 (pid 812) ended: exit code 1: Error: boom"));
@@ -271,6 +279,90 @@ TEST_CASE("Workers that hang: which, since when, whether others serve, and what 
   text = Text(diagnosis);
   CHECK(Contains(text, "worker 2 (pid 901) has not taken a connection for 1m15s"));
   CHECK(Contains(text, "nobody serves: new connections wait in the kernel's queue"));
+}
+
+TEST_CASE("What a name bore before, and what was asked of it when nobody bore it, is not told") {
+  ctl::Records records{End(1, 90'000), Event("running", 1, 80'000), Event("change", 0, 70'000),
+                       Event("generation", 1, 60'000)};
+  records[0].id = 8;
+  records[1].id = 8;
+  records[2].id = 0;
+  records[3].id = 10;
+  CHECK(ctl::OfOneService(records, 8).size() == 2);
+  CHECK(ctl::OfOneService(records, 10).size() == 1);
+  CHECK(ctl::OfOneService(records, 0).front().id == 10);
+  records = {records[2]};
+  CHECK(ctl::OfOneService(records, 0).empty());
+  CHECK(ctl::CountOfEnds({}) == "no unasked ends on record");
+  records = {End(1, 5000), Event("worker_given_up", 1, 4000), Event("all_gone", 0, 3000)};
+  records[0].times = 12;
+  CHECK(ctl::CountOfEnds(records) == "14 unasked ends on record since " + FormatIso(kNow - 5000));
+}
+
+TEST_CASE("All of it was gone when slcd started: that is the last end, and no change explains it") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("running", 2, 2);
+  symptoms.records = {Event("generation", 4, 90'000, "env TOKEN added"), End(4, 80'000),
+                      Event("running", 4, 70'000),
+                      Event("all_gone", 0, 60'000, "the machine was started anew")};
+  const Diagnosis diagnosis = Diagnose(symptoms);
+  CHECK(diagnosis.changes.empty());
+  CHECK(diagnosis.good.empty());
+  const std::string text = Text(diagnosis);
+  CHECK(Contains(text,
+                 "60 s ago: all its processes were gone when slcd started: the machine was "
+                 "started anew"));
+  CHECK(Contains(text, "2 unasked ends on record since"));
+}
+
+TEST_CASE("A script that was rewritten under a generation that serves is to blame, not that one") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("failed", 0, 2);
+  JournalRecord third = Event("generation", 3, 90'000, "program /usr/bin/node -> /srv/web/run");
+  third.code = CodeFacts{"", "", kNow - 200'000};
+  JournalRecord fourth = Event("generation", 4, 60'000, "the script was written");
+  fourth.code = CodeFacts{"", "", kNow - 65'000};
+  JournalRecord end = End(3, 50'000);
+  end.took = 200;
+  symptoms.records = {third, Event("roll_done", 3, 80'000), fourth, Event("roll_failed", 4, 58'000),
+                      end};
+  symptoms.code = fourth.code;
+  Diagnosis diagnosis = Diagnose(symptoms);
+  const std::string written = "the script was written " + FormatIso(kNow - 65'000);
+  CHECK(diagnosis.on_disk == Words{written + ", before the worker of that end was started"});
+  CHECK(diagnosis.changes.empty());
+  CHECK_FALSE(Contains(Text(diagnosis), "nothing is new"));
+  // A worker that was started before that has ended of something else.
+  symptoms.records.back().took = 20'000;
+  diagnosis = Diagnose(symptoms);
+  CHECK(diagnosis.on_disk == Words{written});
+  REQUIRE(diagnosis.changes.size() == 1);
+  CHECK(Contains(diagnosis.changes[0], "generation 3, begun 40 s before that end"));
+  // What lies there is the fourth's, which came up after all.
+  symptoms.records.push_back(Event("roll_done", 4, 40'000));
+  CHECK(Diagnose(symptoms).on_disk.empty());
+}
+
+TEST_CASE(
+    "Slots that wait for each other, workers that are not born yet, and none that are wanted") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("backoff", 1, 2);
+  symptoms.view->processes[0].state = "starting";
+  symptoms.view->processes[0].pid = 0;
+  symptoms.view->processes[0].uptime = 3900;
+  symptoms.view->idle_slots = {{2, "backoff", 0, 4, "exit code 1"}};
+  CHECK(Diagnose(symptoms).doing == Words{"slot 2 waits for worker 1; no unasked ends on record",
+                                          "worker 1 has been starting for 3.9 s"});
+  symptoms.view = View("running", 0, 0);
+  const Diagnosis none = Diagnose(symptoms);
+  CHECK(none.state == "web is down: its size is 0");
+  CHECK(none.doing == Words{"nothing: its size is 0; slc ctl set-size web N starts workers"});
 }
 
 TEST_SUITE_END();
