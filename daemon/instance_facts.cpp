@@ -126,6 +126,11 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
               std::to_string(in_charge->kept) + " workers");
     Record("master_took_over", std::to_string(in_charge->kept) + " workers go on, " +
                                    std::to_string(in_charge->replaced) + " are replaced");
+    if (in_charge->replaced > 0) {
+      const std::string count = std::to_string(in_charge->replaced);
+      Record("workers_lost",
+             count + " that had ended, or could not go on without it, are replaced");
+    }
     return Feed(MasterSpoke{true});
   }
   if (const auto* facts = std::get_if<link::Facts>(&packet)) {

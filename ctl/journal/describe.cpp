@@ -37,11 +37,12 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 16> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 17> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
       {"all_gone", "all its processes were gone when slcd started"},
+      {"workers_lost", "workers were lost with their master"},
       {"storage_trouble", "changes cannot be recorded"},
       {"storage_well", "changes are recorded again"},
       {"running", "runs"},

@@ -164,9 +164,8 @@ Diagnosis Diagnose(const Symptoms& symptoms) {
   } else {
     diagnosis.state = "how " + symptoms.service + " is now cannot be told: " + symptoms.no_view;
   }
-  // What took all of it at once was no change of it.
-  const bool all_gone = diagnosis.last_end && diagnosis.last_end->kind == "all_gone";
-  if (!all_gone) Blame(symptoms, generation, diagnosis);
+  const bool of_many = diagnosis.last_end && IsOfMany(*diagnosis.last_end);
+  if (!of_many) Blame(symptoms, generation, diagnosis);
   if (symptoms.holder && symptoms.view && symptoms.view->port && !diagnosis.up) {
     diagnosis.port = "port " + std::to_string(*symptoms.view->port) + " is held by pid " +
                      std::to_string(symptoms.holder->pid);

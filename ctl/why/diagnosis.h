@@ -27,7 +27,7 @@ struct Symptoms {
 struct Diagnosis {
   bool up = false;    // some worker serves, and nothing is wrong with what was asked for
   std::string state;  // "web is down: back-off after a crash"
-  // The last end of a worker that nobody had asked for; or its being given up; or that of all.
+  // The last end of a worker that nobody had asked for; or its being given up; or that of several.
   std::optional<JournalRecord> last_end;
   std::string
       last_reason;  // what slcd tells of it where the journal has no record of it (any more)

@@ -18,9 +18,12 @@ Records OfOneService(const Records& records, ServiceId id) {
   return own;
 }
 
+bool IsOfMany(const JournalRecord& record) {
+  return record.kind == "all_gone" || record.kind == "workers_lost";
+}
+
 bool IsUnaskedEnd(const JournalRecord& record) {
-  return record.kind == "worker_ended" || record.kind == "worker_given_up" ||
-         record.kind == "all_gone";
+  return record.kind == "worker_ended" || record.kind == "worker_given_up" || IsOfMany(record);
 }
 
 std::string CountOfEnds(const Records& records) {

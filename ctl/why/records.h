@@ -25,6 +25,9 @@ std::optional<JournalRecord> Newest(const Records& records, const Fits& fits) {
 // name that no service bore is nobody's.
 Records OfOneService(const Records& records, ServiceId id);
 
+// An end of several workers at once: no generation's fault.
+bool IsOfMany(const JournalRecord& record);
+
 // An end that nobody had asked for: of a worker, or of all.
 bool IsUnaskedEnd(const JournalRecord& record);
 

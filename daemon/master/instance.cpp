@@ -149,6 +149,7 @@ void Instance::TakeOver() {
   logs_.CountOn(state->log.lines_dropped);
   const std::set<std::string> gone = desk_.Adopt(state->listeners, predecessor_);
   const std::vector<WorkerId> lost = workers_.Adopt(*state, predecessor_, in_place_, gone);
+  const std::size_t kept = workers_.all().size();
   for (const auto& [id, worker] : workers_.all()) JudgeOn(*worker);
   connections_.Adopt(predecessor_);
   // What the state does not name, e.g. a socket that was stored just before the end: slcd would
@@ -160,8 +161,8 @@ void Instance::TakeOver() {
   snapshot_.NoteChange();
   if (!in_place_) {
     log::Warn("supervisor (pid " + std::to_string(::getpid()) + ") takes over from pid " +
-              std::to_string(state->master.pid) + ": " + std::to_string(workers_.all().size()) +
-              " workers go on, " + std::to_string(lost.size()) + " are replaced; up to " +
+              std::to_string(state->master.pid) + ": " + std::to_string(kept) + " workers go on, " +
+              std::to_string(lost.size()) + " are replaced; up to " +
               std::to_string(InHand::Most(state->log.behind) >> 10) +
               " KiB of what each worker printed just before may be missing here" +
               (state->log.trouble.empty() ? "" : ", since " + state->log.trouble));
@@ -171,7 +172,7 @@ void Instance::TakeOver() {
   RepeatDeeds();
   Feed(TimePassed{});
   if (in_place_) return;
-  link_.Send(link::InCharge{epoch_, static_cast<std::uint32_t>(workers_.all().size()),
+  link_.Send(link::InCharge{epoch_, static_cast<std::uint32_t>(kept),
                             static_cast<std::uint32_t>(lost.size())});
   if (leaving_) Leave();
 }

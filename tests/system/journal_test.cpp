@@ -138,6 +138,7 @@ TEST_SUITE("journal") {
     world.KillDaemon();
     Kill(master);
     WaitUntil([&] { return !IsAlive(master); }, 10'000, "the end of the master");
+    world.Must({"ctl", "ls"});
     world.WaitForState("web", "running");
     const json gone = WaitForKind(world, "all_gone").at(0);
     CHECK(gone["service"] == "web");
@@ -155,9 +156,11 @@ TEST_SUITE("journal") {
     // What ended because somebody wanted it is no such end, and a master that goes on none at all.
     world.Must({"ctl", "shutdown"});
     WaitUntil([&] { return !world.Daemon(); }, 10'000, "the end of slcd");
+    world.Must({"ctl", "ls"});
     world.WaitForState("web", "running");
     WaitForKind(world, "running", 3);
     world.KillDaemon();
+    world.Must({"ctl", "ls"});
     world.WaitForState("web", "running");
     WaitForKind(world, "master_adopted");
     const auto events = Events(world);
@@ -185,6 +188,7 @@ TEST_SUITE("journal") {
       text += EncodeJournalLine(*record);
     }
     WriteText(world.home() + "/journal", text);
+    world.Must({"ctl", "ls"});
     world.WaitForState("web", "running");
     CHECK(WaitForKind(world, "all_gone").at(0)["text"] == "the machine was started anew");
     CHECK(Contains(WaitForKind(world, "daemon_started", 2).at(1)["text"],

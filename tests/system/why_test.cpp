@@ -284,8 +284,30 @@ TEST_SUITE("why") {
     world.Must({"ctl", "restart", "web"});
   }
 
+  TEST_CASE("a worker that is killed together with its master") {
+    World world;
+    Start(world);
+    const auto master = *IdentifyProcess(world.MasterPid("web"));
+    const auto worker = *IdentifyProcess(world.ReadyPids("web").at(0));
+    Kill(master, SIGSTOP);
+    Kill(worker);
+    world.KillMaster("web");
+    json why;
+    WaitUntil(
+        [&] {
+          why = world.Json({"why", "web"});
+          return why["last_end"].is_object();
+        },
+        10'000, "the end on record");
+    CHECK(why["last_end"]["kind"] == "workers_lost");
+    CHECK(why["master_end"].is_null());
+    CHECK(Contains(world.Must({"why", "web"}).out, "workers were lost with their master: 1 that"));
+    world.WaitForState("web", "running");
+  }
+
   TEST_CASE("a name that nobody bears, that another bore before, and a slcd that does not start") {
     World world;
+    Service service = Start(world);
     CHECK(world.Slc({"ctl", "stop", "nope"}).code == 1);
     const auto recorded = [&] { return world.Must({"events"}).out; };
     WaitUntil([&] { return Contains(recorded(), "stop failed"); }, 10'000, "the record of that");
@@ -293,7 +315,6 @@ TEST_SUITE("why") {
     CHECK(nope.code == 1);
     CHECK(Contains(nope.err, "nope"));
 
-    Service service = Start(world);
     int pid = world.ReadyPids("web").at(0);
     CHECK(Get(service.url("/exit")).status == 200);
     WhyOf(world, pid);

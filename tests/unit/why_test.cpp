@@ -306,13 +306,13 @@ TEST_CASE("All of it was gone when slcd started: that is the last end, and no ch
   symptoms.view = View("running", 2, 2);
   symptoms.records = {Event("generation", 4, 90'000, "env TOKEN added"), End(4, 80'000),
                       Event("running", 4, 70'000),
-                      Event("all_gone", 0, 60'000, "the machine was started anew")};
+                      Event("all_gone", 0, 50'000, "the machine was started anew")};
   const Diagnosis diagnosis = Diagnose(symptoms);
   CHECK(diagnosis.changes.empty());
   CHECK(diagnosis.good.empty());
   const std::string text = Text(diagnosis);
   CHECK(Contains(text,
-                 "60 s ago: all its processes were gone when slcd started: the machine was "
+                 "50 s ago: all its processes were gone when slcd started: the machine was "
                  "started anew"));
   CHECK(Contains(text, "2 unasked ends on record since"));
 }
