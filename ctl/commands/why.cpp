@@ -31,6 +31,12 @@ std::string OneLine(const std::string& text) {
   return Join(parts, "; ");
 }
 
+std::string WhyNoView(const Answer& answer) {
+  if (answer.kind == Answer::Kind::kNoServices) return "no services exist in " + answer.place;
+  const bool replied = answer.kind == Answer::Kind::kReply && answer.reply.error;
+  return OneLine(replied ? answer.reply.error->message : answer.error.message);
+}
+
 struct Tail {
   std::vector<std::string> lines;
   std::string note;
@@ -60,7 +66,7 @@ std::vector<std::string> LinesOf(const std::string& directory, LogStream stream,
 }
 
 Tail TailOf(const std::string& directory, const std::optional<JournalRecord>& end) {
-  if (!end || end->pid == 0 || directory.empty()) return {};
+  if (!end || end->worker == 0 || end->pid == 0 || directory.empty()) return {};
   bool named = false;
   Tail tail{LinesOf(directory, LogStream::kErr, *end, named), "on standard error"};
   if (tail.lines.empty()) {
@@ -134,9 +140,7 @@ int Run(const WhyOptions& options) {
     }
     symptoms.holder = HolderFor(*symptoms.view);
   } else {
-    symptoms.no_view = OneLine(answer.kind == Answer::Kind::kReply && answer.reply.error
-                                   ? answer.reply.error->message
-                                   : answer.error.message);
+    symptoms.no_view = WhyNoView(answer);
     if (home) logs = *home + "/logs/" + symptoms.service;
   }
   const Diagnosis diagnosis = Diagnose(symptoms);
