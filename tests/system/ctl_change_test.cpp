@@ -553,7 +553,8 @@ TEST_SUITE("ctl-change") {
     const Ran piped = world.Must({"ctl", "restart", app.name});
     CHECK(piped.took > 1'500);
     CHECK(piped.err == "");
-    CHECK(LinesOf(piped.out).size() == 1);
+    REQUIRE(LinesOf(piped.out).size() == 2);
+    CHECK(Contains(LinesOf(piped.out)[1], "was killed (SIGKILL): it had not ended 1.5 s after"));
     // script(1) gives it a terminal.
     const Ran shown =
         world
