@@ -124,6 +124,7 @@ std::string WhyJson(const std::string& service, const Diagnosis& diagnosis,
                    {"good_generation", diagnosis.good},
                    {"on_disk", diagnosis.on_disk},
                    {"port", diagnosis.port},
+                   {"damage", diagnosis.damage},
                    {"hangs", diagnosis.hangs},
                    {"now", diagnosis.doing},
                    {"log_tail", log_tail}});

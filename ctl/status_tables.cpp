@@ -170,6 +170,12 @@ std::string LogRemark(const ServiceView& service) {
          " since the master started, the last " + FormatSpan(service.log_dropped_ago) + " ago";
 }
 
+std::string DamageCure(const std::string& service) {
+  return "give again what is missing (slc ctl env-set, or slc start with its options), or take it "
+         "as it is: slc ctl soft-restart " +
+         service;
+}
+
 std::string EnvironmentText(const Environment& environment, const std::string& empty) {
   if (environment.empty()) return "  " + empty + "\n";
   std::vector<Row> rows{{kIndent, "Name", "Value"}};
@@ -188,6 +194,9 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     text += "Service Name: " + Printable(service.name) + "\n";
     const std::string remark = StateRemark(service);
     if (!remark.empty()) text += "State: " + remark + "\n";
+    if (!service.damage.empty()) {
+      text += "Record: " + Printable(service.damage) + "; " + DamageCure(service.name) + "\n";
+    }
     const std::string log = LogRemark(service);
     if (!log.empty()) text += "Log: " + log + "\n";
     for (const ProcessView& process : service.processes) {

@@ -30,6 +30,8 @@ std::string EnvironmentText(const Environment& environment, const std::string& e
 
 // What is wrong with the log of a service, for people; empty when all is well, or was for an hour.
 std::string LogRemark(const ServiceView& service);
+// What to do about ServiceView::damage.
+std::string DamageCure(const std::string& service);
 
 // How a service is, for people: "backoff, next try in 3.0 s: exit code 1". Empty when all is well.
 std::string StateRemark(const ServiceView& service);

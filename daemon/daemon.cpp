@@ -56,6 +56,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                                    journal_.NoteDaemon(begun ? "storage_trouble" : "storage_well",
                                                        text);
                                  }}),
+      fallbacks_(registry_, services_, recorder_, store_, disk_),
       changes_(registry_, store_, recorder_, services_, operations_, clients_, options_.paths.home),
       upgrade_(loop_, options_.context, services_, clients_, disk_, *options_.previous,
                Upgrade::Hands{[this] { return Scene(); }, [this] { journal_.Flush(); },
@@ -154,6 +155,7 @@ Services::Events Daemon::ServiceEvents() {
 void Daemon::Recognize(ServiceId id) {
   const Quarantined* bad = registry_.GetQuarantined(id);
   if (bad != nullptr) registry_.Quarantine(services_.Recognize(*bad));
+  fallbacks_.Settle(id);
 }
 
 Status Daemon::Begin() {
@@ -193,13 +195,27 @@ Status Daemon::Begin() {
     place_.Adopt();
   }
   for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
+  for (const Fallback& fallback : loaded->fallbacks) {
+    registry_.FallBack(fallback);
+    if (!fallback.found_now) continue;
+    JournalRecord record;
+    record.kind = "fallen_back";
+    record.text = DescribeFallback(fallback);
+    journal_.NoteEvent(fallback.id, std::move(record));
+  }
   if (run_) {
     if (Status alone = run_->CheckIsAlone(registry_); !alone) return alone;
   }
   if (options_.before) InheritStore();
   services_.Inherit(std::move(options_.kept));
   if (options_.before) services_.Inherit(options_.inheritance, *options_.before);
-  for (const auto& [id, wish] : registry_.wishes()) services_.TakeUp(wish);
+  for (const Wish& wish : loaded->wishes) {
+    if (registry_.GetFallback(wish.id) != nullptr) {
+      fallbacks_.TakeUp(wish.id);
+    } else {
+      services_.TakeUp(wish);
+    }
+  }
   for (const Quarantined& bad : loaded->quarantined) {
     services_.TakeUp(bad);
     Recognize(bad.id);

@@ -21,6 +21,7 @@
 #include "daemon/commands/operations.h"
 #include "daemon/commands/requests.h"
 #include "daemon/core/registry.h"
+#include "daemon/fallbacks.h"
 #include "daemon/heritage.h"
 #include "daemon/instance_handle.h"
 #include "daemon/journal.h"
@@ -68,7 +69,7 @@ class Daemon {
  private:
   Place::Events PlaceEvents();
   Services::Events ServiceEvents();
-  // The master of a quarantined service may have told more of it.
+  // The master of a service whose file was damaged may have told more of it.
   void Recognize(ServiceId id);
   void On(int signal, std::function<void()> action);
   // Ends slcd alone; whoever needs a daemon next starts one.
@@ -102,6 +103,7 @@ class Daemon {
   Services services_;
   Operations operations_;
   Recorder recorder_;
+  Fallbacks fallbacks_;
   Changes changes_;
   Upgrade upgrade_;
   Requests requests_;

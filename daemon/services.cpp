@@ -109,6 +109,11 @@ void Services::TakeUp(const Wish& wish) {
 
 void Services::TakeUp(const Quarantined& bad) { ServiceOf(bad.id).instance->Follow(); }
 
+void Services::GoOn(const Wish& wish) {
+  if (wish.run && !InstanceOf(wish.id).has_config(wish.generation)) return Prepare(wish);
+  Order(wish);
+}
+
 Quarantined Services::Recognize(Quarantined bad) {
   const InstanceHandle& instance = InstanceOf(bad.id);
   // Without one it is called by what is known of it anyway.
@@ -258,7 +263,9 @@ ViewInput Services::ViewInputOf(const Service& service, const std::string& name,
 ServiceView Services::ViewOf(const Wish& wish) {
   const Service& service = ServiceOf(wish.id);
   const std::optional<InstanceState> state = service.instance->ReadState();
+  const Fallback* fallback = registry_.GetFallback(wish.id);
   ServiceView view = MakeView(wish, ViewInputOf(service, wish.spec.name, state));
+  if (fallback != nullptr) view.damage = DescribeFallback(*fallback);
   if (!service.instance->foreign().empty()) {
     view.state = "adopting";
     view.reason = service.instance->foreign();

@@ -60,6 +60,10 @@ class Services {
   void TakeUp(const Wish& wish);
   // Of a quarantined one: adopts its living master, and leaves that as it is.
   void TakeUp(const Quarantined& bad);
+  // Of one that was fallen back to an older wish: the same, until GoOn says what is wanted.
+  void Follow(ServiceId id) { ServiceOf(id).instance->Follow(); }
+  // `wish` is committed. The living master has its config, or else that is resolved.
+  void GoOn(const Wish& wish);
   // The same, completed by what its living master tells.
   Quarantined Recognize(Quarantined bad);
   void StopQuarantined(ServiceId id, bool soft) { ServiceOf(id).instance->StopFollowed(soft); }

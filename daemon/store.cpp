@@ -1,6 +1,7 @@
 #include "daemon/store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +28,7 @@ constexpr int kSchema = 1;
 constexpr const char* kSuffix = ".json";
 constexpr const char* kPrevious = ".prev";  // behind the suffix, as ReplaceFileAt has it
 constexpr const char* kBad = ".bad";
+constexpr const char* kDamaged = ".damaged";
 constexpr const char* kRemoved = ".removed";
 constexpr const char* kLastIdFile = "last-id";
 constexpr const char* kLastRemovalFile = "last-removal";
@@ -153,6 +155,12 @@ Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
   auto current = ReadOne(id, name);
   if (!current) return current.error();
   if (current->wish) {
+    // Nothing hangs on what was set aside: an error in reading it is only told.
+    const auto aside = ReadOne(id, bad);
+    if (!aside) loaded.notes.push_back(aside.error().message);
+    if (!aside || aside->there) {
+      loaded.fallbacks.push_back(FallBack(id, bad, aside ? aside->damage : aside.error().message));
+    }
     loaded.wishes.push_back(std::move(*current->wish));
     return Ok();
   }
@@ -173,6 +181,8 @@ Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
     loaded.quarantined.push_back(Quarantine(id, aside ? bad : name, reason, damaged->text));
     return Ok();
   }
+  loaded.fallbacks.push_back(FallBack(id, aside ? bad : name, reason));
+  loaded.fallbacks.back().found_now = true;
   loaded.notes.push_back(name + " is damaged (" + reason + ")" +
                          (aside ? " and was set aside as " + bad : "") +
                          "; its previous version is used");
@@ -180,6 +190,17 @@ Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
   if (Status saved = Save(*previous->wish); !saved) loaded.notes.push_back(saved.error().message);
   loaded.wishes.push_back(std::move(*previous->wish));
   return Ok();
+}
+
+Fallback Store::FallBack(ServiceId id, const std::string& file, const std::string& reason) const {
+  Fallback fallback;
+  fallback.id = id;
+  fallback.reason = reason.empty() ? "it was set aside before" : reason;
+  // It was given that name when it was found.
+  struct stat info {};
+  const bool seen = ::fstatat(services_, file.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  fallback.found_at = seen ? static_cast<Millis>(info.st_ctim.tv_sec) * 1000 : WallNow();
+  return fallback;
 }
 
 // A file that cannot be read now is not damaged: to go on without it would take its service down.
@@ -220,6 +241,17 @@ Status Store::Save(const Wish& wish) const {
   Status saved = ReplaceFileAt(services_, name, Encode(wish), true);
   if (saved) return saved;
   return StorageError(saved.error(), "record the change in services/" + name);
+}
+
+std::string Store::DamagedFile(ServiceId id) { return FileOf(id) + kDamaged; }
+
+Status Store::EndDamage(ServiceId id) const {
+  const std::string bad = FileOf(id) + kBad;
+  const std::string damaged = DamagedFile(id);
+  if (::renameat(services_, bad.c_str(), services_, damaged.c_str()) == 0 || errno == ENOENT) {
+    return Ok();
+  }
+  return SystemError("rename services/" + bad, errno);
 }
 
 Status Store::SaveInReserve(const Wish& wish) {
@@ -269,7 +301,7 @@ Status Store::Remove(ServiceId id, const std::string& request) const {
   if (Status kept = RememberRemoval(id, request); !kept) return kept;
   // The file itself last: without it the others mean nothing.
   const std::string name = FileOf(id);
-  for (const std::string& file : {name + kPrevious, name + kBad, name}) {
+  for (const std::string& file : {name + kPrevious, name + kBad, DamagedFile(id), name}) {
     if (::unlinkat(services_, file.c_str(), 0) != 0 && errno != ENOENT) {
       return StorageError(SystemError("remove services/" + file, errno), "remove the service");
     }

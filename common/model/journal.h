@@ -50,6 +50,7 @@ struct JournalActor {
 //   roll_begun, roll_done, roll_failed      a soft restart
 //   generation        what its workers are started with was resolved; text: what is new
 //   quarantined       the service's file is damaged
+//   fallen_back       the same, and the version before is used
 //   storage_trouble, storage_well    changes cannot be recorded, and can again
 //   gap               `times` records are missing here
 struct JournalRecord {

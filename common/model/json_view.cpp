@@ -70,6 +70,7 @@ json ToJson(const ServiceView& view) {
       {"name", view.name},
       {"state", view.state},
       {"reason", view.reason},
+      {"damage", view.damage},
       {"directory", view.directory},
       {"script", view.script},
       {"wanted", view.wanted},
@@ -96,6 +97,7 @@ Status FromJson(const json& value, ServiceView& view) {
   fields.Read("name", view.name);
   fields.Read("state", view.state);
   fields.Read("reason", view.reason);
+  fields.Read("damage", view.damage);
   fields.Read("directory", view.directory);
   fields.Read("script", view.script);
   fields.Read("wanted", view.wanted);

@@ -46,6 +46,7 @@ struct ServiceView {
   std::string state;   // running, starting, rolling, stopping, stopped, backoff, failed, adopting,
                        // finished, new, quarantined
   std::string reason;  // why it is not simply running; empty otherwise
+  std::string damage;  // its file was damaged, the version before is used; for people, or empty
   std::string directory;
   std::string script;
   bool wanted = false;             // the operator wants it to run

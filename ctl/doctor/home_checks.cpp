@@ -3,12 +3,34 @@
 #include <sys/vfs.h>
 
 #include "ctl/doctor/checks.h"
+#include "ctl/status_tables.h"
 
 namespace slc::ctl {
 namespace {
 
 constexpr std::int64_t kCifs = 0xff534d42;  // not in magic.h of every kernel
 constexpr std::int64_t kNfs = 0x6969;
+
+// The wish that is used though its newest file was damaged; null if that file has left none.
+const Wish* WishBefore(const Patient& patient, const std::string& file) {
+  for (const Wish& wish : patient.wishes) {
+    if (file == std::to_string(wish.id) + ".json.bad") return &wish;
+  }
+  return nullptr;
+}
+
+Finding JudgeDamage(const Patient& patient, const Wish& wish, const std::string& file) {
+  const ServiceView* view = patient.ViewOf(wish.spec.name);
+  if (view != nullptr && view->damage.empty()) {
+    return Warn("state", "services/" + file + " is left of a damage that was seen to",
+                "rm " + patient.paths.home + "/services/" + file);
+  }
+  const std::string text = view != nullptr
+                               ? view->damage
+                               : "services/" + file + " is a damaged record of " + wish.spec.name +
+                                     "; the version before is used, the last change may be lost";
+  return Wrong("state", text, DamageCure(wish.spec.name));
+}
 
 Findings JudgeState(const Patient& patient) {
   if (!patient.closed.empty()) {
@@ -17,6 +39,10 @@ Findings JudgeState(const Patient& patient) {
   }
   Findings findings;
   for (const std::string& file : patient.unreadable) {
+    if (const Wish* before = WishBefore(patient, file)) {
+      findings.push_back(JudgeDamage(patient, *before, file));
+      continue;
+    }
     findings.push_back(Wrong("state", "services/" + file + " holds no service that can be read",
                              "`slc start` in the app's folder repairs it; `slc ctl status` tells "
                              "more"));

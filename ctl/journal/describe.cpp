@@ -37,7 +37,7 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 17> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 18> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
@@ -55,6 +55,7 @@ std::string Simple(const JournalRecord& record) {
       {"roll_done", "soft restart done"},
       {"roll_failed", "soft restart failed"},
       {"quarantined", "quarantined"},
+      {"fallen_back", "its record was damaged"},
   }};
   for (const auto& [kind, words] : kWords) {
     if (record.kind == kind) return words;

@@ -144,6 +144,7 @@ Diagnosis Diagnose(const Symptoms& symptoms) {
     const std::size_t serving = Serving(view);
     diagnosis.up = serving > 0 && serving >= view.cluster_size && view.state != "failed";
     diagnosis.state = StateOf(view, serving);
+    if (!view.damage.empty()) diagnosis.damage = view.damage + "; " + DamageCure(view.name);
     if (!diagnosis.last_end) {
       for (const ProcessView& process : view.processes) {
         if (!process.reason.empty()) diagnosis.last_reason = process.reason;
@@ -201,6 +202,7 @@ std::string DiagnosisText(const Diagnosis& diagnosis, Millis now,
     line("its master", when(end) + DescribeEvent(end) + "; workers outlive that");
   }
   if (!diagnosis.port.empty()) line("port", diagnosis.port);
+  if (!diagnosis.damage.empty()) line("record", diagnosis.damage);
   for (const std::string& change : diagnosis.changes) {
     line("changed", change);
   }

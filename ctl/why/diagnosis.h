@@ -37,6 +37,7 @@ struct Diagnosis {
   std::string good;                  // which generation that is; empty: not known
   std::vector<std::string> on_disk;  // how the code differs from what the generation began with
   std::string port;                  // who holds it
+  std::string damage;                // of its record, see ServiceView, and what to do
   std::vector<std::string> hangs;    // workers that take no connections
   std::vector<std::string> doing;    // what is being done about it, and what an operator can do
   std::optional<JournalRecord> stopped_by;  // the change that stopped it

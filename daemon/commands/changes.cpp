@@ -43,6 +43,11 @@ void Changes::Change(const Command& command, const std::string& service, Propose
   if (const std::string& foreign = services_.InstanceOf(*id).foreign(); !foreign.empty()) {
     return clients_.Refuse(command, Error{ErrorCode::kProtocol, foreign});
   }
+  if (IsUnsettled(*id)) {
+    queue.waiting.push_back(
+        [this, command, service, propose] { Change(command, service, propose); });
+    return;
+  }
   if (RefuseDuringRoll(command, *id)) return;
   auto proposal = propose(*id);
   if (!proposal) return clients_.Refuse(command, proposal.error());
@@ -59,6 +64,11 @@ void Changes::Change(const Command& command, const std::string& service, Propose
 
 bool Changes::IsRepeat(const Command& command, const Wish& wish) {
   return !command.request.id.empty() && wish.last_request == command.request.id;
+}
+
+bool Changes::IsUnsettled(ServiceId id) const {
+  const Fallback* fallback = registry_.GetFallback(id);
+  return fallback != nullptr && !fallback->settled;
 }
 
 bool Changes::RefuseDuringRoll(const Command& command, ServiceId id) {
@@ -83,6 +93,7 @@ bool Changes::RefuseDuringRoll(const Command& command, ServiceId id) {
 void Changes::NextChange(ServiceId id) {
   const auto found = queues_.find(id);
   if (found == queues_.end() || found->second.saving || found->second.waiting.empty()) return;
+  if (IsUnsettled(id)) return;
   const auto next = std::move(found->second.waiting.front());
   found->second.waiting.pop_front();
   next();
@@ -134,6 +145,9 @@ void Changes::Carry(const Command& command, Proposal proposal, std::function<voi
         }
         stage = "recording the change";
         Status saved = store.Save(wish);
+        if (saved && Registry::EndsFallback(proposal)) {
+          carriage->damage_ended = store.EndDamage(wish.id);
+        }
         if (saved || wish.run || wish.removing) return saved;
         carriage->reserved = store.SaveInReserve(wish).ok();
         return carriage->reserved ? Ok() : saved;
@@ -156,7 +170,20 @@ void Changes::Carried(const Command& command, Proposal proposal, Carriage& carri
                              status.error().message + "; a slcd that is started before starts '" +
                              wish.spec.name + "' again");
   }
+  EndFallback(proposal, carriage.damage_ended);
   Commit(command, proposal, std::move(carriage.config));
+}
+
+void Changes::EndFallback(Proposal& proposal, const Status& damage_ended) {
+  const ServiceId id = proposal.wish.id;
+  if (!damage_ended) proposal.notes.push_back(damage_ended.error().message + "; remove it");
+  const Fallback* fallback = registry_.GetFallback(id);
+  if (fallback == nullptr || !Registry::EndsFallback(proposal)) return;
+  if (!proposal.wish.removing) {
+    proposal.notes.push_back(DescribeFallback(*fallback) + "; the damaged file is kept as " +
+                             home_ + "/services/" + Store::DamagedFile(id));
+  }
+  registry_.EndFallback(id);
 }
 
 void Changes::Commit(const Command& command, const Proposal& proposal, UniqueFd config) {
@@ -189,6 +216,7 @@ void Changes::Settle(ServiceId id) {
     FinishRemoval(*bad);
   }
   ServeCreations();
+  NextChange(id);
 }
 
 // ------------------------------------------------------------------------------------------------

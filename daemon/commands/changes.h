@@ -56,17 +56,21 @@ class Changes {
  private:
   // What the disk thread brings back of a change.
   struct Carriage {
-    UniqueFd config;        // of the new generation, a memfd
-    bool reserved = false;  // it is in the reserve, not in its file
+    UniqueFd config;             // of the new generation, a memfd
+    bool reserved = false;       // it is in the reserve, not in its file
+    Status damage_ended = Ok();  // see Store::EndDamage
   };
   struct Queue {
     bool saving = false;                        // a change is on its way to the disk
     std::deque<std::function<void()>> waiting;  // changes that came meanwhile
   };
 
+  // Its record was damaged, and it is not known yet what its master obeys: a change waits for that.
+  bool IsUnsettled(ServiceId id) const;
   bool RefuseDuringRoll(const Command& command, ServiceId id);
   void Carry(const Command& command, Proposal proposal, std::function<void()> done);
   void Carried(const Command& command, Proposal proposal, Carriage& carriage, const Status& status);
+  void EndFallback(Proposal& proposal, const Status& damage_ended);
   void Commit(const Command& command, const Proposal& proposal, UniqueFd config);
   void NextChange(ServiceId id);
   void ServeCreations();

@@ -156,6 +156,11 @@ const Quarantined* Registry::GetQuarantined(ServiceId id) const {
   return found == quarantined_.end() ? nullptr : &found->second;
 }
 
+const Fallback* Registry::GetFallback(ServiceId id) const {
+  const auto found = fallbacks_.find(id);
+  return found == fallbacks_.end() ? nullptr : &found->second;
+}
+
 const Quarantined* Registry::FindQuarantined(const std::string& service) const {
   if (FindSound(service) != nullptr) return nullptr;
   if (const auto number = ParseInteger(service, 1, 0xffffffffLL)) {
@@ -309,7 +314,8 @@ Result<Proposal> Registry::ProposeUpdate(const Wish& current, const StartWish& s
   proposal.wish.run = true;
   if (!current.run) {
     NextGeneration(proposal, RollMode::kRestart, 1);
-  } else if (spec_changed) {
+  } else if (spec_changed || GetFallback(current.id) != nullptr) {
+    // What runs may be of a record that is lost: that nothing differs from this one says little.
     NextGeneration(proposal, RollMode::kRolling, 1);
   } else if (proposal.wish.size == current.size) {
     proposal.wish = current;
@@ -364,7 +370,8 @@ Result<Proposal> Registry::ProposeStop(ServiceId id, bool soft) const {
   Proposal proposal = Changed(wish);
   proposal.wish.run = false;
   proposal.wish.soft_stop = soft;
-  if (!wish.run && (wish.soft_stop == soft || soft)) {
+  // To stop what is stopped confirms what was fallen back to.
+  if (!wish.run && (wish.soft_stop == soft || soft) && GetFallback(id) == nullptr) {
     proposal.wish = wish;
     proposal.changed = false;
   }

@@ -13,6 +13,7 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/model/service.h"
+#include "daemon/core/fallback.h"
 #include "daemon/core/quarantine.h"
 
 namespace slc {
@@ -56,6 +57,7 @@ class Registry {
   void Forget(ServiceId id) {
     wishes_.erase(id);
     quarantined_.erase(id);
+    fallbacks_.erase(id);
   }
 
   // Adds one, or replaces what is known of it; ends with a Commit of the same id.
@@ -64,6 +66,16 @@ class Registry {
   // By name or id, unless a sound service is called so.
   const Quarantined* FindQuarantined(const std::string& service) const;
   const std::map<ServiceId, Quarantined>& quarantined() const { return quarantined_; }
+
+  // Adds one to a wish that is committed, or replaces what is known of it.
+  void FallBack(const Fallback& fallback) { fallbacks_[fallback.id] = fallback; }
+  const Fallback* GetFallback(ServiceId id) const;
+  const std::map<ServiceId, Fallback>& fallbacks() const { return fallbacks_; }
+  // A change of this kind says what the service is to be: a person has seen to it.
+  static bool EndsFallback(const Proposal& proposal) {
+    return proposal.new_generation || !proposal.wish.run;
+  }
+  void EndFallback(ServiceId id) { fallbacks_.erase(id); }
 
   // An id that must not be used again.
   void Reserve(ServiceId id) { last_id_ = std::max(last_id_, id); }
@@ -79,6 +91,7 @@ class Registry {
   bool root_;
   std::map<ServiceId, Wish> wishes_;
   std::map<ServiceId, Quarantined> quarantined_;
+  std::map<ServiceId, Fallback> fallbacks_;
   ServiceId last_id_ = 0;
 };
 

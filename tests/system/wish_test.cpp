@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
+#include "tests/system/doctor_expect.h"
 #include "tests/system/harness.h"
 
 using namespace slc;
@@ -31,6 +32,17 @@ void LoseWish(World& world, int id, const std::string& damage) {
   WaitUntil([&] { return !IsAlive(*daemon); }, 5'000, "slcd to leave");
   WriteText(WishFile(world, id), damage);
   ::unlink((WishFile(world, id) + ".prev").c_str());
+}
+
+// The file of a service is damaged in its middle, and slcd killed.
+void DamageAndKill(World& world, int id) {
+  world.ExpectInLog(std::to_string(id) + ".json is damaged");
+  std::string text = ReadText(WishFile(world, id));
+  REQUIRE(text.size() > 300);
+  text[300] = text[300] == '\x01' ? '\x02' : '\x01';
+  WriteText(WishFile(world, id), text);
+  world.KillDaemon();
+  world.Must({"ctl", "ls"});
 }
 
 // Two services that run, in a home that is shut down.
@@ -374,6 +386,84 @@ TEST_SUITE("wish") {
     world.WaitForState("web", "running");
     CHECK(world.ReadyPids("web").size() == 1);
     CHECK(Contains(world.DaemonLog(), "its previous version is used"));
+  }
+
+  TEST_CASE("after a fallback to the previous version a soft restart replaces every worker") {
+    World world;
+    const std::string folder = world.MakeFolder("web", {{"app.js", kMirror}});
+    const App app = world.StartPath(folder, {"--size", "1"});
+    world.Must({"ctl", "env-set", "web", "G=new"});
+    world.Must({"ctl", "set-size", "web", "2"});
+    world.Must({"ctl", "env-set", "web", "H=newer"});
+    const auto pids = world.ReadyPids("web");
+    LoadClient load(world, {"connections=4,url=" + app.url()});
+    DamageAndKill(world, 1);
+    const std::string status = world.Must({"ctl", "status", "web"}).out;
+    WaitUntil([&] { return world.ReadyPids("web") == pids; }, 5'000, "its workers to be shown");
+    WaitUntil(
+        [&] {
+          return Contains(world.Must({"ctl", "status", "web"}).out,
+                          "may be lost: the next restart would bring env H removed");
+        },
+        5'000, "the difference to be shown");
+    CHECK(Contains(status, "Record: services/1.json was found damaged at "));
+    CHECK(Contains(world.Must({"why", "web"}).out, "services/1.json was found damaged at "));
+    CHECK(Contains(world.Must({"events"}).out, "its record was damaged: services/1.json"));
+    ExpectFinding(world, "state", "wrong", "env H removed");
+    // It is told by each slcd, until somebody has seen to it.
+    world.KillDaemon();
+    CHECK(Contains(world.Must({"ctl", "status"}).out, "Record: services/1.json"));
+    ExpectFinding(world, "state", "wrong", "slc ctl soft-restart web");
+    const Ran rolled = world.Must({"ctl", "soft-restart", "web"});
+    CHECK_MESSAGE(Contains(rolled.out, "services/1.json.damaged"), rolled.out);
+    for (const int pid : world.ReadyPids("web")) {
+      CHECK(std::find(pids.begin(), pids.end(), pid) == pids.end());
+    }
+    CHECK(world.ReadyPids("web").size() == 2);
+    CHECK(load.Stop().failed() == 0);
+    const json env = Get(app.url()).json()["env"];
+    CHECK(env["G"] == "new");
+    CHECK(env.count("H") == 0);
+    CHECK_FALSE(Contains(world.Must({"ctl", "status"}).out, "Record:"));
+    CHECK_FALSE(Contains(world.Must({"why", "web"}).out, "damaged at"));
+    ExpectFinding(world, "state", "ok", "1 service, readable");
+    CHECK(Exists(WishFile(world, 1) + ".damaged"));
+  }
+
+  TEST_CASE(
+      "after a fallback a port that was lost is given again by a start, while the master is "
+      "silent at first") {
+    World world;
+    const std::string folder = world.MakeFolder("web", {{"app.js", kMirror}});
+    const App app = world.StartPath(folder, {"--size", "1"});
+    const std::uint16_t port = FreePort();
+    const Words start{"start", folder, "--port", std::to_string(port)};
+    const std::string url = "http://127.0.0.1:" + std::to_string(port) + "/";
+    world.Must(start);
+    const auto pids = world.ReadyPids("web");
+    const auto master = IdentifyProcess(world.MasterPid("web"));
+    REQUIRE(master);
+    // What the master obeys is not known yet when the start comes: it waits for that.
+    Kill(*master, SIGSTOP);
+    DamageAndKill(world, 1);
+    CHECK(world.View("web").state == "adopting");
+    Running again = world.Begin(start);
+    const auto asks = [&] {
+      const auto files = OpenFiles(again.pid());
+      return std::find(files.begin(), files.end(), "socket") != files.end();
+    };
+    WaitUntil(asks, 5'000, "the start to be asked for");
+    Kill(*master, SIGCONT);
+    const Ran& started = again.Wait(20'000);
+    CHECK_MESSAGE(started.code == 0, started.err);
+    CHECK(world.ReadyPids("web") != pids);
+    CHECK(world.ReadyPids("web").size() == 1);
+    CHECK(world.View("web").port == port);
+    CHECK(world.View("web").damage.empty());
+    CHECK(Get(url).status == 200);
+    world.Must({"ctl", "restart", "web"});
+    CHECK(Get(url).status == 200);
+    CHECK(world.View("web").generation == 4);
   }
 
   TEST_CASE("a file without checksum was edited by hand and counts") {

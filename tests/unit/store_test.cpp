@@ -186,11 +186,24 @@ TEST_CASE("Store: of a damaged file the version before is used, and the damaged 
   CHECK(loaded->notes[0].find("5.json is damaged") != std::string::npos);
   CHECK(loaded->quarantined.empty());
   CHECK(folder.Has("5.json.bad"));
-  // From then on it is an ordinary file.
+  REQUIRE(loaded->fallbacks.size() == 1);
+  CHECK(loaded->fallbacks[0].found_now);
+  CHECK(loaded->fallbacks[0].id == 5);
+  // From then on it is an ordinary file, of which the damage is told until it was seen to.
   auto again = store.Load();
   REQUIRE(again->wishes.size() == 1);
   CHECK(again->notes.empty());
   CHECK(again->quarantined.empty());
+  REQUIRE(again->fallbacks.size() == 1);
+  CHECK_FALSE(again->fallbacks[0].found_now);
+  CHECK(again->fallbacks[0].reason == loaded->fallbacks[0].reason);
+  CHECK(again->fallbacks[0].found_at == loaded->fallbacks[0].found_at);
+  REQUIRE(store.EndDamage(5));
+  CHECK(store.Load()->fallbacks.empty());
+  CHECK(folder.Has(Store::DamagedFile(5)));
+  CHECK(store.EndDamage(5));
+  REQUIRE(store.Remove(5, "request"));
+  CHECK_FALSE(folder.Has(Store::DamagedFile(5)));
 }
 
 TEST_CASE("Store: a file without a readable version before is quarantined, the others load") {
