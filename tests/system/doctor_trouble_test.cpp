@@ -57,9 +57,12 @@ TEST_SUITE("doctor") {
     const auto master = IdentifyProcess(world.MasterPid("web"));
     const auto daemon = world.Daemon();
     REQUIRE((master && daemon));
+    const UniqueFd ends[] = {OpenProcess(*daemon), OpenProcess(*master)};
     // Before the master can start another slcd.
     Kill(*daemon);
     Kill(*master);
+    // A lock is held until the last thread is gone, when the process looks dead already.
+    for (const UniqueFd& end : ends) REQUIRE(HasEnded(end, 10'000));
     WaitUntil([&] { return !FindPortHolder(app.port); }, 10'000, "the port to be free");
     ExpectFinding(world, "slcd", "wrong", "down: web");
     ExpectFinding(world, "slcd", "wrong", "slc ctl status");
