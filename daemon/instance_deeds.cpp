@@ -19,6 +19,8 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   adopt_ = action.adopt && keeper_.Find(link::kStateName) >= 0;
   if (!adopt_) {
     KillByCookie(Cookie() + ".");
+    // The one before may have taken it over and died before anything could be taken over from it.
+    SaveConfig();
     keeper_.Clear();
   }
   facts_.reset();
@@ -172,16 +174,19 @@ void InstanceHandle::Sweep() {
   pidfd_.reset();
 }
 
+// That of the wanted generation, from the keeper, which is about to be cleared.
+void InstanceHandle::SaveConfig() {
+  const int kept = keeper_.Find(link::ConfigName(wish_.generation));
+  if (kept < 0 || new_configs_.count(wish_.generation) > 0) return;
+  UniqueFd copy(::fcntl(kept, F_DUPFD_CLOEXEC, 0));
+  if (copy) new_configs_[wish_.generation] = std::move(copy);
+}
+
 void InstanceHandle::Do(const CleanUp&) {
   if (!context_.is_ours()) return;
   KillByCookie(Cookie() + ".");
   // An order that renews none (set-size after a SIGTERM to the master) needs it once more.
-  const std::string current = link::ConfigName(wish_.generation);
-  if (const int kept = keeper_.Find(current);
-      kept >= 0 && new_configs_.count(wish_.generation) == 0) {
-    UniqueFd copy(::fcntl(kept, F_DUPFD_CLOEXEC, 0));
-    if (copy) new_configs_[wish_.generation] = std::move(copy);
-  }
+  SaveConfig();
   if (!wish_.run) new_configs_.clear();
   keeper_.Clear();
   facts_.reset();

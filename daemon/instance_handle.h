@@ -122,6 +122,7 @@ class InstanceHandle {
   void Do(const PingMaster& action);
   void Do(const CleanUp& action);
   void Look();
+  void SaveConfig();
   void Watch(ProcessIdentity identity, UniqueFd pidfd);
   void UseLink(UniqueFd socket);
   void Record(const char* kind, const std::string& text) const;

@@ -357,6 +357,20 @@ TEST_SUITE("takeover") {
     }
   }
 
+  // It may have taken over what it is to run, and not yet given anything of its own.
+  TEST_CASE("a master killed as soon as there is one: the start is brought to its end") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1"});
+    for (int i = 0; i < 15; ++i) {
+      world.Must({"ctl", "stop", app.name});
+      Running start = world.Begin({"ctl", "start", app.name});
+      KillMaster(world);
+      const Ran& ran = start.Wait();
+      CHECK_MESSAGE(ran.code == 0, ran.err);
+      CheckWhole(world, app.name, 1, static_cast<Generation>(i + 2));
+    }
+  }
+
   TEST_CASE("a master killed while its service stops: it is stopped all the same") {
     Dice dice;
     World world;
