@@ -327,16 +327,16 @@ TEST_SUITE("why") {
     WhyOf(world, pid);
     world.Must({"ctl", "shutdown"});
     WaitUntil([&] { return !world.Daemon(); }, 10'000, "the end of slcd");
-    const std::string services = world.home() + "/services";
-    REQUIRE(::rename(services.c_str(), (services + ".away").c_str()) == 0);
-    WriteText(services, "in its place");
+    const std::string run = world.home() + "/run";
+    REQUIRE(::rename(run.c_str(), (run + ".away").c_str()) == 0);
+    WriteText(run, "in its place");
     const Ran unable = world.Slc({"why", "web"});
     CHECK(unable.code == 3);
     CHECK_MESSAGE(Contains(unable.out, "how web is now cannot be told"), unable.out);
     CHECK(Contains(unable.out, "(pid " + std::to_string(pid) + ") ended"));
     CHECK_FALSE(Contains(unable.out, "\\x0a"));
-    REQUIRE(::unlink(services.c_str()) == 0);
-    REQUIRE(::rename((services + ".away").c_str(), services.c_str()) == 0);
+    REQUIRE(::unlink(run.c_str()) == 0);
+    REQUIRE(::rename((run + ".away").c_str(), run.c_str()) == 0);
   }
 
   TEST_CASE("what ended before slcd was killed, and of a service that was removed") {
