@@ -172,11 +172,7 @@ std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& pr
     const bool whole = heard && std::none_of(facts->second.keys.begin(), facts->second.keys.end(),
                                              [&](const auto& key) { return gone.count(key) > 0; });
     if (whole && AdoptOne(worker, facts->second, predecessor)) continue;
-    // Of one that had ended already the number, and with it its session, may be somebody else's.
-    std::optional<ProcessIdentity> leader;
-    if (known) leader = IdentifyProcess(facts->second.process.pid);
-    if (leader && *leader != facts->second.process) leader.reset();
-    sweep.Add(id, CookieOf(id), leader);
+    sweep.Add(id, CookieOf(id), known ? std::optional(facts->second.process) : std::nullopt);
     for (const char* part : {"channel", "stdout", "stderr"}) {
       predecessor.Take(link::WorkerFdName(id, part));
       safekeeping_.Drop({link::WorkerFdName(id, part)});
