@@ -208,16 +208,20 @@ Answer Ask(const Question& question) {
   Millis give_up = 0;
   while (true) {
     const bool again = talk.losses > 0;
-    // A slcd that is gone after it was told to shut down has done so; it must not be started for
-    // that.
-    auto client = shutdown && again ? talk.daemon.ConnectOnly() : talk.daemon.Connect();
+    // A slcd that is gone after it was told to shut down has done so, unless masters are left: then
+    // it was killed. With -C it is not for us to start it.
+    const bool elsewhere = !question.socket.empty();
+    auto client =
+        shutdown && again && elsewhere ? talk.daemon.ConnectOnly() : talk.daemon.Connect();
     const bool connected = client && *client;
     if (!client && client.error().code == ErrorCode::kTimeout) {
       answer.error = client.error();
       if (Replaced(talk, answer)) continue;
       return end(Answer::Kind::kNoDaemon);
     }
-    if (!connected && shutdown && again) return end(Answer::Kind::kReply);
+    if (shutdown && again && (elsewhere ? !connected : client && !*client)) {
+      return end(Answer::Kind::kReply);
+    }
     if (!client) {
       answer.error = client.error();
       // With -C it is somebody else who starts slcd anew: give them the same time.

@@ -589,6 +589,20 @@ TEST_SUITE("ctl-change") {
     CHECK(world.Workers().empty());
   }
 
+  TEST_CASE("a slcd that is killed while it shuts down is started again for that") {
+    World world;
+    // Its worker takes 5 s to be stopped.
+    const App app = world.StartApp("plain/ignore-sigterm.js", {"--size", "1"});
+    Running shutdown = world.Begin({"ctl", "shutdown"});
+    WaitUntil([&] { return Contains(world.DaemonLog(), "stopping all services"); }, 5'000,
+              "slcd to shut down");
+    world.KillDaemon();
+    CHECK_MESSAGE(shutdown.Wait().code == 0, shutdown.Wait().err);
+    CHECK(StartsWith(shutdown.Wait().out, "slcd was shut down\n"));
+    CHECK(world.Workers().empty());
+    CHECK(world.Supervisors().empty());
+  }
+
   TEST_CASE("a slcd that does not answer is replaced, and what was asked is done by the next") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "1"});
