@@ -140,12 +140,6 @@ Status JournalFile::Rotate() {
   return open ? synced : open;
 }
 
-bool JournalFile::IsInPlace() const {
-  struct stat ours {};
-  struct stat named {};
-  return ::fstat(file_.get(), &ours) == 0 &&
-         ::fstatat(home_, kJournalFile, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
-}
+bool JournalFile::IsInPlace() const { return IsFileAt(file_.get(), home_, kJournalFile); }
 
 }  // namespace slc

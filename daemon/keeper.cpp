@@ -1,22 +1,10 @@
 #include "daemon/keeper.h"
 
-#include <sys/stat.h>
-
 #include <utility>
 
+#include "common/base/files.h"
+
 namespace slc {
-namespace {
-
-// Of sockets, pipes and memfds each has an inode of its own.
-bool IsSameFile(int one, int other) {
-  struct stat first {};
-  struct stat second {};
-  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 &&
-         first.st_ino == second.st_ino && first.st_dev == second.st_dev;
-}
-
-}  // namespace
-
 void Keeper::Store(const std::string& name, UniqueFd fd) {
   old_.erase(name);
   UniqueFd& place = fds_[name];

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "common/base/backoff.h"
 #include "common/base/files.h"
 #include "common/base/lock_holder.h"
 #include "common/base/log.h"
@@ -19,7 +20,8 @@
 namespace slc {
 namespace {
 
-constexpr Millis kTryAgain = 1000;
+constexpr Millis kTryAgain = 50;
+constexpr Millis kLongestPause = 1000;
 
 // The descriptor `number` is the same as `made` from now on.
 Status Replace(int number, const UniqueFd& made) {
@@ -74,16 +76,18 @@ Result<UniqueFd> Place::Listen() {
 
 void Place::Adopt() { socket_ = At(descriptors_.run, kDaemonSocket); }
 
-std::optional<PlaceFacts> Place::Look() const {
+Result<PlaceFacts> Place::Look() const {
   const UniqueFd run(::open(paths_.run.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!run && errno != ENOENT && errno != ENOTDIR) return std::nullopt;
+  if (!run && errno != ENOENT && errno != ENOTDIR) {
+    return SystemError("look for " + paths_.run, errno);
+  }
   PlaceFacts facts;
   if (!run) return PlaceFacts{false, false, PlaceLock::kMissing, false};
   facts.run = Of(run.get()) == Of(descriptors_.run);
   facts.instances = At(run.get(), "instances") == Of(descriptors_.instances);
   const auto lock = At(run.get(), kDaemonLock);
   if (!lock) {
-    if (errno != ENOENT) return std::nullopt;
+    if (errno != ENOENT) return SystemError("look at the lock in " + paths_.run, errno);
     facts.lock = PlaceLock::kMissing;
   } else if (lock != Of(descriptors_.lock)) {
     facts.lock = PlaceLock::kAnothers;
@@ -129,7 +133,7 @@ void Place::OnEvents() {
 void Place::Mend() {
   if (displaced_) return;
   const auto facts = Look();
-  Status mended = facts ? Ok() : Error{ErrorCode::kStorage, "look at " + paths_.run + " failed"};
+  Status mended = facts ? Ok() : Status(facts.error());
   if (facts) {
     for (const PlaceDeed deed : PlanPlace(*facts)) {
       if (deed == PlaceDeed::kLeave) return Leave();
@@ -145,10 +149,15 @@ void Place::Mend() {
     }
   }
   if (!mended) {
-    if (trouble_ != mended.error().message) log::Failure(mended.error().message);
-    trouble_ = mended.error().message;
-    return again_.StartIn(kTryAgain);
+    // Whoever removes a whole folder is still at it when the first of it is made anew.
+    const bool lasting = ++failures_ > 1;
+    if (lasting && trouble_ != mended.error().message) {
+      trouble_ = mended.error().message;
+      log::Failure(trouble_);
+    }
+    return again_.StartIn(BackoffPause(kTryAgain, kLongestPause, failures_));
   }
+  failures_ = 0;
   trouble_.clear();
   if (events_.on_looked) events_.on_looked();
   if (rewatch_) again_.StartIn(0);

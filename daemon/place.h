@@ -58,8 +58,8 @@ class Place {
   };
   static std::optional<File> Of(int fd);
   static std::optional<File> At(int directory, const char* name);
-  // Nothing: it cannot be told, for want of descriptors or by a failing disk.
-  std::optional<PlaceFacts> Look() const;
+  // An error: it cannot be told, for want of descriptors or by a failing disk.
+  Result<PlaceFacts> Look() const;
   void OnEvents();
   void Mend();
   Status Do(PlaceDeed deed);
@@ -72,6 +72,7 @@ class Place {
   const Events events_;
   std::optional<File> socket_;
   bool displaced_ = false;
+  Millis failures_ = 0;  // in a row
   std::string trouble_;  // as it was logged
   UniqueFd watch_;
   std::unique_ptr<uv::Poll> poll_;

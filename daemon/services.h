@@ -17,7 +17,6 @@
 #include "common/uv/loop.h"
 #include "common/uv/timer.h"
 #include "daemon/core/registry.h"
-#include "daemon/core/retry_pace.h"
 #include "daemon/instance_handle.h"
 #include "daemon/views.h"
 
@@ -108,7 +107,7 @@ class Services {
     std::unique_ptr<InstanceHandle> instance;
     bool preparing = false;  // its config is being made, which slcd had none of when it started
     std::string trouble;     // why that has failed; it is tried again by `again`
-    RetryPace pace;
+    Millis tries = 0;        // that have failed in a row
     std::unique_ptr<uv::Timer> again;  // made when it is needed: most services never are
     Millis again_at = 0;
   };

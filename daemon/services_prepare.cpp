@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/backoff.h"
 #include "common/base/log.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
@@ -67,7 +68,10 @@ void Services::TryLater(const Wish& wish, const std::string& trouble) {
     events_.on_record(wish.id, std::move(record));
   }
   service.trouble = trouble;
-  const Millis pause = service.pace.AfterFailure();
+  // Soon at first, since a boot is over in seconds, and then seldom enough to cost nothing.
+  constexpr Millis kFirst = 1'000;
+  constexpr Millis kLongest = 30'000;
+  const Millis pause = BackoffPause(kFirst, kLongest, ++service.tries);
   service.again_at = loop_.now() + pause;
   if (!service.again) {
     service.again = std::make_unique<uv::Timer>(loop_, [this, id = wish.id] { PrepareAgain(id); });
@@ -87,7 +91,7 @@ void Services::PrepareAgain(ServiceId id) {
 
 void Services::EndTrying(Service& service) {
   service.trouble.clear();
-  service.pace.Reset();
+  service.tries = 0;
   if (service.again) service.again->Stop();
 }
 

@@ -226,6 +226,13 @@ Status RemoveTreeAt(int parent, const std::string& name) {
   return Ok();
 }
 
+bool IsSameFile(int one, int other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 bool IsFileAt(int fd, int directory, const std::string& name) {
   struct stat open {};
   struct stat there {};

@@ -54,7 +54,9 @@ Status RemoveTreeAt(int parent, const std::string& name);
 // read-only, and with nothing to write on one that hangs, if the file is there. kConflict: somebody
 // else holds it; the message carries the file's content.
 Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content);
-// Whether `name` in `directory` still is the file that is open as `fd`.
+// Whether both descriptors are of one file. Of sockets, pipes and memfds each is one of its own.
+bool IsSameFile(int one, int other);
+// Whether `name` in `directory` (AT_FDCWD: a path) still is the file that is open as `fd`.
 bool IsFileAt(int fd, int directory, const std::string& name);
 // Whether somebody, or we by another descriptor, holds that lock; nobody if there is no such file.
 // Asks without taking it. An error: it cannot be told.

@@ -309,6 +309,11 @@ UserInfo LookUpUser(uid_t uid) {
   return UserInfo{entry->pw_name, entry->pw_dir};
 }
 
+std::string NameOfUser(uid_t uid) {
+  const std::string name = LookUpUser(uid).name;
+  return name.empty() ? "uid " + std::to_string(uid) : name;
+}
+
 rlimit ForbidCoreDumps() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_CORE, &limit) != 0) return {0, RLIM_INFINITY};

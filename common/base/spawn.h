@@ -64,6 +64,8 @@ struct UserInfo {
   std::string home;
 };
 UserInfo LookUpUser(uid_t uid);
+// The login name, or "uid 1000".
+std::string NameOfUser(uid_t uid);
 
 // No core dump of ours: it would hold the environments of services, secrets and all. Returns the
 // limit as it was, to be given back to children.

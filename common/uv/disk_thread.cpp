@@ -1,30 +1,11 @@
 #include "common/uv/disk_thread.h"
 
-#include <csignal>
 #include <system_error>
 #include <utility>
 
+#include "common/base/no_signals.h"
+
 namespace slc::uv {
-
-namespace {
-
-// Signals belong to the loop's thread: a thread that is made meanwhile gets none.
-class NoSignals {
- public:
-  NoSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  NoSignals(const NoSignals&) = delete;
-  NoSignals& operator=(const NoSignals&) = delete;
-
- private:
-  sigset_t before_;
-};
-
-}  // namespace
 
 DiskThread::DiskThread(Loop& loop) : wake_(loop, [this] { Collect(); }) {
   const NoSignals while_it_is_made;

@@ -33,11 +33,11 @@ class PacketSocket {
   PacketSocket(const PacketSocket&) = delete;
   PacketSocket& operator=(const PacketSocket&) = delete;
 
-  // False: it could not even be queued. Either the peer is gone, and on_closed tells if it has not
-  // yet, or there is no descriptor left to duplicate `fds`. They remain the caller's.
   int fd() const { return socket_.get(); }
   // Nothing waits here to be sent.
   bool flushed() const { return queue_.empty(); }
+  // False: it could not even be queued. Either the peer is gone, and on_closed tells if it has not
+  // yet, or there is no descriptor left to duplicate `fds`. They remain the caller's.
   bool Send(const link::Packet& packet, const std::vector<int>& fds = {});
 
   // Reads everything that has arrived, up to the end of the stream, delivering it now: what a peer

@@ -131,8 +131,7 @@ const Supervisor* Patient::MasterOf(ServiceId id) const {
 std::string Patient::Owner() const {
   struct stat info {};
   if (::stat(paths.home.c_str(), &info) != 0) return "its owner";
-  const std::string name = LookUpUser(info.st_uid).name;
-  return name.empty() ? "uid " + std::to_string(info.st_uid) : name;
+  return NameOfUser(info.st_uid);
 }
 
 bool IsToRun(const Wish& wish) {

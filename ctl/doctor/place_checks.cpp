@@ -22,11 +22,6 @@ constexpr mode_t kOthersWrite = 0022;
 constexpr mode_t kOthersEnter = 0011;
 constexpr mode_t kOthersAnything = 0077;
 
-std::string NameOf(uid_t uid) {
-  const std::string name = LookUpUser(uid).name;
-  return name.empty() ? "uid " + std::to_string(uid) : name;
-}
-
 std::string Octal(mode_t mode) {
   std::string text;
   for (unsigned bits = mode & 0777U, i = 0; i < 3; ++i, bits >>= 3) {
@@ -60,10 +55,10 @@ std::optional<Finding> JudgeFolder(const std::string& path, uid_t owner) {
     return Wrong("home", path + " is not a folder", "move it away, slcd makes its own");
   }
   if (info.st_uid != owner) {
-    return Wrong(
-        "home",
-        path + " belongs to " + NameOf(info.st_uid) + ", the rest of the home to " + NameOf(owner),
-        "chown " + NameOf(owner) + " " + path);
+    return Wrong("home",
+                 path + " belongs to " + NameOfUser(info.st_uid) + ", the rest of the home to " +
+                     NameOfUser(owner),
+                 "chown " + NameOfUser(owner) + " " + path);
   }
   const std::string mode = " (mode " + Octal(info.st_mode) + ")";
   if ((info.st_mode & kOthersWrite) != 0) {
@@ -94,13 +89,13 @@ Findings JudgeServiceFiles(const HomePaths& paths, uid_t owner) {
     if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     if (info.st_uid != owner && info.st_uid != 0) {
       findings.push_back(Wrong("home",
-                               path + " belongs to " + NameOf(info.st_uid) +
-                                   ", who decides with it what " + NameOf(owner) + " runs",
-                               "chown " + NameOf(owner) + " " + path));
+                               path + " belongs to " + NameOfUser(info.st_uid) +
+                                   ", who decides with it what " + NameOfUser(owner) + " runs",
+                               "chown " + NameOfUser(owner) + " " + path));
     } else if ((info.st_mode & kOthersWrite) != 0) {
       const std::string text = "others may write " + path + " (mode " + Octal(info.st_mode) + ")";
       findings.push_back(
-          reachable ? Wrong("home", text + ", and so decide what " + NameOf(owner) + " runs",
+          reachable ? Wrong("home", text + ", and so decide what " + NameOfUser(owner) + " runs",
                             "see what it holds, then chmod 600 " + path)
                     : Warn("home", text + ", were its folder open to them", "chmod 600 " + path));
     }
@@ -131,12 +126,12 @@ Findings CheckPlace(const Patient& patient) {
   Findings findings;
   const uid_t owner = OwnerBelow(patient.paths).value_or(home.st_uid);
   if (home.st_uid != owner) {
-    findings.push_back(Wrong(
-        "home",
-        path + " belongs to " + NameOf(home.st_uid) + ", but what lies in it to " + NameOf(owner),
-        "chown " + NameOf(owner) + " " + path));
+    findings.push_back(Wrong("home",
+                             path + " belongs to " + NameOfUser(home.st_uid) +
+                                 ", but what lies in it to " + NameOfUser(owner),
+                             "chown " + NameOfUser(owner) + " " + path));
   } else if (owner != ::geteuid() && ::geteuid() != 0) {
-    findings.push_back(Wrong("home", path + " belongs to " + NameOf(owner) + ", not to you",
+    findings.push_back(Wrong("home", path + " belongs to " + NameOfUser(owner) + ", not to you",
                              "run this as that user"));
   }
   if (auto finding = JudgeFolder(path, home.st_uid)) findings.push_back(std::move(*finding));
@@ -151,7 +146,7 @@ Findings CheckPlace(const Patient& patient) {
   }
   if (auto finding = JudgeWay(patient.paths, owner)) findings.push_back(std::move(*finding));
   if (findings.empty()) {
-    findings.push_back(Good("home", path + ", of " + NameOf(home.st_uid) + ", private"));
+    findings.push_back(Good("home", path + ", of " + NameOfUser(home.st_uid) + ", private"));
   }
   return findings;
 }

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/base/files.h"
+
 namespace slc::ctl {
 namespace {
 
@@ -18,13 +20,6 @@ Result<UniqueFd> Open(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd && errno != ENOENT) return SystemError("open " + path, errno);
   return fd;
-}
-
-bool IsSameFile(int one, int other) {
-  struct stat a {};
-  struct stat b {};
-  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
-         a.st_ino == b.st_ino;
 }
 
 // `text` consists of whole lines.

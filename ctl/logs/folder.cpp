@@ -59,12 +59,7 @@ std::unique_ptr<LogFile> LogFolder::OpenFile(const std::string& stamp,
   return LogFile::OpenAt(directory, NameOf(stream_, stamp, true).FileName(), true, warnings);
 }
 
-bool LogFolder::IsInPlace() const {
-  struct stat ours {};
-  struct stat named {};
-  return ::fstat(directory_.get(), &ours) == 0 && ::lstat(path_.c_str(), &named) == 0 &&
-         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
-}
+bool LogFolder::IsInPlace() const { return IsFileAt(directory_.get(), AT_FDCWD, path_); }
 
 bool LogFolder::IsCurrent(const LogFile& file) const {
   struct stat named {};

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/backoff.h"
+
 namespace slc {
 namespace {
 
@@ -21,10 +23,7 @@ constexpr Millis kEndPatience = 5000;
 constexpr const char* kSilent = "it does not answer";
 
 // 0, 100, 200, 400 ms ...
-Millis Pause(Millis failures) {
-  if (failures <= 0) return 0;
-  return std::min(kLongestPause, Millis{100} << std::min<Millis>(failures - 1, 10));
-}
+Millis Pause(Millis failures) { return BackoffPause(100, kLongestPause, failures); }
 
 // A master that works is followed within half a second even when its predecessors were killed, too,
 // so long as they were not killed faster than one can look: as long as nobody is in charge nobody

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "common/base/backoff.h"
 #include "common/base/environment.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
@@ -226,7 +227,7 @@ void ControlLink::Revive() {
   if (linked()) return;
   Start({}, "the daemon is gone");
   ++revivals_;
-  revive_timer_.StartIn(std::min(kLongestRevivePause, kReviveAfter << std::min(revivals_, 5)));
+  revive_timer_.StartIn(BackoffPause(kReviveAfter, kLongestRevivePause, revivals_ + 1));
 }
 
 void ControlLink::Start(const std::string& option, const std::string& why) {

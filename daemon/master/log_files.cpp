@@ -158,10 +158,7 @@ Status LogFiles::Open(LogStream stream) {
 }
 
 bool LogFiles::DirectoryIsInPlace() const {
-  struct stat ours {};
-  struct stat named {};
-  return ::fstat(directory_.get(), &ours) == 0 && ::lstat(directory_path_.c_str(), &named) == 0 &&
-         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+  return IsFileAt(directory_.get(), AT_FDCWD, directory_path_);
 }
 
 bool LogFiles::FileIsInPlace(LogStream stream) const {

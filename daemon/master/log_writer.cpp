@@ -11,13 +11,13 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "common/base/log.h"
+#include "common/base/no_signals.h"
 #include "common/base/unique_fd.h"
 #include "daemon/master/log_files.h"
 
@@ -250,11 +250,7 @@ void LogWriter::StartThread() {
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setstacksize(&attributes, kStackBytes);
-  // Signals belong to the loop's thread.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const NoSignals while_it_is_made;
   const int failed = ::pthread_create(
       &shared.thread, &attributes,
       [](void* argument) -> void* {
@@ -263,7 +259,6 @@ void LogWriter::StartThread() {
         return nullptr;
       },
       &shared);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::pthread_attr_destroy(&attributes);
   shared.started = failed == 0;
   if (failed == 0) ::pthread_setname_np(shared.thread, "slc-log");

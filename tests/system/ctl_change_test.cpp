@@ -600,7 +600,8 @@ TEST_SUITE("ctl-change") {
     CHECK_MESSAGE(shutdown.Wait().code == 0, shutdown.Wait().err);
     CHECK(StartsWith(shutdown.Wait().out, "slcd was shut down\n"));
     CHECK(world.Workers().empty());
-    CHECK(world.Supervisors().empty());
+    // It answers before it is gone.
+    WaitUntil([&] { return world.Supervisors().empty(); }, 5'000, "slcd and its master to leave");
   }
 
   TEST_CASE("a slcd that does not answer is replaced, and what was asked is done by the next") {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/backoff.h"
+
 namespace slc {
 namespace {
 
@@ -37,9 +39,7 @@ bool IsStaying(const FleetWorker& worker) {
 Millis RestartDelay(std::uint32_t failures, std::uint64_t random) {
   constexpr Millis kFirst = 100;
   constexpr Millis kLongest = 30000;
-  if (failures == 0) return 0;
-  const std::uint32_t doublings = std::min<std::uint32_t>(failures - 1, 20);
-  const Millis delay = std::min(kLongest, kFirst << doublings);
+  const Millis delay = BackoffPause(kFirst, kLongest, failures);
   // Jitter keeps the slots of many services from trying in step. -20 % ... +20 %.
   const Millis jitter = static_cast<Millis>(random % 401) - 200;
   return std::min(kLongest, delay + delay * jitter / 1000);
