@@ -102,6 +102,7 @@ void Storm::Calm() {
     if (ran.code != 0) failed_.push_back(ran);
   }
   world_.Must({"ctl", "ls"});
+  RollAgain();
   one_.CheckAgainstModel();
   other_.CheckAgainstModel();
   for (const App& app : services_.apps()) {
@@ -114,6 +115,13 @@ void Storm::Calm() {
   CheckVersions();
   for (const Changing* each : {&one_, &other_}) {
     failed_.insert(failed_.end(), each->failed().begin(), each->failed().end());
+  }
+}
+
+// A roll that has met a blow is given up and stays so, as told: whoever wants it says so again.
+void Storm::RollAgain() {
+  for (const ServiceView& view : world_.Views()) {
+    if (view.state == "failed") world_.Must({"ctl", "soft-restart", view.name});
   }
 }
 

@@ -91,6 +91,7 @@ class Storm {
   bool IsSettled();
   bool IsWhole(const std::string& service);
   void AwaitPeace();
+  void RollAgain();
   void CheckCompany();
   void CheckCounts();
   void CheckVersions();
