@@ -149,7 +149,10 @@ Result<JournalRecord> DecodeJournalLine(std::string_view line) {
     return record.time >= 0;
   });
   fields.Require("kind");
-  fields.Read("kind", record.kind);
+  fields.ReadName("kind", [&](const std::string& text) {
+    record.kind = text;
+    return !text.empty();
+  });
   fields.Read("id", record.id);
   fields.Read("service", record.service);
   fields.Read("verb", record.verb);

@@ -89,6 +89,13 @@ TEST_CASE("A text that nobody would read to its end is cut between two character
   CHECK(line.find(std::string(10, 'x') + "...\"") != std::string::npos);
 }
 
+TEST_CASE("A record without a kind is none, whatever its checksum says") {
+  const std::string time = R"({"time":"2026-11-25T20:05:10.748Z")";
+  CHECK(DecodeJournalLine(SealJournalLine(time + R"(,"kind":"running")")).ok());
+  CHECK_FALSE(DecodeJournalLine(SealJournalLine(time + R"(,"kind":"")")).ok());
+  CHECK_FALSE(DecodeJournalLine(SealJournalLine(time)).ok());
+}
+
 TEST_CASE("Any flipped bit of a line is noticed") {
   const std::string line = EncodeJournalLine(Sample());
   const std::string bare = line.substr(0, line.size() - 1);
