@@ -10,22 +10,27 @@
 namespace slc::test {
 namespace {
 
-struct Numbered {
+struct Printed {
   std::string worker;
-  std::int64_t number = 0;
+  std::string text;
 };
 
-// "2026-01-01T00:00:00.000Z pid:1 worker:2 out 17 xxx"
-std::optional<Numbered> ParseNumbered(const std::string& line, std::size_t width) {
+// "2026-01-01T00:00:00.000Z pid:1 worker:2 out 17 xxx"; nothing if it is not a worker's.
+std::optional<Printed> ParsePrinted(const std::string& line) {
   const std::size_t worker = line.find(" worker:");
-  const std::size_t out = line.find(" out ", worker);
-  if (worker == std::string::npos || out == std::string::npos) return std::nullopt;
-  const std::string printed = line.substr(out + 1);
-  if (printed.size() + 1 != width) return std::nullopt;
+  if (worker == std::string::npos) return std::nullopt;
+  const std::size_t end = line.find(' ', worker + 1);
+  if (end == std::string::npos || line.substr(worker, end - worker) == " worker:0") {
+    return std::nullopt;
+  }
+  return Printed{line.substr(worker + 1, end - worker - 1), line.substr(end + 1)};
+}
+
+// "out 17 xxx"; nothing if it is not whole.
+std::optional<std::int64_t> ParseNumber(const std::string& printed, std::size_t width) {
   const auto words = Split(printed, ' ');
-  const auto number = ParseInteger(words[1], 1, 1LL << 40);
-  if (!number) return std::nullopt;
-  return Numbered{line.substr(worker + 1, out - worker - 1), *number};
+  if (printed.size() + 1 != width || words.size() < 2 || words[0] != "out") return std::nullopt;
+  return ParseInteger(words[1], 1, 1LL << 40);
 }
 
 // "... takes over from pid 1: ...; up to 64 KiB of what each worker printed ..."
@@ -47,6 +52,7 @@ LogGaps FindGaps(const std::string& text, std::size_t width) {
   struct Last {
     std::int64_t number = 0;
     std::int64_t stated = 0;
+    std::int64_t pieces = 0;  // bytes
   };
   std::map<std::string, Last> workers;
   LogGaps found;
@@ -58,17 +64,21 @@ LogGaps FindGaps(const std::string& text, std::size_t width) {
       for (auto& [worker, last] : workers) last.stated += *stated;
       continue;
     }
-    const auto numbered = ParseNumbered(line, width);
-    if (!numbered) continue;
-    ++found.lines;
-    Last& last = workers[numbered->worker];
-    if (numbered->number <= last.number) found.wrong += line + "\n";
-    if (numbered->number > last.number + 1) {
-      const std::int64_t lines = numbered->number - last.number - 1;
-      found.gaps.push_back(
-          {numbered->worker, lines * static_cast<std::int64_t>(width), last.stated, line});
+    const auto printed = ParsePrinted(line);
+    if (!printed) continue;
+    Last& last = workers[printed->worker];
+    const auto number = ParseNumber(printed->text, width);
+    if (!number) {
+      last.pieces += static_cast<std::int64_t>(printed->text.size()) + 1;
+      continue;
     }
-    last = {numbered->number, 0};
+    ++found.lines;
+    if (*number <= last.number) found.wrong += line + "\n";
+    if (*number > last.number + 1) {
+      const std::int64_t bytes = (*number - last.number - 1) * static_cast<std::int64_t>(width);
+      found.gaps.push_back({printed->worker, bytes - last.pieces, last.stated, line});
+    }
+    last = {*number, 0, 0};
   }
   return found;
 }

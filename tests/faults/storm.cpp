@@ -235,7 +235,7 @@ std::optional<ProcessIdentity> Storm::MasterOf(const std::string& service) {
 }
 
 // Whose master is being replaced right now loses slcd's copies before the successor has them all.
-void Storm::KillDaemon(const Blow& /*blow*/) {
+void Storm::AllowForDaemon() {
   const auto views = world_.Views();
   for (const App& app : services_.apps()) {
     const auto view = std::find_if(views.begin(), views.end(),
@@ -248,6 +248,10 @@ void Storm::KillDaemon(const Blow& /*blow*/) {
   }
   // Whatever it was about to mend has to wait for the next one.
   windows_.Prolong(kRevived);
+}
+
+void Storm::KillDaemon(const Blow& /*blow*/) {
+  AllowForDaemon();
   Signal(world_.Daemon(), SIGKILL);
 }
 
@@ -271,7 +275,7 @@ void Storm::KillMaster(const Blow& blow) {
 void Storm::KillBoth(const Blow& blow) {
   const App& app = AppOf(blow);
   const auto master = MasterOf(app.name);
-  windows_.Prolong(kRevived);
+  AllowForDaemon();
   windows_.Open(app.name, BootNow() - kBefore, kRestored, "slcd and master killed");
   Signal(world_.Daemon(), SIGKILL);
   Signal(master, SIGKILL);
@@ -328,6 +332,8 @@ void Storm::StopDaemon(const Blow& /*blow*/) {
   Signal(daemon, SIGSTOP);
   world_.Must({"ctl", "ls"});
   CHECK(!IsAlive(*daemon));
+  // What an earlier blow had broken and slcd was about to mend.
+  windows_.HoldUp(start, BootNow() - start);
   silent_ += BootNow() - start;
 }
 

@@ -65,6 +65,7 @@ class Storm {
   };
   static const std::vector<Kind>& Kinds();
 
+  void AllowForDaemon();
   void KillDaemon(const Blow& blow);
   void KillMaster(const Blow& blow);
   void KillBoth(const Blow& blow);

@@ -1,6 +1,7 @@
 #include "daemon/keeper.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
@@ -41,6 +42,23 @@ TEST_CASE("What a keeper holds, systemd holds too, and lets go of it with the ke
   stage.keeper.Clear();
   CHECK(stage.systemd.Next().text == "FDSTORE=1\nFDNAME=kept/7/a");
   CHECK(stage.systemd.Next().text == "FDSTOREREMOVE=1\nFDNAME=kept/7/a");
+}
+
+TEST_CASE("One descriptor that is left, for the message, is enough to have systemd keep another") {
+  Stage stage;
+  UniqueFd file = NewFile();
+  UniqueFd next(::dup(file.get()));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit few = before;
+  few.rlim_cur = static_cast<rlim_t>(next.get()) + 1;
+  next.reset();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  stage.keeper.Store("state", std::move(file));
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  const auto said = stage.systemd.Next();
+  CHECK(said.text == "FDSTORE=1\nFDNAME=kept/7/state");
+  CHECK(said.fds.size() == 1);
 }
 
 TEST_CASE("The same file again is no news, another one of the name replaces it") {
