@@ -18,6 +18,7 @@ namespace {
 // What a service is to be, as far as commands can tell it.
 struct Form {
   bool there = false;
+  bool removing = false;  // still there, but not for long
   bool runs = false;
   int size = 1;
   std::string value;
@@ -25,6 +26,7 @@ struct Form {
 
 std::string Text(const Form& form) {
   if (!form.there) return "not there";
+  if (form.removing) return "about to be removed";
   return std::string(form.runs ? "runs" : "stopped") + ", size " + std::to_string(form.size) +
          ", VALUE '" + form.value + "'";
 }
@@ -75,6 +77,8 @@ class Victim {
     const auto view = world_.TryView(name_);
     if (!view) return form;
     form.there = true;
+    const std::string file = world_.home() + "/services/" + std::to_string(view->id) + ".json";
+    form.removing = Contains(ReadText(file), "\"removing\": true");
     form.runs = view->wanted;
     form.size = std::atoi(view->size.c_str());
     const auto value = view->environment.find("VALUE");
@@ -87,7 +91,7 @@ class Victim {
     after_ = before_;
     Words words;
     if (!before_.there) {
-      after_ = Form{true, true, static_cast<int>(dice_.Between(1, 2)), {}};
+      after_ = Form{true, false, true, static_cast<int>(dice_.Between(1, 2)), {}};
       words = {"start",
                "/bin/sleep",
                "--name",
