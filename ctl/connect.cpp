@@ -274,6 +274,7 @@ Result<std::optional<ControlClient>> Daemon::Start() {
       if (lost_race) {
         if (auto lost = LostSocket(without_socket)) return *lost;
         Sleep(pause);
+        if (HolderHasEnded()) break;
         continue;
       }
       if (!HasEnded(launch->process.pidfd, static_cast<int>(pause))) continue;
@@ -288,7 +289,8 @@ Result<std::optional<ControlClient>> Daemon::Start() {
       if (!lost_race) {
         return failed(DescribeWaitStatus(status) + Details(*launch));
       }
-      // The one that holds the lock may as well be about to leave: then it is our turn again.
+      // The one that holds the lock may as well be about to leave: then it is our turn again. When
+      // it has ended that is seen at once; this is for one whose name is not in the lock yet.
       constexpr Millis kPatience = 500;
       again = std::min(deadline, BootNow() + kPatience);
     }
@@ -318,6 +320,13 @@ std::optional<Error> Daemon::LostSocket(std::optional<Millis>& since) const {
                "slcd (pid " + pid + ") serves " + paths_.home + ", but its socket " + socket_ +
                    " was removed; `kill -9 " + pid +
                    "` does no harm: the services go on, and the next command starts another slcd"};
+}
+
+bool Daemon::HolderHasEnded() const {
+  const auto holder = Holder();
+  if (!holder) return false;
+  const UniqueFd process = OpenProcess(holder->process);
+  return !process || HasEnded(process, 0);
 }
 
 std::optional<LockHolder> Daemon::Holder() const {

@@ -47,6 +47,8 @@ class Daemon {
   Result<std::optional<ControlClient>> Start();
   // Who has the lock of the home, as far as it has said so.
   std::optional<LockHolder> Holder() const;
+  // A process that was killed has its lock for some milliseconds more.
+  bool HolderHasEnded() const;
   // What to say if the slcd that holds the lock has no socket any more. `since`: for how long that
   // has been seen; to be kept between two calls.
   std::optional<Error> LostSocket(std::optional<Millis>& since) const;

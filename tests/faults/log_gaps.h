@@ -24,8 +24,9 @@ struct LogGaps {
   std::string wrong;             // lines that are there twice, or out of order; empty if none
 };
 
-// `text`: of out.log. `width`: of a line as the worker prints it, with its line feed. Of a line that
-// a killed master had begun to read the rest is there, as a line of its own: it is not missing.
+// `text`: of out.log. `width`: of a line as the worker prints it, with its line feed. Of a line
+// that a killed master had begun to read the rest is there, as a line of its own: it is not
+// missing.
 LogGaps FindGaps(const std::string& text, std::size_t width);
 
 }  // namespace slc::test

@@ -15,6 +15,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/fd_passing.h"
+#include "common/base/files.h"
+#include "common/base/lock_holder.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "common/wire/client.h"
@@ -468,6 +470,35 @@ TEST_SUITE("takeover") {
       CHECK(*world.Daemon() != old);
     }
     for (const App& app : apps) world.Must({"ctl", "soft-restart", app.name});
+  }
+
+  TEST_CASE(
+      "slc that comes while a killed slcd still has its lock is answered once that has ended") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "1"});
+    world.KillDaemon();
+    // It ends when we say so: as its name in the lock does, which we hold for it.
+    Running dying = world.BeginProgram({"sleep", "60"});
+    const UniqueFd run(::open((world.home() + "/run").c_str(), O_PATH | O_CLOEXEC));
+    UniqueFd lock;
+    WaitUntil(
+        [&] {
+          auto ours =
+              LockFileAt(run.get(), "slcd.lock", WriteLockHolder({dying.identity(), false}));
+          if (ours) lock = std::move(*ours);
+          return bool{lock};
+        },
+        1'000, "the lock of the killed one");
+    Running ls = world.Begin({"ctl", "ls"});
+    // A slcd that was started meanwhile has found the lock taken and has left.
+    LetPass(150);
+    dying.Signal(SIGKILL);
+    dying.Wait();
+    lock.reset();
+    const Millis start = BootNow();
+    CHECK(ls.Wait().code == 0);
+    // It looks every 100 ms and starts slcd, in 20 ms; without looking it waited for half a second.
+    CHECK(BootNow() - start < 250);
   }
 
   TEST_CASE("the exit of a worker that changed its master is told") {
