@@ -118,6 +118,7 @@ class Services {
   FleetWish FleetWishOf(const Wish& wish) const;
   void Prepare(const Wish& wish);
   void PrepareAgain(ServiceId id);
+  bool IsNeeded(const Wish& wish);
   void Prepared(ServiceId id, Generation generation, Result<UniqueFd>& config);
   void TryLater(const Wish& wish, const std::string& trouble);
   static void EndTrying(Service& service);

@@ -52,8 +52,10 @@ void Services::Prepared(ServiceId id, Generation generation, Result<UniqueFd>& c
     }
     AddConfig(*wish, std::move(*config));
     Order(*wish);
-  } else if (!service.instance->has_config(generation)) {
+  } else if (IsNeeded(*wish)) {
     TryLater(*wish, config.error().message);
+  } else {
+    EndTrying(service);
   }
   events_.on_prepared(id);
 }
@@ -82,11 +84,14 @@ void Services::TryLater(const Wish& wish, const std::string& trouble) {
 void Services::PrepareAgain(ServiceId id) {
   const Wish* wish = registry_.Get(id);
   if (wish == nullptr) return;
-  Service& service = ServiceOf(id);
-  const bool needed =
-      wish->run && !wish->removing && !stopping_ && !service.instance->has_config(wish->generation);
-  if (!needed) return EndTrying(service);
+  if (!IsNeeded(*wish)) return EndTrying(ServiceOf(id));
   Prepare(*wish);
+}
+
+// It may have been stopped meanwhile, or found a master that has the config.
+bool Services::IsNeeded(const Wish& wish) {
+  return wish.run && !wish.removing && !stopping_ &&
+         !ServiceOf(wish.id).instance->has_config(wish.generation);
 }
 
 void Services::EndTrying(Service& service) {

@@ -12,8 +12,8 @@ namespace {
 
 // Only a parent is told the status: of a worker of a master that died that is the slcd of then.
 constexpr const char* kUnknown =
-    "ended, exit status unknown (the master that had started it is gone, and so is the slcd that "
-    "would have been told)";
+    "ended, exit status unknown (the master that had started it is gone, and the slcd that should "
+    "have been told is too, or did not pass it on in time)";
 
 // The line of a stack trace that says what went wrong: "SyntaxError: Unexpected token ')'".
 std::string ErrorLine(const std::vector<std::string>& lines) {

@@ -147,16 +147,20 @@ void LogPump::Remove(WorkerId worker) {
 // The buffer is full just now, but the last words of a worker are those that matter most.
 void LogPump::ReadOnAfterRemoval(Pipe& pipe) {
   pipe.own.reset(::fcntl(pipe.fd, F_DUPFD_CLOEXEC, 3));
-  pipe.fd = pipe.own.get();
   if (pipe.own) {
+    pipe.fd = pipe.own.get();
     pipe.paced = true;
     StartTicking(kBusyTick);
     return;
   }
-  // No descriptor to be had: now or never.
+  // No descriptor to be had: now or never. What finds no room is dropped, and counted.
   may_wait_ = false;
   if (GoOn()) StartTicking(0);
+  while (!pipe.dry && !pipe.ended && pipe.allowance > 0) {
+    pipe.allowance -= Pull(pipe, pipe.allowance);
+  }
   Finish(pipe);
+  pipe.fd = -1;
   pipe.finished = true;
   may_wait_ = true;
 }

@@ -169,8 +169,12 @@ std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& pr
     const bool known = facts != state.workers.end() && facts->second.process.pid > 0;
     // A worker that was starting may wait for an answer that died with the predecessor.
     const bool heard = known && (in_place || worker.state != WorkerState::kStarting);
-    const bool whole = heard && std::none_of(facts->second.keys.begin(), facts->second.keys.end(),
-                                             [&](const auto& key) { return gone.count(key) > 0; });
+    // One that drains or stops has no more use for a listener than to be left alone.
+    const bool serves =
+        worker.state == WorkerState::kStarting || worker.state == WorkerState::kReady;
+    const bool whole =
+        heard && (!serves || std::none_of(facts->second.keys.begin(), facts->second.keys.end(),
+                                          [&](const auto& key) { return gone.count(key) > 0; }));
     if (whole && AdoptOne(worker, facts->second, predecessor)) continue;
     sweep.Add(id, CookieOf(id), known ? std::optional(facts->second.process) : std::nullopt);
     for (const char* part : {"channel", "stdout", "stderr"}) {

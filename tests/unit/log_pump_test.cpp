@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -470,6 +471,38 @@ TEST_CASE("a last burst beyond the buffer is not lost when its worker is removed
   } else {
     CHECK(CountLines(ReadText(home / "out.log")) == 100000);
   }
+}
+
+TEST_CASE("where no descriptor is left a last burst is written or counted, at once") {
+  TempDir home;
+  LogSettings settings;
+  settings.format = LogFormat::kText;
+  PumpFixture fixture(home.path(), settings);
+  PipePair out;
+  ::fcntl(out.writer.get(), F_SETPIPE_SZ, 1 << 20);
+  fixture.pump.Add(1, 1, out.reader.get(), -1);
+  // The writer has its files open before it could be told that there is no room for them.
+  out.Print("first\n");
+  REQUIRE(fixture.RunUntil([&] { return CountLines(ReadText(home / "out.log")) == 1; }));
+  // More than fits in the buffer, see above.
+  constexpr std::uint64_t kLines = 100'000;
+  std::string burst;
+  for (std::uint64_t i = 0; i < kLines; ++i) burst += std::to_string(100'000'000 + i) + "\n";
+  out.Print(burst);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(UniqueFd(::dup(0)).get());
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  fixture.pump.Remove(1);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  out.reader.reset();
+  CHECK(fixture.RunUntilIdle());
+  CHECK(fixture.pump.dropped() > 0);
+  const auto marks = CountLines(ReadText(home / "out.log")) - 1 - kLines + fixture.pump.dropped();
+  // All lines, and what tells of those dropped.
+  CHECK(marks >= 1);
+  CHECK(marks <= 10);
 }
 
 TEST_CASE("a pump that is paused gives a compression up, and goes on with it afterwards") {
