@@ -50,6 +50,7 @@ TEST_SUITE("kill-master") {
     const HandOver window = MeasureHandOver(world, services.apps()[0]);
     std::vector<Millis> successions;
     std::vector<Millis> struck;
+    int in_path = 0;  // masters that connections go through
     LoadClient load(world, services.lanes());
     AwaitKept(load);
     for (int i = 0; i < kills; ++i) {
@@ -60,6 +61,8 @@ TEST_SUITE("kill-master") {
       REQUIRE(old);
       const Millis start = BootNow();
       struck.push_back(start);
+      // Its workers accept by themselves.
+      in_path += app.name == "snake" ? 0 : 1;
       world.KillMaster(app.name);
       AwaitSuccessor(world, app.name, *old);
       successions.push_back(BootNow() - start);
@@ -67,6 +70,8 @@ TEST_SUITE("kill-master") {
       if (i % 10 == 0) world.Must({"ctl", "log-dump", app.name});
     }
     CHECK(services.Pids() == pids);
+    // No twin either, which a roll would take away.
+    services.CheckWhole();
     // Only now: new workers would hide that the old ones were lost.
     for (const App& app : services.apps()) {
       // It binds its port itself: what waits in a worker's queue goes with the worker.
@@ -97,7 +102,7 @@ TEST_SUITE("kill-master") {
       }
     }
     // Three times what chance allows; there is no half connection.
-    const auto allowed = static_cast<std::int64_t>(std::ceil(kills * kRate * window.median * 3));
+    const auto allowed = static_cast<std::int64_t>(std::ceil(in_path * kRate * window.median * 3));
     MESSAGE(kills, " kills of masters: successor in charge after ", Percentile(successions, 50),
             " ms (median), ", Percentile(successions, 90), " ms (p90), ",
             Percentile(successions, 99), " ms (p99), ", Percentile(successions, 100),
@@ -147,6 +152,8 @@ TEST_SUITE("kill-master") {
     for (const LogGap& gap : gaps.gaps) {
       INFO(gap.missing, " bytes of worker ", gap.worker, " are missing before: ", gap.line);
       CHECK(gap.missing <= gap.stated);
+      // More may be missing only where a mark says that the disk held the log up.
+      if (gaps.large == 0) CHECK(gap.missing <= 64 << 10);
       missing.push_back(static_cast<Millis>(gap.missing));
     }
     MESSAGE(kills, " masters killed under two workers that print 3 MB/s each: ", gaps.lines,
@@ -157,6 +164,8 @@ TEST_SUITE("kill-master") {
     CHECK(gaps.marks == kills);
     // More is in hand, and stated, only while the disk makes the writer wait for 25 ms and more.
     CHECK(gaps.large * 4 <= kills);
+    // The buffer of a master, and a line that is cut.
+    CHECK(gaps.most_stated <= 1280 << 10);
     // Else it is not seen that a gap would be.
     CHECK(!gaps.gaps.empty());
   }
@@ -169,15 +178,19 @@ TEST_SUITE("kill-master") {
     world.ExpectInLog("is gone or does not answer; replacing it");
     Changing changing(world, dice, "changing");
     int struck = 0;
-    // A service that is stopped has no master to kill: more commands than kills.
+    int under_way = 0;  // when a master was struck
+    // A service that is stopped has no master to kill: more commands than kills. A third of the
+    // kills at least meets a command under way.
     int i = 0;
-    for (; struck < kills; ++i) {
+    for (; struck < kills || under_way * 3 < kills; ++i) {
       INFO("command ", i);
       REQUIRE(i < 20 * kills);
       changing.Begin();
-      // Workers start, become ready, drain and end within this; a roll of three takes longer.
-      LetPass(dice.Between(0, 700));
+      // Workers start, become ready, drain and end within this; a roll of three takes longer, what
+      // restarts nothing some 10 ms.
+      LetPass(dice.Between(0, dice.Below(2) == 0 ? 20 : 700));
       const auto masters = Masters(world);
+      under_way += masters.empty() || changing.HasEnded() ? 0 : 1;
       for (const ProcessIdentity& victim : masters) {
         struck += SignalProcess(OpenProcess(victim), SIGKILL) ? 1 : 0;
       }
@@ -186,7 +199,8 @@ TEST_SUITE("kill-master") {
       changing.CheckAgainstModel();
       if (i % 10 == 0) world.Must({"ctl", "log-dump", changing.name()});
     }
-    MESSAGE(i, " commands, ", struck, " masters killed under them: all done as they were told");
+    MESSAGE(i, " commands, ", struck, " masters killed under them, ", under_way,
+            " times before the command had ended: all done as they were told");
   }
 
   TEST_CASE("a master that is killed around a system call leaves no half frame") {
@@ -226,8 +240,8 @@ TEST_SUITE("kill-master") {
     for (const auto& [call, count] : killed) calls += " " + std::to_string(count) + " x " + call;
     MESSAGE(kills, " masters killed as they entered a system call:", calls,
             "; no worker lost; connections lost ", lost);
-    // Killed at its sendmsg it has, most often, a connection in its hands.
-    CHECK(lost <= kills);
+    // Killed at its sendmsg it has, most often, a connection in its hands; else never.
+    CHECK(lost <= killed["sendmsg"]);
     services.CheckWhole();
   }
 }

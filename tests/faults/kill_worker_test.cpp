@@ -130,13 +130,20 @@ TEST_SUITE("kill-worker") {
       const ProcessView victim = old[dice.Below(old.size())];
       const auto identity = IdentifyProcess(victim.pid);
       REQUIRE(identity);
-      // Stopped, it takes nothing more, and finishes nothing: what it has open now is all that may
-      // fail. What its master sends it meanwhile waits in its channel and is another's afterwards.
-      Kill(*identity, SIGSTOP);
-      WaitUntil([&] { return IsStopped(victim.pid); }, 5'000, "the victim to stand still");
+      // Every other one is stopped before: it takes nothing more, and finishes nothing, so what it
+      // has open now is all that may fail. What its master sends it meanwhile waits in its channel
+      // and is another's afterwards. The others are struck as they go, and may have taken two
+      // more in the milliseconds since they were looked at.
+      const bool stopped = i % 2 == 0;
+      constexpr std::int64_t kSince = 2;
+      if (stopped) {
+        Kill(*identity, SIGSTOP);
+        WaitUntil([&] { return IsStopped(victim.pid); }, 5'000, "the victim to stand still");
+      }
       LetPass(dice.Between(0, 40));
+      const std::int64_t clients = CountClients(victim.pid, app.port);
       const Millis start = BootNow();
-      blows.push_back({start, CountClients(victim.pid, app.port)});
+      blows.push_back({start, clients + (stopped ? 0 : kSince)});
       Kill(*identity);
       WaitUntil(
           [&] {
@@ -152,6 +159,10 @@ TEST_SUITE("kill-worker") {
     const LaneReport& close = report.lane("close");
     const std::vector<Millis> boots = Boots(ReadText(world.log_folder(app.name) + "/out.log"));
     REQUIRE(boots.size() == static_cast<std::size_t>(kSize + kills));
+    // As the master says: one that is slow to see that a worker is ready must not hide behind it.
+    const std::vector<Millis> first(boots.begin(), boots.begin() + kSize);
+    const std::vector<Millis> later(boots.begin() + kSize, boots.end());
+    CHECK(Percentile(later, 50) <= 2 * Percentile(first, 50));
     // Each slot's boot is taken off: it belongs to Node and the app, and varies with what else the
     // machine does.
     std::vector<Millis> ours;
@@ -165,7 +176,7 @@ TEST_SUITE("kill-worker") {
             Percentile(ours, 99), " ms (p99), ", Percentile(ours, 100), " ms at most; of ", open,
             " sockets that the victims had open failed ", busy.failed, " kept ones and ",
             close.failed, " others", Figures(report));
-    CHECK(Percentile(ours, 99) <= kOurs);
+    CHECK(Percentile(ours, 100) <= kOurs);
     const std::string excess = Excess(report, blows);
     CHECK_MESSAGE(excess.empty(), excess);
     for (const LaneReport& lane : report.lanes) {
