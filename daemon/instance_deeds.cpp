@@ -87,12 +87,11 @@ void InstanceHandle::HandOver() {
   SendOrBreakOff(link::AdoptEnd{}, {});
 }
 
-// What a master does not get it waits for, or takes for not there: both are worse than a new link.
+// A successor that does not get all would wait for it, or take it for not there: it is replaced.
 void InstanceHandle::SendOrBreakOff(const link::Packet& packet, const std::vector<int>& fds) {
   if (link_->Send(packet, fds) || link_->peer_gone()) return;
-  log::Warn(
-      "service " + name_ +
-      ": no descriptor is left for what its master is to be sent; the link to it is made anew");
+  log::Warn("service " + name_ +
+            ": no descriptor is left for what its new master is to take over; it is replaced");
   ::shutdown(link_->fd(), SHUT_RDWR);
 }
 
@@ -153,7 +152,10 @@ void InstanceHandle::Do(const SendOrder&) {
     order.configs.push_back(wish_.generation);
     fds.push_back(kept);
   }
-  SendOrBreakOff(order, fds);
+  if (link_->Send(order, fds) || link_->peer_gone()) return;
+  // No descriptor is left for one that is to go along; the master serves on meanwhile.
+  constexpr Millis kAgain = 100;
+  order_again_.StartIn(kAgain);
 }
 
 void InstanceHandle::Do(const PingMaster&) {

@@ -28,6 +28,10 @@ InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, uv:
       upgrade_(id),
       timer_(loop, [this] { Tick(); }),
       look_again_(loop, [this] { Look(); }),
+      order_again_(loop,
+                   [this] {
+                     if (in_charge()) Do(SendOrder{});
+                   }),
       sweep_(loop, [this] { Sweep(); }) {}
 
 InstanceHandle::~InstanceHandle() = default;

@@ -173,6 +173,7 @@ class InstanceHandle {
   bool feeding_ = false;
   uv::Timer timer_;
   uv::Timer look_again_;
+  uv::Timer order_again_;
   uv::Timer sweep_;  // destroys a link outside its own callback
   std::unique_ptr<PacketSocket> link_;
   std::unique_ptr<PacketSocket> old_link_;
