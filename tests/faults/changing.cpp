@@ -21,6 +21,8 @@ Changing::Changing(World& world, Dice& dice, const std::string& name) : world_(w
 
 void Changing::Begin() {
   Finish();
+  ++begun_;
+  last_begun_ = BootNow();
   const auto begin = [&](const Words& command) { running_.emplace(world_.Begin(command)); };
   switch (dice_.Between(0, 4)) {
     case 0:
@@ -52,7 +54,7 @@ std::optional<Ran> Changing::Finish() {
   const Ran ran = running_->Wait();
   running_.reset();
   const bool succeeded = ran.code == 0;
-  if (!succeeded) failed_.push_back(ran);
+  if (!succeeded) failed_.push_back({ran, last_begun_});
   Learn(runs_, new_runs_, succeeded);
   Learn(size_, new_size_, succeeded);
   Learn(value_, new_value_, succeeded);

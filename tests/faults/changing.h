@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/faults/troubles.h"
 #include "tests/system/dice.h"
 #include "tests/system/harness.h"
 
@@ -29,8 +30,9 @@ class Changing {
   // Waits for the service to settle and compares.
   void CheckAgainstModel();
   const std::string& name() const { return app_.name; }
-  // Commands that have not exited with 0.
-  const std::vector<Ran>& failed() const { return failed_; }
+  const std::vector<Failed>& failed() const { return failed_; }
+  // Changes begun; each of those done leaves one possibility of what it changed.
+  std::size_t begun() const { return begun_; }
 
  private:
   World& world_;
@@ -46,7 +48,9 @@ class Changing {
   std::optional<std::size_t> new_size_;
   std::optional<std::string> new_value_;
   int writes_ = 0;
-  std::vector<Ran> failed_;
+  Millis last_begun_ = 0;
+  std::size_t begun_ = 0;
+  std::vector<Failed> failed_;
 };
 
 }  // namespace slc::test

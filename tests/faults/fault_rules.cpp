@@ -56,6 +56,8 @@ void FaultRules::Arm(const FaultRule& rule, int place) {
 
 void FaultRules::Disarm(int place) { control_->rules[place].armed = 0; }
 
+bool FaultRules::IsArmed(int place) const { return control_->rules[place].armed != 0; }
+
 unsigned FaultRules::Hits(int place) const { return control_->rules[place].hits; }
 
 }  // namespace slc::test

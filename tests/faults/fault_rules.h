@@ -29,6 +29,7 @@ class FaultRules {
 
   void Arm(const FaultRule& rule, int place = 0);
   void Disarm(int place = 0);
+  bool IsArmed(int place = 0) const;
   // Calls that were hit since Arm().
   unsigned Hits(int place = 0) const;
 

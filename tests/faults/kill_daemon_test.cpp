@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "tests/faults/changing.h"
 #include "tests/faults/faults.h"
+#include "tests/faults/watcher.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -33,6 +34,7 @@ TEST_SUITE("kill-daemon") {
     int by_master = 0;
     int by_client = 0;
     LoadClient load(world, services.lanes());
+    Watcher watcher(world, {"web", "tls", "plain", "snake"});
     const auto judge = [](const std::optional<Ran>& ran) {
       if (ran) CHECK_MESSAGE(ran->code == 0, ran->out, ran->err);
     };
@@ -54,11 +56,13 @@ TEST_SUITE("kill-daemon") {
       judge(changing.Finish());
     }
     const LoadReport report = load.Stop();
+    const std::string broken = watcher.Stop();
     MESSAGE(kills, " kills of slcd: answers within ", Percentile(answers, 50), " ms (median), ",
             Percentile(answers, 99), " ms (p99), ", Percentile(answers, 100),
             " ms at most; brought back by the next slc ", by_client, " times, by a master ",
             by_master, " times", Figures(report));
     CheckNoneFailed(report);
+    CHECK_MESSAGE(broken.empty(), broken);
     CHECK(Percentile(answers, 100) <= kAnswer);
     CHECK(by_client > 0);
     CHECK(by_master > 0);

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <system_error>
+#include <utility>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -32,9 +34,12 @@ constexpr Millis kOwnQueue = 2'000 + kNoticed;
 constexpr int kProcesses = 0;
 constexpr int kOneCall = 1;
 
-void Signal(const std::optional<ProcessIdentity>& process, int signal) {
-  if (process) SignalProcess(OpenProcess(*process), signal);
+// False: there is none.
+bool Signal(const std::optional<ProcessIdentity>& process, int signal) {
+  return process && SignalProcess(OpenProcess(*process), signal);
 }
+
+std::string SystemText(int error) { return std::generic_category().message(error); }
 
 }  // namespace
 
@@ -74,17 +79,61 @@ std::vector<Blow> Storm::Plan(Dice& dice, Millis span) {
     blow.choice = dice.Below(12);
     plan.push_back(blow);
   }
+  for (Blow& blow : plan) blow.beside = dice.Below(4);
   return plan;
 }
 
 void Storm::Strike(const Blow& blow) {
   const Kind& kind = Kinds()[blow.kind];
   INFO("blow ", blows_, ": ", kind.name);
-  history_ += std::to_string(BootNow()) + " " + kind.name + ", " +
-              services_.apps()[blow.target].name + "\n";
-  (this->*kind.strike)(blow);
+  CountRefusals();
+  ChangeBeside(blow);
+  const Millis from = BootNow();
+  history_ +=
+      std::to_string(from) + " " + kind.name + ", " + services_.apps()[blow.target].name + "\n";
   ++blows_;
-  ++counts_[kind.name];
+  if ((this->*kind.strike)(blow)) {
+    Count(kind.name, from, BootNow());
+  } else {
+    history_ += "  nothing struck so far\n";
+  }
+}
+
+void Storm::Count(const std::string& kind, Millis from, Millis to) {
+  ++counts_[kind];
+  troubles_.Add(kind, from, to);
+}
+
+// Of a command beside which slcd dies, or the disk is full, the most is to be learnt.
+void Storm::ChangeBeside(const Blow& blow) {
+  if (blow.beside < 2) return;
+  Changing& changing = blow.beside == 2 ? one_ : other_;
+  if (changing.HasEnded()) changing.Begin();
+}
+
+void Storm::Refuse(const FaultRule& rule, Refusal refusal) {
+  if (faults_.IsArmed(refusal.place)) return;
+  CountRefusals();
+  faults_.Arm(rule, refusal.place);
+  later_.Do(refusal.to, [this, place = refusal.place] { faults_.Disarm(place); });
+  refusals_.push_back(std::move(refusal));
+}
+
+// Those that are over.
+void Storm::CountRefusals() {
+  std::erase_if(refusals_, [&](const Refusal& each) {
+    if (faults_.IsArmed(each.place)) return false;
+    if (faults_.Hits(each.place) > 0) {
+      Count(each.kind, each.from, each.to);
+      troubles_.Add(each.reason, each.from, each.to);
+      history_ += "  " + std::string(each.kind) + ": " + each.reason + "\n";
+    }
+    return true;
+  });
+}
+
+void Storm::BeginCommand(const char* kind, const Words& command) {
+  commands_.push_back({kind, world_.Begin(command), BootNow()});
 }
 
 void Storm::Settle() {
@@ -97,9 +146,11 @@ void Storm::Settle() {
 
 void Storm::Calm() {
   WaitUntil([&] { return later_.IsDone(); }, 10'000, "nobody to be held up");
-  for (Running& command : commands_) {
-    const Ran& ran = command.Wait(120'000);
-    if (ran.code != 0) failed_.push_back(ran);
+  CountRefusals();
+  for (Begun& each : commands_) {
+    const Ran& ran = each.command.Wait(120'000);
+    if (ran.code != 0) failed_.push_back({ran, each.at});
+    troubles_.Add(each.kind, each.at, each.at + ran.took);
   }
   world_.Must({"ctl", "ls"});
   RollAgain();
@@ -114,8 +165,23 @@ void Storm::Calm() {
   CheckCounts();
   CheckVersions();
   for (const Changing* each : {&one_, &other_}) {
-    failed_.insert(failed_.end(), each->failed().begin(), each->failed().end());
+    for (const Failed& failed : each->failed()) {
+      failed_.push_back(failed);
+      // What it has begun may go on without it.
+      troubles_.Add("change", failed.begun, failed.begun + failed.ran.took);
+    }
   }
+}
+
+std::string Storm::Unexplained() const {
+  std::string text;
+  for (const Failed& each : failed_) {
+    if (troubles_.Explain(each)) continue;
+    text += "from " + std::to_string(each.begun) + " for " + std::to_string(each.ran.took) +
+            " ms, exit code " + std::to_string(each.ran.code) + ": " + each.ran.out + each.ran.err +
+            "\n";
+  }
+  return text;
 }
 
 // A roll that has met a blow is given up and stays so, as told: whoever wants it says so again.
@@ -129,6 +195,20 @@ std::string Storm::Counts() const {
   std::string text;
   for (const auto& [name, count] : counts_) {
     text += (text.empty() ? "" : ", ") + std::to_string(count) + " x " + name;
+  }
+  return text;
+}
+
+int Storm::struck() const {
+  int sum = 0;
+  for (const auto& [name, count] : counts_) sum += count;
+  return sum;
+}
+
+std::string Storm::NeverStruck() const {
+  std::string text;
+  for (const Kind& kind : Kinds()) {
+    if (counts_.count(kind.name) == 0) text += (text.empty() ? "" : ", ") + std::string(kind.name);
   }
   return text;
 }
@@ -250,16 +330,16 @@ void Storm::AllowForDaemon() {
   windows_.Prolong(kRevived);
 }
 
-void Storm::KillDaemon(const Blow& /*blow*/) {
+bool Storm::KillDaemon(const Blow& /*blow*/) {
   AllowForDaemon();
-  Signal(world_.Daemon(), SIGKILL);
+  return Signal(world_.Daemon(), SIGKILL);
 }
 
-void Storm::KillMaster(const Blow& blow) {
+bool Storm::KillMaster(const Blow& blow) {
   const App& app = AppOf(blow);
   const bool settled = IsSettled();
   const auto master = MasterOf(app.name);
-  if (!master) return;
+  if (!master) return false;
   const Millis now = BootNow();
   if (settled) {
     // The one between accept and hand-over; the successor may be killed as well.
@@ -269,23 +349,24 @@ void Storm::KillMaster(const Blow& blow) {
                   "master killed that slcd did not have adopted");
   }
   master_killed_[app.name] = now;
-  Signal(master, SIGKILL);
+  return Signal(master, SIGKILL);
 }
 
-void Storm::KillBoth(const Blow& blow) {
+bool Storm::KillBoth(const Blow& blow) {
   const App& app = AppOf(blow);
   const auto master = MasterOf(app.name);
   AllowForDaemon();
   windows_.Open(app.name, BootNow() - kBefore, kRestored, "slcd and master killed");
-  Signal(world_.Daemon(), SIGKILL);
-  Signal(master, SIGKILL);
+  const bool one = Signal(world_.Daemon(), SIGKILL);
+  const bool both = Signal(master, SIGKILL) && one;
   if (blow.choice % 2 == 0) world_.Must({"ctl", "ls"});
+  return both;
 }
 
-void Storm::KillWorker(const Blow& blow) {
+bool Storm::KillWorker(const Blow& blow) {
   const App& app = AppOf(blow);
   const auto pids = world_.ReadyPids(app.name);
-  if (pids.empty()) return;
+  if (pids.empty()) return false;
   const auto victim = IdentifyProcess(pids[blow.choice % pids.size()]);
   if (app.name == "snake") {
     // It binds the port itself: what waits in its queue dies with it, and nobody else answers if
@@ -295,94 +376,104 @@ void Storm::KillWorker(const Blow& blow) {
   } else {
     windows_.Allow(app.name, BootNow() - kBefore, kNoticed, kKept, kClosing, "worker killed");
   }
-  Signal(victim, SIGKILL);
+  return Signal(victim, SIGKILL);
 }
 
-void Storm::Hold(const std::optional<ProcessIdentity>& process, Millis span) {
-  if (!process) return;
+bool Storm::Hold(const std::optional<ProcessIdentity>& process, Millis span) {
+  if (!Signal(process, SIGSTOP)) return false;
   windows_.HoldUp(BootNow(), span);
-  Signal(process, SIGSTOP);
   later_.Do(BootNow() + span, [process] { Signal(process, SIGCONT); });
+  return true;
 }
 
-void Storm::HoldDaemon(const Blow& blow) {
-  silent_ += blow.span;
-  Hold(world_.Daemon(), blow.span);
+bool Storm::HoldDaemon(const Blow& blow) {
+  const bool held = Hold(world_.Daemon(), blow.span);
+  if (held) silent_ += blow.span;
+  return held;
 }
 
-void Storm::HoldMaster(const Blow& blow) { Hold(MasterOf(AppOf(blow).name), blow.span); }
+bool Storm::HoldMaster(const Blow& blow) { return Hold(MasterOf(AppOf(blow).name), blow.span); }
 
 // For good: slcd has to find out.
-void Storm::StopMaster(const Blow& blow) {
+bool Storm::StopMaster(const Blow& blow) {
   AwaitPeace();
   const App& app = AppOf(blow);
   const auto master = MasterOf(app.name);
-  if (!master) return;
+  if (!master) return false;
   windows_.Allow(app.name, BootNow() - kBefore, 15'000, 0, 1, "master stopped and fenced");
-  Signal(master, SIGSTOP);
+  if (!Signal(master, SIGSTOP)) return false;
   WaitUntil([&] { return !IsAlive(*master); }, 15'000, "the end of a stopped master");
+  return true;
 }
 
 // For good: the next slc has it replaced.
-void Storm::StopDaemon(const Blow& /*blow*/) {
+bool Storm::StopDaemon(const Blow& /*blow*/) {
   AwaitPeace();
   const auto daemon = world_.Daemon();
-  if (!daemon) return;
+  if (!daemon) return false;
   const Millis start = BootNow();
-  Signal(daemon, SIGSTOP);
+  if (!Signal(daemon, SIGSTOP)) return false;
   world_.Must({"ctl", "ls"});
   CHECK(!IsAlive(*daemon));
   // What an earlier blow had broken and slcd was about to mend.
   windows_.HoldUp(start, BootNow() - start);
   silent_ += BootNow() - start;
+  return true;
 }
 
-void Storm::Roll(const Blow& blow) {
-  const App& app = AppOf(blow);
-  if (app.name == "snake") return;  // its queue goes with each worker
-  commands_.push_back(world_.Begin({"ctl", "soft-restart", app.name}));
+bool Storm::Roll(const Blow& blow) {
+  BeginCommand("roll", {"ctl", "soft-restart", RollableOf(blow).name});
+  return true;
 }
 
-void Storm::Resize(const Blow& blow) {
-  const App& app = AppOf(blow);
-  if (app.name == "snake") return;
-  commands_.push_back(
-      world_.Begin({"ctl", "set-size", app.name, std::to_string(1 + blow.choice % 3)}));
+bool Storm::Resize(const Blow& blow) {
+  constexpr std::size_t kLargest = 3;
+  const App& app = RollableOf(blow);
+  const auto view = world_.TryView(app.name);
+  std::size_t size = 1 + blow.choice % kLargest;
+  if (view && view->cluster_size == size) size = 1 + size % kLargest;
+  BeginCommand("resize", {"ctl", "set-size", app.name, std::to_string(size)});
+  return true;
 }
 
 // slcd and masters get no more descriptors for a while.
-void Storm::TakeDescriptors(const Blow& blow) {
+bool Storm::TakeDescriptors(const Blow& blow) {
   AwaitPeace();
   std::vector<ProcessIdentity> starved = Masters(world_);
   if (const auto daemon = world_.Daemon()) starved.push_back(*daemon);
+  bool struck = false;
+  const Millis from = BootNow();
   for (const ProcessIdentity& each : starved) {
     rlimit limit{};
     if (::prlimit(each.pid, RLIMIT_NOFILE, nullptr, &limit) != 0) continue;
     rlimit tight = limit;
     constexpr rlim_t kMore = 5;
     tight.rlim_cur = CountOpenFiles(each.pid) + kMore;
-    ::prlimit(each.pid, RLIMIT_NOFILE, &tight, nullptr);
+    struck = ::prlimit(each.pid, RLIMIT_NOFILE, &tight, nullptr) == 0 || struck;
     later_.Do(BootNow() + 2'000, [each, limit] {
       if (IsAlive(each)) ::prlimit(each.pid, RLIMIT_NOFILE, &limit, nullptr);
     });
   }
   LetPass(blow.span * 2 / 3);
   AwaitPeace();
+  troubles_.Add(SystemText(EMFILE), from, BootNow());
+  return struck;
 }
 
 // Neither slcd nor a master can start anybody for a while.
-void Storm::RefuseProcesses(const Blow& blow) {
+bool Storm::RefuseProcesses(const Blow& blow) {
   windows_.HoldUp(BootNow(), blow.span);
   FaultRule rule;
   rule.call = "clone";
   rule.error = EAGAIN;
   rule.nth = -1;
-  faults_.Arm(rule, kProcesses);
-  later_.Do(BootNow() + blow.span, [this] { faults_.Disarm(kProcesses); });
+  Refuse(rule,
+         {"refuse processes", kProcesses, SystemText(EAGAIN), BootNow(), BootNow() + blow.span});
+  return false;
 }
 
 // One call fails, of whichever process comes to it.
-void Storm::FailCall(const Blow& blow) {
+bool Storm::FailCall(const Blow& blow) {
   struct Call {
     const char* name;
     int error;
@@ -399,32 +490,47 @@ void Storm::FailCall(const Blow& blow) {
   rule.error = call.error;
   constexpr Millis kSpread = 10;
   rule.nth = static_cast<int>(blow.span % kSpread);
-  faults_.Arm(rule, kOneCall);
-  later_.Do(BootNow() + blow.span, [this] { faults_.Disarm(kOneCall); });
+  Refuse(rule, {"fail a call", kOneCall, SystemText(call.error), BootNow(), BootNow() + blow.span});
+  return false;
 }
 
-void Storm::LoseLogs(const Blow& blow) {
+bool Storm::LoseLogs(const Blow& blow) {
   std::error_code ignored;
-  std::filesystem::remove_all(world_.log_folder(AppOf(blow).name), ignored);
+  const auto removed = std::filesystem::remove_all(world_.log_folder(AppOf(blow).name), ignored);
+  return removed > 0 && removed != static_cast<std::uintmax_t>(-1);
 }
 
 // Changes are refused meanwhile, and a slcd that is killed comes up on it.
-void Storm::FillDisk(const Blow& blow) {
-  if (disk_ == nullptr || !later_.IsDone()) return;
+bool Storm::FillDisk(const Blow& blow) {
+  if (disk_ == nullptr || !later_.IsDone()) return false;
+  const Millis from = BootNow();
   disk_->TakeAllBlocks();
-  later_.Do(BootNow() + blow.span, [this] { disk_->GiveBack(); });
+  const Millis to = BootNow() + blow.span;
+  later_.Do(to, [this] { disk_->GiveBack(); });
+  troubles_.Add(SystemText(ENOSPC), from, to);
+  return true;
 }
 
 // To the next version and back, by turns. It may be killed half-way, or meet another.
-void Storm::Upgrade(const Blow& /*blow*/) {
+bool Storm::Upgrade(const Blow& /*blow*/) {
   InstallAll(++upgrades_ % 2 == 1 ? "next/" : "");
-  commands_.push_back(world_.Begin({"upgrade"}));
+  BeginCommand("upgrade", {"upgrade"});
+  return true;
 }
 
-void Storm::Change(const Blow& blow) { (blow.choice % 2 == 0 ? one_ : other_).Begin(); }
+bool Storm::Change(const Blow& blow) {
+  (blow.choice % 2 == 0 ? one_ : other_).Begin();
+  return true;
+}
 
 // The second worker of "company" breaks the protocol of its channel.
-void Storm::Misbehave(const Blow& blow) {
+bool Storm::Misbehave(const Blow& blow) {
+  const auto view = world_.TryView("company");
+  if (!view || std::none_of(view->processes.begin(), view->processes.end(), [](const auto& each) {
+        return each.slot == 2 && each.state == "ready";
+      })) {
+    return false;
+  }
   static const Words kMisdeeds{"garbage", "cut", "deep", "leaves", "disconnects", "listens"};
   WriteText(order_ + ".new", kMisdeeds[blow.choice % kMisdeeds.size()]);
   std::filesystem::rename(order_ + ".new", order_);
@@ -432,33 +538,16 @@ void Storm::Misbehave(const Blow& blow) {
     std::error_code ignored;
     std::filesystem::remove(order, ignored);
   });
+  return true;
 }
 
-void Storm::JumpClock(const Blow& blow) {
+bool Storm::JumpClock(const Blow& blow) {
   constexpr std::int64_t kHour = 3'600;
   constexpr std::int64_t kYear = 365 * 24 * kHour;
   static const std::vector<std::int64_t> kJumps{0, kHour, -kHour, 2 * kYear, -10 * kYear, 0};
-  clock_.Set(kJumps[blow.choice % kJumps.size()]);
-}
-
-bool MayFail(const Ran& ran) {
-  static const Words kReasons{
-      "an upgrade is under way already",
-      "is under way (",                             // the roll before, held up by another blow
-      "overtaken by a later",                       // and ended by one
-      "died three times within 10 s of its start",  // killed so often, it is not tried again
-      "No space left on device",                    // the disk is full: refused
-      "changes cannot be recorded",                 // and it has not been tried again yet
-      "hung up before it answered; tried 4 times",  // slcd was killed so often meanwhile
-      "Too many open files",               // descriptors were taken away: the roll is given up
-      "killed by SIGKILL",                 // the worker that a roll had just started
-      "Resource temporarily unavailable",  // no process, no thread
-      "Cannot allocate memory",
-      "No buffer space available",
-      "Input/output error",
-  };
-  return std::any_of(kReasons.begin(), kReasons.end(),
-                     [&](const std::string& reason) { return Contains(ran.err, reason); });
+  const std::int64_t jump = kJumps[blow.choice % kJumps.size()];
+  clock_.Set(jump);
+  return std::exchange(clock_offset_, jump) != jump;
 }
 
 }  // namespace slc::test

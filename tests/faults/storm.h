@@ -17,6 +17,7 @@
 #include "tests/faults/faults.h"
 #include "tests/faults/later.h"
 #include "tests/faults/loop_disk.h"
+#include "tests/faults/troubles.h"
 #include "tests/faults/wall_clock.h"
 #include "tests/faults/windows.h"
 
@@ -29,6 +30,7 @@ struct Blow {
   std::size_t target = 0;  // which service
   Millis span = 0;         // 100 to 3000: for which somebody is held up, or something is missing
   std::size_t choice = 0;  // 0 to 11: of whatever else there is
+  std::size_t beside = 0;  // 0 to 3: of "one" or "other" (2, 3) a change begins beside it
 };
 
 class Storm {
@@ -47,13 +49,20 @@ class Storm {
   // Waits until everything is as it was, and compares with the model.
   void Calm();
 
-  // Commands that have not exited with 0.
-  const std::vector<Ran>& failed() const { return failed_; }
+  // Commands that have failed without anything that explains why; a line each.
+  std::string Unexplained() const;
+  std::size_t failed() const { return failed_.size(); }
+  // Of the services that are changed all the time: commands begun, and those that were done.
+  std::size_t changes() const { return one_.begun() + other_.begun(); }
+  std::size_t changed() const { return changes() - one_.failed().size() - other_.failed().size(); }
   // For how long slcd was held up or stopped, and cannot have answered.
   Millis silent() const { return silent_; }
   const Windows& windows() const { return windows_; }
-  // How often each blow was struck.
+  // How often each blow has struck; in all.
   std::string Counts() const;
+  int struck() const;
+  // The kinds that never have.
+  std::string NeverStruck() const;
   // When which blow was struck, a line each.
   const std::string& history() const { return history_; }
 
@@ -61,33 +70,55 @@ class Storm {
   struct Kind {
     const char* name;
     std::size_t weight;
-    void (Storm::*strike)(const Blow&);
+    // Whether it has struck anything. A Refusal tells later.
+    bool (Storm::*strike)(const Blow&);
+  };
+  // Calls that are to fail: it has struck if one has met it.
+  struct Refusal {
+    const char* kind;
+    int place;  // of the rule
+    std::string reason;
+    Millis from = 0;
+    Millis to = 0;
+  };
+  // A command that was begun by a blow.
+  struct Begun {
+    const char* kind;
+    Running command;
+    Millis at = 0;
   };
   static const std::vector<Kind>& Kinds();
 
   void AllowForDaemon();
-  void KillDaemon(const Blow& blow);
-  void KillMaster(const Blow& blow);
-  void KillBoth(const Blow& blow);
-  void KillWorker(const Blow& blow);
-  void HoldDaemon(const Blow& blow);
-  void HoldMaster(const Blow& blow);
-  void StopMaster(const Blow& blow);
-  void StopDaemon(const Blow& blow);
-  void Roll(const Blow& blow);
-  void Resize(const Blow& blow);
-  void TakeDescriptors(const Blow& blow);
-  void RefuseProcesses(const Blow& blow);
-  void FailCall(const Blow& blow);
-  void LoseLogs(const Blow& blow);
-  void FillDisk(const Blow& blow);
-  void Upgrade(const Blow& blow);
-  void Change(const Blow& blow);
-  void Misbehave(const Blow& blow);
-  void JumpClock(const Blow& blow);
+  bool KillDaemon(const Blow& blow);
+  bool KillMaster(const Blow& blow);
+  bool KillBoth(const Blow& blow);
+  bool KillWorker(const Blow& blow);
+  bool HoldDaemon(const Blow& blow);
+  bool HoldMaster(const Blow& blow);
+  bool StopMaster(const Blow& blow);
+  bool StopDaemon(const Blow& blow);
+  bool Roll(const Blow& blow);
+  bool Resize(const Blow& blow);
+  bool TakeDescriptors(const Blow& blow);
+  bool RefuseProcesses(const Blow& blow);
+  bool FailCall(const Blow& blow);
+  bool LoseLogs(const Blow& blow);
+  bool FillDisk(const Blow& blow);
+  bool Upgrade(const Blow& blow);
+  bool Change(const Blow& blow);
+  bool Misbehave(const Blow& blow);
+  bool JumpClock(const Blow& blow);
 
   const App& AppOf(const Blow& blow) const { return services_.apps()[blow.target]; }
-  void Hold(const std::optional<ProcessIdentity>& process, Millis span);
+  // Of those that can be rolled.
+  const App& RollableOf(const Blow& blow) const { return services_.apps()[blow.target % 3]; }
+  bool Hold(const std::optional<ProcessIdentity>& process, Millis span);
+  void Refuse(const FaultRule& rule, Refusal refusal);
+  void Count(const std::string& kind, Millis from, Millis to);
+  void CountRefusals();
+  void BeginCommand(const char* kind, const Words& command);
+  void ChangeBeside(const Blow& blow);
   std::optional<ProcessIdentity> MasterOf(const std::string& service);
   bool IsSettled();
   bool IsWhole(const std::string& service);
@@ -108,20 +139,20 @@ class Storm {
   Changing one_;
   Changing other_;
   Windows windows_;
-  std::list<Running> commands_;
-  std::vector<Ran> failed_;
+  Troubles troubles_;
+  std::list<Begun> commands_;
+  std::vector<Refusal> refusals_;  // not yet counted
+  std::vector<Failed> failed_;
   std::map<std::string, Millis> master_killed_;
   std::map<std::string, int> counts_;
   std::string history_;
   int blows_ = 0;
   int upgrades_ = 0;
+  std::int64_t clock_offset_ = 0;  // seconds
   Millis silent_ = 0;
   std::string order_;  // file, of the rogue
   int sound_ = 0;      // the worker beside it
   Later later_;
 };
-
-// A command that has failed says what may be said where it has met a blow.
-bool MayFail(const Ran& ran);
 
 }  // namespace slc::test

@@ -39,13 +39,13 @@ TEST_SUITE("storm") {
     const Millis span = Long() ? kLong : kShort;
     const std::vector<Blow> plan = Storm::Plan(dice, span);
     LoadClient load(world, services.lanes(), {"--timeout", "30000"});
-    Watcher watcher(world);
+    // Nobody rolls it: its queue would go with each worker.
+    Watcher watcher(world, {"snake"});
     const Millis begin = BootNow();
-    std::size_t blows = 0;
-    for (; BootNow() < begin + span && blows < plan.size(); ++blows) {
-      LetPass(plan[blows].pause);
+    for (std::size_t blow = 0; BootNow() < begin + span && blow < plan.size(); ++blow) {
+      LetPass(plan[blow].pause);
       storm.Settle();
-      storm.Strike(plan[blows]);
+      storm.Strike(plan[blow]);
     }
     storm.Calm();
     const LoadReport report = load.Stop();
@@ -58,22 +58,26 @@ TEST_SUITE("storm") {
     MESSAGE("any number of a service's requests may fail for ",
             open * 100 / (took * static_cast<Millis>(services.apps().size())),
             " % of the time; longest: ", storm.windows().Longest());
-    MESSAGE(blows, " blows: ", storm.Counts(), "; looked at ", watcher.looks(), " times, ",
+    MESSAGE(storm.struck(), " blows: ", storm.Counts(), "; looked at ", watcher.looks(), " times, ",
             watcher.answers(), " of them with slcd's answer", Figures(report));
-    MESSAGE(storm.failed().size(), " commands were refused or cut off");
+    MESSAGE(storm.failed(), " commands were refused or cut off; ", storm.changed(), " of ",
+            storm.changes(), " changes were done");
     INFO(storm.history());
     INFO(report.text);
-    for (const Ran& ran : storm.failed()) {
-      CHECK_MESSAGE(MayFail(ran), "exit code ", ran.code, ": ", ran.out, ran.err);
-    }
+    const std::string unexplained = storm.Unexplained();
+    CHECK_MESSAGE(unexplained.empty(), unexplained);
+    // Else the model at the end allows nearly everything.
+    CHECK(storm.changed() * 3 >= storm.changes() * 2);
+    if (Long()) CHECK_MESSAGE(storm.NeverStruck().empty(), storm.NeverStruck());
     CHECK_MESSAGE(broken.empty(), broken);
     const std::string failed = storm.windows().Judge(report);
     CHECK_MESSAGE(failed.empty(), failed);
     // Else what only slcd knows was hardly looked at.
     constexpr Millis kLookEvery = 100;
     CHECK(watcher.answers() > (took - storm.silent()) / kLookEvery / 2);
-    // Else the storm proves little.
-    CHECK(open * 3 <= took * static_cast<Millis>(services.apps().size()));
+    // Else the storm proves little. 3 to 12 % were seen in storms of a minute, 10 % in ten minutes:
+    // chance may pack more of the blows that kill slcd and a master at once into one minute.
+    CHECK(open * 5 <= took * static_cast<Millis>(services.apps().size()));
     for (const LaneReport& lane : report.lanes) {
       INFO(lane.name, ", slowest answer at ", lane.slowest_at);
       CHECK(lane.ok > 0);

@@ -1,13 +1,22 @@
-// Watcher looks at a world every 100 ms, in a thread of its own, for what must hold at any moment:
+// Watcher looks at a world every 100 ms, in a thread of its own, for what must hold at any moment.
 //
-//   - one worker starts or serves in a slot; two, of different generations, while slcd says that
-//   the
-//     service rolls (or, of a service being adopted, has said so last);
+// Whatever slcd says, even if it is dead or stopped, from the system's own list of processes:
+//
+//   - one worker lives in a slot; two in that of a service that may roll, for no longer than
+//     kHandOver; a third, or a second elsewhere, only for as long as the end of one takes (kDying);
+//   - a service has one master, but for those that are stopped: they act no more;
+//   - one slcd: a second one has lost against the lock, and is gone, within kStart; beside a
+//   stopped
+//     one, which it is to replace, within kSecondDaemon;
+//   - slcd and masters stay below kMostDescriptors and kMostBytes each.
+//
+// Of what slcd answers:
+//
+//   - one worker starts or serves in a slot; two, of different generations, while the service rolls
+//     (or, of a service being adopted, has done so last);
 //   - no process has a cookie of this home for longer than kStrangerPatience without being a worker
 //     that slcd shows, or a descendant of one;
-//   - one slcd: a second one (it waits for the lock, or fences) is gone within kSecondDaemon;
-//   - the epoch of slcd only grows;
-//   - slcd and masters stay below kMostDescriptors and kMostBytes each.
+//   - the epoch of slcd only grows.
 //
 // It never waits for slcd for long, and says so when it could look less often than every second
 // time.
@@ -16,6 +25,7 @@
 #include <atomic>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,7 +37,8 @@ namespace slc::test {
 
 class Watcher {
  public:
-  explicit Watcher(World& world);
+  // `never_roll`: services that no command rolls.
+  explicit Watcher(World& world, std::set<std::string> never_roll = {});
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
@@ -41,24 +52,30 @@ class Watcher {
  private:
   void Run();
   void Look();
-  void CheckSlots(const ServiceView& view);
-  void CheckStrangers(const std::vector<ServiceView>& views);
+  void CheckSlots();
   void CheckSupervisors();
+  void CheckDaemons(std::size_t present, std::size_t awake);
+  void CheckShown(const ServiceView& view);
+  void CheckStrangers(const std::vector<ServiceView>& views);
   // Nothing: it is down, or busy.
   std::optional<Reply> Ask(const RequestBody& what);
   void CheckEpoch(const DaemonInfo& info);
   void Complain(const std::string& what);
 
   World& world_;
+  const std::set<std::string> never_roll_;
   const Millis began_ = BootNow();
   std::atomic<bool> ends_{false};
   std::atomic<int> looks_{0};
   std::atomic<int> answers_{0};
   std::uint64_t epoch_ = 0;
+  // Since when there is more than one; 0: there is not.
   Millis two_daemons_since_ = 0;
-  std::map<std::string, bool> rolls_;  // by service, as slcd said last
-  std::map<pid_t, Millis> strangers_;  // since when
-  std::map<std::string, int> broken_;  // and how often
+  Millis two_awake_since_ = 0;
+  std::map<ServiceId, std::string> names_;  // as far as slcd has told
+  std::map<std::string, bool> rolls_;       // by service, as slcd said last
+  std::map<pid_t, Millis> strangers_;       // since when
+  std::map<std::string, int> broken_;       // and how often
   std::thread thread_;
 };
 
