@@ -135,7 +135,10 @@ Services::Events Daemon::ServiceEvents() {
     if (record.kind == "master_launched") journal_.ExpectFacts(id);
     journal_.NoteEvent(id, std::move(record));
   };
-  events.on_nobody = [this](ServiceId id) { journal_.NoteNobody(id); };
+  events.on_nobody = [this](ServiceId id) {
+    const Wish* wish = registry_.Get(id);
+    if (wish != nullptr && wish->run) journal_.NoteNobody(id);
+  };
   events.on_launch_failed = [this](ServiceId id, const Error& error) {
     operations_.FailAll(id, error.During("start the master"));
   };
@@ -195,13 +198,11 @@ Status Daemon::Begin() {
     place_.Adopt();
   }
   for (const Wish& wish : loaded->wishes) registry_.Commit(wish);
-  for (const Fallback& fallback : loaded->fallbacks) {
-    registry_.FallBack(fallback);
-    if (!fallback.found_now) continue;
+  for (const ServiceId id : loaded->fallen_back) {
     JournalRecord record;
     record.kind = "fallen_back";
-    record.text = DescribeFallback(fallback);
-    journal_.NoteEvent(fallback.id, std::move(record));
+    record.text = DescribeFallback(*registry_.GetFallback(id));
+    journal_.NoteEvent(id, std::move(record));
   }
   if (run_) {
     if (Status alone = run_->CheckIsAlone(registry_); !alone) return alone;

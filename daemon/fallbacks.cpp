@@ -28,7 +28,7 @@ void Fallbacks::Settle(ServiceId id) {
   }
   Fallback settled = *known;
   settled.settled = true;
-  registry_.FallBack(settled);
+  registry_.Know(settled);
   Wish caught_up = *wish;
   if (obeyed) caught_up = CatchUp(std::move(caught_up), *obeyed, UsableCpus());
   const bool raised = caught_up.order != wish->order;
@@ -49,8 +49,9 @@ void Fallbacks::Record(const Wish& wish) {
         stage = "recording what its master obeys";
         return store.Save(wish);
       },
-      [name = wish.spec.name](const Status& status) {
-        if (!status) log::Warn("service " + name + ": " + status.error().message);
+      [this, id = wish.id](const Status& status) {
+        // It is in force all the same.
+        if (!status) recorder_.Owe(id);
       });
 }
 
@@ -68,7 +69,7 @@ void Fallbacks::Compare(const Wish& wish, GenerationConfig runs) {
         if (known == nullptr || differs->empty()) return;
         Fallback compared = *known;
         compared.differs = *differs;
-        registry_.FallBack(compared);
+        registry_.Know(compared);
       });
 }
 

@@ -17,7 +17,7 @@ class Fallbacks {
             uv::DiskThread& disk)
       : registry_(registry), services_(services), recorder_(recorder), store_(store), disk_(disk) {}
 
-  // Instead of Services::TakeUp. The wish is committed, and the fallback in the registry.
+  // Instead of Services::TakeUp. The wish is committed, and has a damage.
   void TakeUp(ServiceId id);
   // What is known of its master has changed: has it go on by the wish once that is caught up.
   void Settle(ServiceId id);

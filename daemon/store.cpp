@@ -142,6 +142,11 @@ void Store::LoadReserved(LoadedWishes& loaded) {
     for (Wish& wish : loaded.wishes) {
       // A service that is gone, or changed since, has no use for it.
       if (wish.id != reserved->id || wish.order >= reserved->order) continue;
+      // Who asked for it knew nothing of a damage that is found now.
+      const auto& found = loaded.fallen_back;
+      if (std::find(found.begin(), found.end(), wish.id) != found.end()) {
+        reserved->damage = wish.damage;
+      }
       wish = std::move(*reserved);
       loaded.reserved.push_back(wish.id);
       break;
@@ -155,12 +160,7 @@ Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
   auto current = ReadOne(id, name);
   if (!current) return current.error();
   if (current->wish) {
-    // Nothing hangs on what was set aside: an error in reading it is only told.
-    const auto aside = ReadOne(id, bad);
-    if (!aside) loaded.notes.push_back(aside.error().message);
-    if (!aside || aside->there) {
-      loaded.fallbacks.push_back(FallBack(id, bad, aside ? aside->damage : aside.error().message));
-    }
+    // What may be set aside beside it is of a damage that was mended.
     loaded.wishes.push_back(std::move(*current->wish));
     return Ok();
   }
@@ -181,26 +181,17 @@ Status Store::LoadOne(ServiceId id, LoadedWishes& loaded) const {
     loaded.quarantined.push_back(Quarantine(id, aside ? bad : name, reason, damaged->text));
     return Ok();
   }
-  loaded.fallbacks.push_back(FallBack(id, aside ? bad : name, reason));
-  loaded.fallbacks.back().found_now = true;
-  loaded.notes.push_back(name + " is damaged (" + reason + ")" +
-                         (aside ? " and was set aside as " + bad : "") +
-                         "; its previous version is used");
+  previous->wish->damage = RecordDamage{reason, WallNow()};
+  loaded.fallen_back.push_back(id);
   // On a disk that takes nothing the same is found at the next start.
-  if (Status saved = Save(*previous->wish); !saved) loaded.notes.push_back(saved.error().message);
+  const Status saved = Save(*previous->wish);
+  const std::string kept = saved ? DamagedFile(id) : bad;
+  loaded.notes.push_back(name + " is damaged (" + reason + ")" +
+                         (aside ? " and was set aside as " + kept : "") +
+                         "; its previous version is used");
+  if (!saved) loaded.notes.push_back(saved.error().message);
   loaded.wishes.push_back(std::move(*previous->wish));
   return Ok();
-}
-
-Fallback Store::FallBack(ServiceId id, const std::string& file, const std::string& reason) const {
-  Fallback fallback;
-  fallback.id = id;
-  fallback.reason = reason.empty() ? "it was set aside before" : reason;
-  // It was given that name when it was found.
-  struct stat info {};
-  const bool seen = ::fstatat(services_, file.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
-  fallback.found_at = seen ? static_cast<Millis>(info.st_ctim.tv_sec) * 1000 : WallNow();
-  return fallback;
 }
 
 // A file that cannot be read now is not damaged: to go on without it would take its service down.
@@ -239,19 +230,16 @@ Error Store::StorageError(const Error& reason, const std::string& what) const {
 Status Store::Save(const Wish& wish) const {
   const std::string name = FileOf(wish.id);
   Status saved = ReplaceFileAt(services_, name, Encode(wish), true);
-  if (saved) return saved;
-  return StorageError(saved.error(), "record the change in services/" + name);
+  if (!saved) return StorageError(saved.error(), "record the change in services/" + name);
+  // Nothing hangs on it: left under its name it is passed over by Load, and told by doctor.
+  ::renameat(services_, (name + kBad).c_str(), services_, DamagedFile(wish.id).c_str());
+  return saved;
 }
 
 std::string Store::DamagedFile(ServiceId id) { return FileOf(id) + kDamaged; }
 
-Status Store::EndDamage(ServiceId id) const {
-  const std::string bad = FileOf(id) + kBad;
-  const std::string damaged = DamagedFile(id);
-  if (::renameat(services_, bad.c_str(), services_, damaged.c_str()) == 0 || errno == ENOENT) {
-    return Ok();
-  }
-  return SystemError("rename services/" + bad, errno);
+bool Store::HasDamagedFile(ServiceId id) const {
+  return ::faccessat(services_, DamagedFile(id).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Status Store::SaveInReserve(const Wish& wish) {

@@ -1,9 +1,11 @@
 // Store: the wishes on disk, one small JSON file per service: services/ID.json.
 //
 // A file is replaced atomically and carries a checksum; the one before is kept as ID.json.prev. A
-// file that holds no wish is set aside as ID.json.bad and reported, at each Load until EndDamage,
-// the other services start; one that the system cannot read now is an error of Load. All calls
-// block: Load at start, the others on the disk thread. Errors of those that write are kStorage.
+// file that holds no wish is set aside as ID.json.bad, and the other services start: the version
+// before takes its place, marked as such (Wish::damage), and the damaged file becomes DamagedFile;
+// without one the service is reported at each Load. A file that the system cannot read now is an
+// error of Load. All calls block: Load at start, the others on the disk thread. Errors of those
+// that write are kStorage.
 #pragma once
 
 #include <optional>
@@ -13,7 +15,6 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/model/service.h"
-#include "daemon/core/fallback.h"
 #include "daemon/core/quarantine.h"
 #include "daemon/reserve.h"
 
@@ -22,11 +23,11 @@ namespace slc {
 struct LoadedWishes {
   std::vector<Wish> wishes;
   std::vector<Quarantined> quarantined;
-  std::vector<Fallback> fallbacks;  // of these, `wishes` has the version before
-  std::vector<std::string> notes;   // e.g. that a previous version was used
-  ServiceId last_id = 0;            // highest that was ever used
-  std::string last_removal;         // the client request by which a service was last removed
-  std::vector<ServiceId> reserved;  // whose wish comes from the reserve and is to be saved
+  std::vector<ServiceId> fallen_back;  // found damaged by this Load: it is the version before
+  std::vector<std::string> notes;      // e.g. that a previous version was used
+  ServiceId last_id = 0;               // highest that was ever used
+  std::string last_removal;            // the client request by which a service was last removed
+  std::vector<ServiceId> reserved;     // whose wish comes from the reserve and is to be saved
 };
 
 class Store {
@@ -35,16 +36,16 @@ class Store {
   explicit Store(int services) : services_(services), reserve_(services, "reserve") {}
 
   Result<LoadedWishes> Load();
-  // Durable when it returns without an error.
+  // Durable when it returns without an error. What was set aside of the service is DamagedFile(id)
+  // then.
   Status Save(const Wish& wish) const;
   // The same on a disk that has no room for it. The wish counts for Load as long as its file holds
   // an older one.
   Status SaveInReserve(const Wish& wish);
   // The reserve is there and empty: to be called when all it holds was saved.
   Status KeepReserve() { return reserve_.Renew(); }
-  // A person has seen to the service: its damaged file, if there is one, becomes DamagedFile(id).
-  Status EndDamage(ServiceId id) const;
   static std::string DamagedFile(ServiceId id);
+  bool HasDamagedFile(ServiceId id) const;
   // Of a service that is not to be: what a failed Save may have left of it.
   Status Discard(ServiceId id) const;
   // Whether the disk takes anything at all.
@@ -68,7 +69,6 @@ class Store {
     std::string text;    // then
   };
   Status LoadOne(ServiceId id, LoadedWishes& loaded) const;
-  Fallback FallBack(ServiceId id, const std::string& file, const std::string& reason) const;
   void LoadReserved(LoadedWishes& loaded);
   Status RememberRemoval(ServiceId id, const std::string& request) const;
   Error StorageError(const Error& reason, const std::string& what) const;

@@ -103,7 +103,7 @@ void ReadMode(JsonFields& fields, RollMode& mode) {
 }  // namespace
 
 json ToJson(const Wish& wish) {
-  return json{
+  json value{
       {"id", wish.id},
       {"spec", ToJson(wish.spec)},
       {"size", FormatSize(wish.size)},
@@ -116,6 +116,10 @@ json ToJson(const Wish& wish) {
       {"removing", wish.removing},
       {"last_request", wish.last_request},
   };
+  if (wish.damage) {
+    value["damage"] = {{"reason", wish.damage->reason}, {"found_at", wish.damage->found_at}};
+  }
+  return value;
 }
 
 Status FromJson(const json& value, Wish& wish) {
@@ -137,6 +141,13 @@ Status FromJson(const json& value, Wish& wish) {
   fields.Read("order", wish.order);
   fields.Read("removing", wish.removing);
   fields.Read("last_request", wish.last_request);
+  fields.ReadObject("damage", [&](const json& damage) {
+    JsonFields of(damage, "wish.damage");
+    wish.damage.emplace();
+    of.Read("reason", wish.damage->reason);
+    of.Read("found_at", wish.damage->found_at);
+    return of.status();
+  });
   return fields.status();
 }
 

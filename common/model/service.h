@@ -84,6 +84,14 @@ enum class RollMode {
   kRolling,  // slot by slot, the successor ready before the predecessor drains
 };
 
+// The record of a service was found damaged, and holds the version before since then.
+struct RecordDamage {
+  std::string reason;   // why the file held no wish
+  Millis found_at = 0;  // wall
+
+  bool operator==(const RecordDamage&) const = default;
+};
+
 struct Wish {
   ServiceId id = 0;
   ServiceSpec spec;
@@ -97,6 +105,7 @@ struct Wish {
   bool removing = false;       // to be forgotten as soon as it has stopped
   std::string last_request;    // id of the client request that made this wish: a repeat is answered
                                // without a second effect
+  std::optional<RecordDamage> damage;  // until a person has seen to the service
 };
 
 // True for files that Node runs: .js .mjs .cjs .ts .mts .cts

@@ -2,6 +2,8 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
+
 #include "ctl/doctor/checks.h"
 #include "ctl/status_tables.h"
 
@@ -11,25 +13,19 @@ namespace {
 constexpr std::int64_t kCifs = 0xff534d42;  // not in magic.h of every kernel
 constexpr std::int64_t kNfs = 0x6969;
 
-// The wish that is used though its newest file was damaged; null if that file has left none.
-const Wish* WishBefore(const Patient& patient, const std::string& file) {
-  for (const Wish& wish : patient.wishes) {
-    if (file == std::to_string(wish.id) + ".json.bad") return &wish;
-  }
-  return nullptr;
+// What is set aside of a service is passed over as long as that has a record.
+bool HasRecord(const Patient& patient, const std::string& file) {
+  return std::any_of(patient.wishes.begin(), patient.wishes.end(), [&](const Wish& wish) {
+    return file == std::to_string(wish.id) + ".json.bad";
+  });
 }
 
-Finding JudgeDamage(const Patient& patient, const Wish& wish, const std::string& file) {
-  const ServiceView* view = patient.ViewOf(wish.spec.name);
-  if (view != nullptr && view->damage.empty()) {
-    return Warn("state", "services/" + file + " is left of a damage that was seen to",
-                "rm " + patient.paths.home + "/services/" + file);
-  }
-  const std::string text = view != nullptr
-                               ? view->damage
-                               : "services/" + file + " is a damaged record of " + wish.spec.name +
-                                     "; the version before is used, the last change may be lost";
-  return Wrong("state", text, DamageCure(wish.spec.name));
+// Of a record that holds the version before; empty if it is sound.
+std::string DamageOf(const Patient& patient, const Wish& wish) {
+  if (const ServiceView* view = patient.ViewOf(wish.spec.name)) return view->damage;
+  if (!wish.damage) return {};
+  return "services/" + std::to_string(wish.id) + ".json of " + wish.spec.name +
+         " was damaged; the version before is used, the last change may be lost";
 }
 
 Findings JudgeState(const Patient& patient) {
@@ -39,13 +35,19 @@ Findings JudgeState(const Patient& patient) {
   }
   Findings findings;
   for (const std::string& file : patient.unreadable) {
-    if (const Wish* before = WishBefore(patient, file)) {
-      findings.push_back(JudgeDamage(patient, *before, file));
+    if (HasRecord(patient, file)) {
+      findings.push_back(Warn("state", "services/" + file + " is left of a damage that was mended",
+                              "rm " + patient.paths.home + "/services/" + file));
       continue;
     }
     findings.push_back(Wrong("state", "services/" + file + " holds no service that can be read",
                              "`slc start` in the app's folder repairs it; `slc ctl status` tells "
                              "more"));
+  }
+  for (const Wish& wish : patient.wishes) {
+    const std::string damage = DamageOf(patient, wish);
+    if (damage.empty()) continue;
+    findings.push_back(Wrong("state", damage, DamageCure(wish.spec.name)));
   }
   if (!findings.empty()) return findings;
   const std::size_t count = patient.wishes.size();

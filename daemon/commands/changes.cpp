@@ -129,6 +129,7 @@ void Changes::Create(const Command& command, Result<Proposal> proposal) {
 // Calls `done` when the change is committed or refused.
 void Changes::Carry(const Command& command, Proposal proposal, std::function<void()> done) {
   proposal.wish.last_request = command.request.id;
+  Registry::EndFallback(proposal);
   auto carriage = std::make_shared<Carriage>();
   recorder_.Do(
       proposal.wish.id,
@@ -145,45 +146,43 @@ void Changes::Carry(const Command& command, Proposal proposal, std::function<voi
         }
         stage = "recording the change";
         Status saved = store.Save(wish);
-        if (saved && Registry::EndsFallback(proposal)) {
-          carriage->damage_ended = store.EndDamage(wish.id);
-        }
+        carriage->damaged = store.HasDamagedFile(wish.id);
         if (saved || wish.run || wish.removing) return saved;
         carriage->reserved = store.SaveInReserve(wish).ok();
         return carriage->reserved ? Ok() : saved;
       },
       [this, command, proposal, carriage, done = std::move(done)](const Status& status) {
-        Carried(command, proposal, *carriage, status);
+        // Of a change that was given up the disk thread may be writing it at this moment.
+        Carried(command, proposal, status ? carriage.get() : nullptr, status);
         done();
       });
 }
 
-void Changes::Carried(const Command& command, Proposal proposal, Carriage& carriage,
+void Changes::Carried(const Command& command, Proposal proposal, Carriage* carriage,
                       const Status& status) {
   const Wish& wish = proposal.wish;
-  if (carriage.reserved) recorder_.Owe(wish.id);
   const bool stop = std::holds_alternative<StopService>(command.request.body);
   if (!status && !stop) return clients_.Refuse(command, status.error());
+  if (!status || carriage->reserved) recorder_.Owe(wish.id);
   if (!status) {
-    recorder_.Owe(wish.id);
     proposal.notes.push_back("this is not recorded, and tried again every second until it is: " +
                              status.error().message + "; a slcd that is started before starts '" +
                              wish.spec.name + "' again");
   }
-  EndFallback(proposal, carriage.damage_ended);
-  Commit(command, proposal, std::move(carriage.config));
+  TellEndedFallback(proposal, status && carriage->damaged);
+  Commit(command, proposal, status ? std::move(carriage->config) : UniqueFd());
 }
 
-void Changes::EndFallback(Proposal& proposal, const Status& damage_ended) {
-  const ServiceId id = proposal.wish.id;
-  if (!damage_ended) proposal.notes.push_back(damage_ended.error().message + "; remove it");
-  const Fallback* fallback = registry_.GetFallback(id);
-  if (fallback == nullptr || !Registry::EndsFallback(proposal)) return;
-  if (!proposal.wish.removing) {
-    proposal.notes.push_back(DescribeFallback(*fallback) + "; the damaged file is kept as " +
-                             home_ + "/services/" + Store::DamagedFile(id));
+// `damaged`: there is the damaged file.
+void Changes::TellEndedFallback(Proposal& proposal, bool damaged) const {
+  const Wish& wish = proposal.wish;
+  const Fallback* fallback = registry_.GetFallback(wish.id);
+  if (fallback == nullptr || wish.damage || wish.removing) return;
+  std::string note = DescribeFallback(*fallback);
+  if (damaged) {
+    note += "; the damaged file is kept as " + home_ + "/services/" + Store::DamagedFile(wish.id);
   }
-  registry_.EndFallback(id);
+  proposal.notes.push_back(note);
 }
 
 void Changes::Commit(const Command& command, const Proposal& proposal, UniqueFd config) {

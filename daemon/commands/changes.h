@@ -56,9 +56,9 @@ class Changes {
  private:
   // What the disk thread brings back of a change.
   struct Carriage {
-    UniqueFd config;             // of the new generation, a memfd
-    bool reserved = false;       // it is in the reserve, not in its file
-    Status damage_ended = Ok();  // see Store::EndDamage
+    UniqueFd config;        // of the new generation, a memfd
+    bool reserved = false;  // it is in the reserve, not in its file
+    bool damaged = false;   // there is Store::DamagedFile
   };
   struct Queue {
     bool saving = false;                        // a change is on its way to the disk
@@ -69,8 +69,9 @@ class Changes {
   bool IsUnsettled(ServiceId id) const;
   bool RefuseDuringRoll(const Command& command, ServiceId id);
   void Carry(const Command& command, Proposal proposal, std::function<void()> done);
-  void Carried(const Command& command, Proposal proposal, Carriage& carriage, const Status& status);
-  void EndFallback(Proposal& proposal, const Status& damage_ended);
+  // `carriage`: null if nothing was brought back, or not yet.
+  void Carried(const Command& command, Proposal proposal, Carriage* carriage, const Status& status);
+  void TellEndedFallback(Proposal& proposal, bool damaged) const;
   void Commit(const Command& command, const Proposal& proposal, UniqueFd config);
   void NextChange(ServiceId id);
   void ServeCreations();

@@ -30,8 +30,8 @@ std::string DescribeDifference(GenerationConfig runs, GenerationConfig recorded)
 
 std::string DescribeFallback(const Fallback& fallback) {
   const std::string file = "services/" + std::to_string(fallback.id) + ".json";
-  return file + " was found damaged at " + FormatIso(fallback.found_at) + " (" + fallback.reason +
-         "); the version before is used, the last change may be lost" +
+  return file + " was found damaged at " + FormatIso(fallback.damage.found_at) + " (" +
+         fallback.damage.reason + "); the version before is used, the last change may be lost" +
          (fallback.differs.empty() ? std::string()
                                    : ": the next restart would bring " + fallback.differs);
 }

@@ -1,5 +1,6 @@
 // Fallback: a service whose file was damaged, and of which the version before is used. It is shown
-// until a person has seen to the service. Pure.
+// until a person has seen to the service: as long as its wish says so, in memory and on the disk.
+// Pure.
 //
 // The version before knows nothing of the last change, but a living master does: it says what was
 // wanted of it, and has the config of what runs.
@@ -17,11 +18,9 @@ namespace slc {
 
 struct Fallback {
   ServiceId id = 0;
-  std::string reason;      // why the file held no wish
-  Millis found_at = 0;     // wall
-  bool found_now = false;  // by this start of slcd, as opposed to one before
-  bool settled = false;    // its master has told what it obeys, or there is none
-  std::string differs;     // how a restart would change what runs: "env A removed"; may be empty
+  RecordDamage damage;
+  bool settled = false;  // its master has told what it obeys, or there is none
+  std::string differs;   // how a restart would change what runs: "env A removed"; may be empty
 };
 
 // `wish`, completed by what its living master was told last. If that is younger, order and

@@ -143,6 +143,11 @@ const Wish* Registry::Get(ServiceId id) const {
 void Registry::Commit(const Wish& wish) {
   wishes_[wish.id] = wish;
   quarantined_.erase(wish.id);
+  if (wish.damage) {
+    fallbacks_.try_emplace(wish.id, Fallback{wish.id, *wish.damage, false, {}});
+  } else {
+    fallbacks_.erase(wish.id);
+  }
   Reserve(wish.id);
 }
 

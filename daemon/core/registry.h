@@ -67,15 +67,14 @@ class Registry {
   const Quarantined* FindQuarantined(const std::string& service) const;
   const std::map<ServiceId, Quarantined>& quarantined() const { return quarantined_; }
 
-  // Adds one to a wish that is committed, or replaces what is known of it.
-  void FallBack(const Fallback& fallback) { fallbacks_[fallback.id] = fallback; }
+  // There is one as long as the wish that is committed has a damage.
   const Fallback* GetFallback(ServiceId id) const;
-  const std::map<ServiceId, Fallback>& fallbacks() const { return fallbacks_; }
-  // A change of this kind says what the service is to be: a person has seen to it.
-  static bool EndsFallback(const Proposal& proposal) {
-    return proposal.new_generation || !proposal.wish.run;
+  // Replaces what is known of one that is there.
+  void Know(const Fallback& fallback) { fallbacks_.at(fallback.id) = fallback; }
+  // A change that says what the service is to be: a person has seen to it.
+  static void EndFallback(Proposal& proposal) {
+    if (proposal.new_generation || !proposal.wish.run) proposal.wish.damage.reset();
   }
-  void EndFallback(ServiceId id) { fallbacks_.erase(id); }
 
   // An id that must not be used again.
   void Reserve(ServiceId id) { last_id_ = std::max(last_id_, id); }

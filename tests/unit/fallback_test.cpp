@@ -22,10 +22,9 @@ Wish Before() {
 
 Registry FallenBack(const Wish& wish) {
   Registry registry(false);
-  registry.Commit(wish);
-  Fallback fallback;
-  fallback.id = wish.id;
-  registry.FallBack(fallback);
+  Wish fallen = wish;
+  fallen.damage = RecordDamage{"this is not JSON", 0};
+  registry.Commit(fallen);
   return registry;
 }
 
@@ -77,15 +76,39 @@ TEST_CASE("After a fallback the same start rolls, and a stop of what is stopped 
   REQUIRE(started);
   CHECK(started->new_generation);
   CHECK(started->wish.mode == RollMode::kRolling);
-  CHECK(Registry::EndsFallback(*started));
+  Proposal ended = *started;
+  REQUIRE(ended.wish.damage);
+  Registry::EndFallback(ended);
+  CHECK_FALSE(ended.wish.damage);
   Wish stopped = before;
   stopped.run = false;
   Registry registry = FallenBack(stopped);
   CHECK(registry.ProposeStop(1, true)->changed);
   // A size says nothing of what is lost.
-  CHECK_FALSE(Registry::EndsFallback(*FallenBack(before).ProposeSize(1, 3)));
-  registry.EndFallback(1);
+  Proposal sized = *FallenBack(before).ProposeSize(1, 3);
+  Registry::EndFallback(sized);
+  CHECK(sized.wish.damage);
+  Proposal confirmed = *registry.ProposeStop(1, true);
+  Registry::EndFallback(confirmed);
+  registry.Commit(confirmed.wish);
+  CHECK(registry.GetFallback(1) == nullptr);
   CHECK_FALSE(registry.ProposeStop(1, true)->changed);
+}
+
+TEST_CASE("What is known of a fallback stays as long as its wish says that there is one") {
+  Registry registry = FallenBack(Before());
+  REQUIRE(registry.GetFallback(1) != nullptr);
+  Fallback settled = *registry.GetFallback(1);
+  settled.settled = true;
+  registry.Know(settled);
+  Wish wish = *registry.Get(1);
+  wish.size = 3;
+  registry.Commit(wish);
+  REQUIRE(registry.GetFallback(1) != nullptr);
+  CHECK(registry.GetFallback(1)->settled);
+  wish.damage.reset();
+  registry.Commit(wish);
+  CHECK(registry.GetFallback(1) == nullptr);
 }
 
 TEST_CASE("What differs is told without the code and without values") {
@@ -98,7 +121,7 @@ TEST_CASE("What differs is told without the code and without values") {
   CHECK(DescribeDifference(runs, runs).empty());
   Fallback fallback;
   fallback.id = 2;
-  fallback.reason = "this is not JSON";
+  fallback.damage.reason = "this is not JSON";
   CHECK(DescribeFallback(fallback) ==
         "services/2.json was found damaged at 1970-01-01T00:00:00.000Z (this is not JSON); the "
         "version before is used, the last change may be lost");

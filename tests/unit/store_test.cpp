@@ -1,5 +1,9 @@
 #include "daemon/store.h"
 
+#include <sys/stat.h>
+
+#include <cstdio>
+
 #include <doctest/doctest.h>
 
 #include "tests/unit/temp_folder.h"
@@ -29,6 +33,11 @@ Wish FullWish(ServiceId id) {
   wish.parallel = 2;
   wish.order = 19;
   wish.last_request = "0123456789abcdef";
+  return wish;
+}
+
+Wish WithoutDamage(Wish wish) {
+  wish.damage.reset();
   return wish;
 }
 
@@ -181,29 +190,56 @@ TEST_CASE("Store: of a damaged file the version before is used, and the damaged 
   auto loaded = store.Load();
   REQUIRE(loaded);
   REQUIRE(loaded->wishes.size() == 1);
-  CHECK(Same(loaded->wishes[0]) == Same(FullWish(5)));
+  REQUIRE(loaded->wishes[0].damage);
+  const RecordDamage damage = *loaded->wishes[0].damage;
+  CHECK(damage.reason == "this is not JSON");
+  CHECK(Same(WithoutDamage(loaded->wishes[0])) == Same(FullWish(5)));
   REQUIRE(loaded->notes.size() == 1);
   CHECK(loaded->notes[0].find("5.json is damaged") != std::string::npos);
+  CHECK(loaded->notes[0].find(Store::DamagedFile(5)) != std::string::npos);
   CHECK(loaded->quarantined.empty());
-  CHECK(folder.Has("5.json.bad"));
-  REQUIRE(loaded->fallbacks.size() == 1);
-  CHECK(loaded->fallbacks[0].found_now);
-  CHECK(loaded->fallbacks[0].id == 5);
-  // From then on it is an ordinary file, of which the damage is told until it was seen to.
+  CHECK(store.HasDamagedFile(5));
+  CHECK_FALSE(folder.Has("5.json.bad"));
+  CHECK(loaded->fallen_back == std::vector<ServiceId>{5});
+  // It is told until it was seen to, whatever else is changed and whoever touches the files.
+  Wish resized = loaded->wishes[0];
+  resized.size = 2;
+  REQUIRE(store.Save(resized));
+  REQUIRE(::chmod((folder / Store::DamagedFile(5)).c_str(), 0644) == 0);
   auto again = store.Load();
   REQUIRE(again->wishes.size() == 1);
   CHECK(again->notes.empty());
   CHECK(again->quarantined.empty());
-  REQUIRE(again->fallbacks.size() == 1);
-  CHECK_FALSE(again->fallbacks[0].found_now);
-  CHECK(again->fallbacks[0].reason == loaded->fallbacks[0].reason);
-  CHECK(again->fallbacks[0].found_at == loaded->fallbacks[0].found_at);
-  REQUIRE(store.EndDamage(5));
-  CHECK(store.Load()->fallbacks.empty());
-  CHECK(folder.Has(Store::DamagedFile(5)));
-  CHECK(store.EndDamage(5));
+  CHECK(again->fallen_back.empty());
+  CHECK(again->wishes[0].damage == damage);
+  REQUIRE(store.Save(WithoutDamage(resized)));
+  CHECK_FALSE(store.Load()->wishes[0].damage);
+  CHECK(store.HasDamagedFile(5));
   REQUIRE(store.Remove(5, "request"));
-  CHECK_FALSE(folder.Has(Store::DamagedFile(5)));
+  CHECK_FALSE(store.HasDamagedFile(5));
+}
+
+TEST_CASE("Store: what is set aside beside a sound file was mended, and hinders nothing") {
+  TempFolder folder;
+  Store store(folder.fd());
+  REQUIRE(store.Save(FullWish(5)));
+  // As it was left by a version that took it away only with its service; and one that nobody reads.
+  for (const bool readable : {true, false}) {
+    if (readable) {
+      folder.Write("5.json.bad", "{");
+    } else {
+      REQUIRE(::mkdir((folder / "5.json.bad").c_str(), 0700) == 0);
+    }
+    const auto loaded = store.Load();
+    REQUIRE(loaded);
+    REQUIRE(loaded->wishes.size() == 1);
+    CHECK_FALSE(loaded->wishes[0].damage);
+    CHECK(loaded->fallen_back.empty());
+    CHECK(loaded->notes.empty());
+    REQUIRE(store.Save(FullWish(5)));
+    CHECK(store.HasDamagedFile(5));
+    REQUIRE(std::remove((folder / Store::DamagedFile(5)).c_str()) == 0);
+  }
 }
 
 TEST_CASE("Store: a file without a readable version before is quarantined, the others load") {
@@ -301,7 +337,8 @@ TEST_CASE(
   folder.Write("5.json.prev", Store::Encode(FullWish(5)));
   auto loaded = store.Load();
   REQUIRE(loaded->wishes.size() == 1);
-  CHECK(Same(loaded->wishes[0]) == Same(FullWish(5)));
+  CHECK(loaded->fallen_back.size() == 1);
+  CHECK(Same(WithoutDamage(loaded->wishes[0])) == Same(FullWish(5)));
   CHECK(folder.Has("5.json"));
   // But what a person has deleted does not come back.
   TempFolder other;
@@ -350,6 +387,27 @@ TEST_CASE("Store: a wish in the reserve counts as long as its file holds an olde
   auto loaded = next.Load();
   CHECK(Same(loaded->wishes[0]) == Same(started));
   CHECK(loaded->reserved.empty());
+}
+
+TEST_CASE(
+    "Store: a stop in the reserve ends what was known of a damage, but none that is found now") {
+  TempFolder folder;
+  Store store(folder.fd());
+  Wish fallen = FullWish(3);
+  fallen.damage = RecordDamage{"this is not JSON", 7};
+  REQUIRE(store.Save(fallen));
+  REQUIRE(store.Save(fallen));
+  REQUIRE(store.KeepReserve());
+  Wish stopped = WithoutDamage(fallen);
+  stopped.run = false;
+  ++stopped.order;
+  REQUIRE(store.SaveInReserve(stopped));
+  CHECK(Same(Store(folder.fd()).Load()->wishes.at(0)) == Same(stopped));
+  folder.Write("3.json", "{");
+  const Wish found = Store(folder.fd()).Load()->wishes.at(0);
+  CHECK_FALSE(found.run);
+  REQUIRE(found.damage);
+  CHECK(found.damage->found_at > 7);
 }
 
 TEST_CASE("Store: what a refused change may have left is taken back") {
