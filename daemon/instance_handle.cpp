@@ -154,7 +154,7 @@ void InstanceHandle::Look() {
     Record("master_adopted", "");
   }
   const bool kept = contact.nobody && keeper_.Find(link::kStateName) >= 0;
-  if (contact.nobody && !kept && !follows_ && wish_.run && events_.on_nobody) events_.on_nobody();
+  if (contact.nobody && !kept && events_.on_nobody) events_.on_nobody();
   Feed(MasterSearched{!contact.nobody, wish_.run, kept});
 }
 

@@ -40,7 +40,7 @@ class InstanceHandle {
     std::function<void(const link::Facts& facts)> on_facts;
     std::function<void(const link::Notice& notice)> on_notice;
     std::function<void(JournalRecord record)> on_record;  // something for the journal
-    std::function<void()> on_nobody;  // Search has found no master of what is to run
+    std::function<void()> on_nobody;                      // Search or Follow has found no master
     std::function<void(const Error& error)> on_launch_failed;  // it is tried again
     std::function<void()>
         on_reaped;                  // the master's zombie is gone; others may have hidden behind it

@@ -28,7 +28,7 @@ class Services {
     std::function<void(ServiceId id, const link::Facts& facts)> on_facts;
     std::function<void(ServiceId id, const link::Notice& notice)> on_notice;
     std::function<void(ServiceId id, JournalRecord record)> on_record;  // of kind, pid and text
-    std::function<void(ServiceId id)> on_nobody;  // slcd has started: it is to run, has no master
+    std::function<void(ServiceId id)> on_nobody;  // slcd has started: it has no master
     std::function<void(ServiceId id, const Error& error)> on_launch_failed;  // it is tried again
     std::function<void(ServiceId id)> on_gone;  // no master any more, and none is to come
     // It is to run, and could be started or not: see TroubleOf.

@@ -11,10 +11,10 @@ namespace {
 
 constexpr const char* kNewBoot = "the machine was started anew";
 
-// What was asked of a service does not tell that it ran.
+// What was asked of a service, or found of its record, does not tell that it ran.
 bool TellsOfLife(const std::string& kind) {
-  static constexpr std::array<std::string_view, 4> kOthers{"change", "generation", "quarantined",
-                                                           "gap"};
+  static constexpr std::array<std::string_view, 5> kOthers{"change", "generation", "quarantined",
+                                                           "fallen_back", "gap"};
   for (const std::string_view other : kOthers) {
     if (kind == other) return false;
   }

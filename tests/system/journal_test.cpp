@@ -171,6 +171,28 @@ TEST_SUITE("journal") {
     CHECK(Contains(starts[3]["text"], "the one before"));
   }
 
+  TEST_CASE("after a power cut that has damaged its record, too, it is told that a service ended") {
+    World world;
+    StartCrashing(world);
+    WaitForKind(world, "running");
+    world.Must({"ctl", "set-size", "web", "2"});
+    const auto master = *IdentifyProcess(world.MasterPid("web"));
+    world.KillDaemon();
+    Kill(master);
+    WaitUntil([&] { return !IsAlive(master); }, 10'000, "the end of the master");
+    WriteText(world.home() + "/services/1.json", "{");
+    world.ExpectInLog("1.json is damaged");
+    world.Must({"ctl", "ls"});
+    world.WaitForState("web", "running");
+    CHECK(WaitForKind(world, "all_gone").at(0)["service"] == "web");
+    CHECK(OfKind(Events(world), "fallen_back").size() == 1);
+    // What is not to run has not ended.
+    world.Must({"ctl", "stop", "web"});
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    CHECK(OfKind(Events(world), "all_gone").size() == 1);
+  }
+
   TEST_CASE("a machine that was started anew is told as that") {
     World world;
     StartCrashing(world);

@@ -50,7 +50,9 @@ TEST_CASE("A service that ran and of which nothing is left: that it ended, and s
   CHECK(Past({slcd + Line("running", 3), true}, "b").EndOf(3) == "the machine was started anew");
   // Another's, and none.
   CHECK_FALSE(Past({slcd + Line("running", 3), true}, "a").EndOf(30));
-  CHECK_FALSE(Past({slcd + Line("change", 3) + Line("generation", 3), true}, "a").EndOf(3));
+  for (const char* other : {"change", "generation", "quarantined", "fallen_back", "gap"}) {
+    CHECK_FALSE(Past({slcd + Line(other, 3), true}, "a").EndOf(3));
+  }
   CHECK_FALSE(Past({"", true}, "a").EndOf(3));
   for (const char* end : {"stopped", "finished", "master_failed", "all_gone"}) {
     CHECK_FALSE(Past({slcd + Line("running", 3) + Line(end, 3), true}, "a").EndOf(3));
