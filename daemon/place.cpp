@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -29,6 +28,11 @@ Status Replace(int number, const UniqueFd& made) {
   return Ok();
 }
 
+bool IsSame(const FileId& there, int fd) {
+  const auto open = IdentifyFile(fd);
+  return open && *open == there;
+}
+
 const char* Tell(PlaceDeed deed) {
   switch (deed) {
     case PlaceDeed::kMakeFolders:
@@ -38,6 +42,7 @@ const char* Tell(PlaceDeed deed) {
     case PlaceDeed::kListen:
       return "its socket";
     case PlaceDeed::kLeave:
+    case PlaceDeed::kWait:
       break;
   }
   return "its place";
@@ -55,18 +60,6 @@ Place::Place(uv::Loop& loop, HomePaths paths, Descriptors descriptors, bool kept
 
 Place::~Place() = default;
 
-std::optional<Place::File> Place::Of(int fd) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) return std::nullopt;
-  return File{info.st_dev, info.st_ino};
-}
-
-std::optional<Place::File> Place::At(int directory, const char* name) {
-  struct stat info {};
-  if (::fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
-  return File{info.st_dev, info.st_ino};
-}
-
 Result<UniqueFd> Place::Listen() {
   constexpr int kQueue = 128;
   auto made = ListenOnUnixSocket(descriptors_.run, kDaemonSocket, SOCK_STREAM, kQueue);
@@ -74,26 +67,38 @@ Result<UniqueFd> Place::Listen() {
   return made;
 }
 
-void Place::Adopt() { socket_ = At(descriptors_.run, kDaemonSocket); }
+void Place::Adopt() {
+  const auto socket = IdentifyFileAt(descriptors_.run, kDaemonSocket);
+  socket_ = socket ? *socket : std::nullopt;
+}
 
 Result<PlaceFacts> Place::Look() const {
-  const UniqueFd run(::open(paths_.run.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!run && errno != ENOENT && errno != ENOTDIR) {
-    return SystemError("look for " + paths_.run, errno);
-  }
   PlaceFacts facts;
-  if (!run) return PlaceFacts{false, false, PlaceLock::kMissing, false};
-  facts.run = Of(run.get()) == Of(descriptors_.run);
-  facts.instances = At(run.get(), "instances") == Of(descriptors_.instances);
-  const auto lock = At(run.get(), kDaemonLock);
-  if (!lock) {
-    if (errno != ENOENT) return SystemError("look at the lock in " + paths_.run, errno);
-    facts.lock = PlaceLock::kMissing;
-  } else if (lock != Of(descriptors_.lock)) {
-    facts.lock = PlaceLock::kAnothers;
-  }
-  facts.socket = socket_ && At(run.get(), kDaemonSocket) == socket_;
+  const auto run = IdentifyFileAt(AT_FDCWD, paths_.run);
+  if (!run) return run.error();
+  const auto instances = IdentifyFileAt(AT_FDCWD, paths_.run + "/instances");
+  if (!instances) return instances.error();
+  const auto socket = IdentifyFileAt(AT_FDCWD, paths_.run + "/" + kDaemonSocket);
+  if (!socket) return socket.error();
+  const auto lock = LookAtLock();
+  if (!lock) return lock.error();
+  facts.run = *run && IsSame(**run, descriptors_.run);
+  facts.instances = *instances && IsSame(**instances, descriptors_.instances);
+  facts.socket = *socket && *socket == socket_;
+  facts.lock = *lock;
   return facts;
+}
+
+Result<PlaceLock> Place::LookAtLock() const {
+  const std::string path = paths_.run + "/" + kDaemonLock;
+  const auto there = IdentifyFileAt(AT_FDCWD, path);
+  if (!there) return there.error();
+  if (!*there) return PlaceLock::kMissing;
+  if (IsSame(**there, descriptors_.lock)) return PlaceLock::kOurs;
+  const auto held = IsLockedAt(AT_FDCWD, path);
+  const auto text = ReadFile(path, 4096);
+  if (!held || (!*held && !text)) return PlaceLock::kUnclear;
+  return JudgeLock(*held, text ? ReadLockHolder(*text) : std::nullopt, IdentifySelf());
 }
 
 void Place::Watch() {
@@ -137,6 +142,7 @@ void Place::Mend() {
   if (facts) {
     for (const PlaceDeed deed : PlanPlace(*facts)) {
       if (deed == PlaceDeed::kLeave) return Leave();
+      if (deed == PlaceDeed::kWait) return again_.StartIn(kTryAgain);
       mended = Do(deed);
       if (displaced_) return;
       if (!mended) {
@@ -189,8 +195,8 @@ Status Place::Do(PlaceDeed deed) {
 
 bool Place::IsOurs() {
   if (displaced_) return false;
-  const auto facts = Look();
-  if (facts && facts->lock == PlaceLock::kAnothers) Leave();
+  const auto lock = LookAtLock();
+  if (lock && !MayAct(*lock)) Leave();
   return !displaced_;
 }
 

@@ -4,13 +4,12 @@
 // what is missing is made anew. PlanPlace decides.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "common/base/files.h"
 #include "common/base/home.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -51,15 +50,10 @@ class Place {
   bool IsOurs();
 
  private:
-  struct File {
-    dev_t device = 0;
-    ino_t number = 0;
-    bool operator==(const File&) const = default;
-  };
-  static std::optional<File> Of(int fd);
-  static std::optional<File> At(int directory, const char* name);
-  // An error: it cannot be told, for want of descriptors or by a failing disk.
+  // An error: it cannot be told, by a failing disk. Paths are looked up, nothing is opened: it can
+  // be told without a descriptor.
   Result<PlaceFacts> Look() const;
+  Result<PlaceLock> LookAtLock() const;
   void OnEvents();
   void Mend();
   Status Do(PlaceDeed deed);
@@ -70,7 +64,7 @@ class Place {
   const Descriptors descriptors_;
   const bool kept_;
   const Events events_;
-  std::optional<File> socket_;
+  std::optional<FileId> socket_;
   bool displaced_ = false;
   Millis failures_ = 0;  // in a row
   std::string trouble_;  // as it was logged

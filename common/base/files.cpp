@@ -226,19 +226,31 @@ Status RemoveTreeAt(int parent, const std::string& name) {
   return Ok();
 }
 
+Result<FileId> IdentifyFile(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return SystemError("look at a descriptor", errno);
+  return FileId{info.st_dev, info.st_ino};
+}
+
+Result<std::optional<FileId>> IdentifyFileAt(int directory, const std::string& name) {
+  struct stat info {};
+  if (::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+    return std::optional<FileId>(FileId{info.st_dev, info.st_ino});
+  }
+  if (errno == ENOENT || errno == ENOTDIR) return std::optional<FileId>();
+  return SystemError("look at " + name, errno);
+}
+
 bool IsSameFile(int one, int other) {
-  struct stat first {};
-  struct stat second {};
-  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 &&
-         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  const auto first = IdentifyFile(one);
+  const auto second = IdentifyFile(other);
+  return first && second && *first == *second;
 }
 
 bool IsFileAt(int fd, int directory, const std::string& name) {
-  struct stat open {};
-  struct stat there {};
-  return ::fstat(fd, &open) == 0 &&
-         ::fstatat(directory, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-         open.st_dev == there.st_dev && open.st_ino == there.st_ino;
+  const auto open = IdentifyFile(fd);
+  const auto there = IdentifyFileAt(directory, name);
+  return open && there && *there == *open;
 }
 
 namespace {

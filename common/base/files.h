@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,16 @@ Status RemoveTreeAt(int parent, const std::string& name);
 // read-only, and with nothing to write on one that hangs, if the file is there. kConflict: somebody
 // else holds it; the message carries the file's content.
 Result<UniqueFd> LockFileAt(int directory, const std::string& name, std::string_view content);
+// Which file it is, so long as it is there: afterwards another one may get the same number.
+struct FileId {
+  dev_t device = 0;
+  ino_t number = 0;
+  bool operator==(const FileId&) const = default;
+};
+Result<FileId> IdentifyFile(int fd);
+// Of `name` in `directory` (AT_FDCWD: a path); nothing if there is none. An error: it cannot be
+// told. Needs no descriptor, and does not follow a symbolic link in the last part.
+Result<std::optional<FileId>> IdentifyFileAt(int directory, const std::string& name);
 // Whether both descriptors are of one file. Of sockets, pipes and memfds each is one of its own.
 bool IsSameFile(int one, int other);
 // Whether `name` in `directory` (AT_FDCWD: a path) still is the file that is open as `fd`.

@@ -2,15 +2,24 @@
 // Pure: facts in, deeds out.
 //
 // Promise: never two in charge. Whose lock is in its place serves the home. Who finds another's
-// there leaves, and touches neither that nor any master; only where there is none it takes one
-// anew.
+// there leaves, and touches neither that nor any master; only where there is none, or a file that
+// nobody holds, it takes one anew.
 #pragma once
 
+#include <optional>
 #include <vector>
+
+#include "common/base/lock_holder.h"
 
 namespace slc {
 
-enum class PlaceLock { kOurs, kMissing, kAnothers };
+// kUnclear: it is another file, and for want of descriptors it cannot be told who holds it.
+enum class PlaceLock { kOurs, kMissing, kAnothers, kUnclear };
+
+// Of a lock file that is not the one we hold: whether somebody else does, and whom it tells of. One
+// that nobody holds is as good as none (touch, or what was copied back), unless one that came after
+// us has held it: masters are its own, and we know nothing of them.
+PlaceLock JudgeLock(bool held, const std::optional<LockHolder>& told, const ProcessIdentity& self);
 
 // What is found by the paths by which others look for us.
 struct PlaceFacts {
@@ -20,9 +29,14 @@ struct PlaceFacts {
   bool socket = true;                 // the file is of the one that we listen on
 };
 
-enum class PlaceDeed { kLeave, kMakeFolders, kTakeLock, kListen };
+// kWait: look again a little later.
+enum class PlaceDeed { kLeave, kWait, kMakeFolders, kTakeLock, kListen };
 
 // In the order in which they are to be done. Each needs that those before have worked.
 std::vector<PlaceDeed> PlanPlace(const PlaceFacts& facts);
+
+// Whether something may be done to a master now. Where that is unclear it may not: a slcd that
+// leaves in vain is followed by another one, two in charge lose workers.
+bool MayAct(PlaceLock lock);
 
 }  // namespace slc

@@ -1,11 +1,14 @@
 // The place of slcd in its home, lock and socket, is taken away by others: it makes it anew, and
 // never are two in charge.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 
 #include <doctest/doctest.h>
 
+#include "common/base/files.h"
 #include "common/base/lock_holder.h"
 #include "common/base/text.h"
 #include "tests/system/harness.h"
@@ -19,6 +22,11 @@ namespace {
 constexpr Millis kMended = 5'000;
 
 std::string Lock(const World& world) { return world.home() + "/run/slcd.lock"; }
+
+bool Held(const World& world) {
+  const auto held = IsLockedAt(AT_FDCWD, Lock(world));
+  return held && *held;
+}
 
 // All processes of this home that look after something: slcd and the masters.
 std::size_t CountSupervisors(const World& world) { return world.Supervisors().size(); }
@@ -119,6 +127,27 @@ TEST_SUITE("place") {
     CHECK(Get(app.url()).status == 200);
     world.Must({"ctl", "soft-restart", "web"});
     CHECK(CountSupervisors(world) == 2);
+  }
+
+  TEST_CASE("a lock file that nobody holds is taken, whatever has put it there") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});
+    const auto pids = world.ReadyPids("web");
+    const ProcessIdentity daemon = *world.Daemon();
+    world.ExpectInLog("was removed; it was made anew");
+    const std::string lock = Lock(world);
+    const std::string ours = ReadText(lock);
+    for (const std::string& content : {std::string(), ours, std::string("1 1\n")}) {
+      INFO(content);
+      // As whoever copies files back does: there never is a moment without one.
+      const std::string copy = lock + ".copy";
+      std::ofstream(copy) << content;
+      REQUIRE(::rename(copy.c_str(), lock.c_str()) == 0);
+      WaitUntil([&] { return ReadText(lock) == ours && Held(world); }, kMended, "its lock");
+      CheckAnswers(world, daemon);
+    }
+    CHECK(world.BeginProgram({world.ProgramPath("slcd")}).Wait().code == 100);
+    CHECK(world.ReadyPids("web") == pids);
   }
 
   TEST_CASE("a slcd without socket that cannot mend it is named at once, with what to do") {

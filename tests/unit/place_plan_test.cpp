@@ -27,5 +27,27 @@ TEST_CASE("place: whoever finds another's lock leaves and does nothing else") {
   }
 }
 
+TEST_CASE("place: a lock file that nobody holds is as good as none") {
+  const ProcessIdentity self{100, 5000};
+  // touch, or a copy of ours or of what was there before us.
+  CHECK(JudgeLock(false, std::nullopt, self) == PlaceLock::kMissing);
+  CHECK(JudgeLock(false, LockHolder{self, false}, self) == PlaceLock::kMissing);
+  CHECK(JudgeLock(false, LockHolder{{101, 4000}, false}, self) == PlaceLock::kMissing);
+  CHECK(JudgeLock(true, std::nullopt, self) == PlaceLock::kAnothers);
+  CHECK(JudgeLock(true, LockHolder{{101, 4000}, false}, self) == PlaceLock::kAnothers);
+}
+
+TEST_CASE("place: whom one that came later has displaced stays so after the end of that one") {
+  CHECK(JudgeLock(false, LockHolder{{101, 6000}, false}, {100, 5000}) == PlaceLock::kAnothers);
+}
+
+TEST_CASE("place: while it is unclear who holds the lock nothing is made, and no master touched") {
+  CHECK(PlanPlace({false, false, PlaceLock::kUnclear, false}) == Deeds{PlaceDeed::kWait});
+  CHECK_FALSE(MayAct(PlaceLock::kUnclear));
+  CHECK_FALSE(MayAct(PlaceLock::kAnothers));
+  CHECK(MayAct(PlaceLock::kMissing));
+  CHECK(MayAct(PlaceLock::kOurs));
+}
+
 }  // namespace
 }  // namespace slc
