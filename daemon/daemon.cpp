@@ -39,10 +39,10 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
     : loop_(loop),
       directories_(std::move(directories)),
       options_(std::move(options)),
-      place_(
-          loop, options_.paths,
-          Place::Descriptors{directories_.run.get(), directories_.instances.get(), options_.lock},
-          !options_.context.revive, PlaceEvents()),
+      place_(loop, options_.paths,
+             Place::Descriptors{directories_.run.get(), directories_.instances.get(), options_.lock,
+                                options_.watch},
+             !options_.context.revive, PlaceEvents()),
       store_(directories_.services.get()),
       registry_(::geteuid() == 0),
       clients_(loop),
@@ -76,6 +76,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                }),
       supervisor_(loop, options_.supervision) {
   options_.context.is_ours = [this] { return place_.IsOurs(); };
+  options_.context.watch_directory = [this](ServiceId id) { place_.WatchMaster(id); };
   clients_.SetObserver(Clients::Observer{
       [this](const Command& command, ServiceId id, const std::vector<std::string>& notes) {
         journal_.NoteAccepted(command, id, notes);
@@ -113,6 +114,7 @@ Place::Events Daemon::PlaceEvents() {
   };
   events.on_listener = [this](UniqueFd listener) { clients_.Listen(std::move(listener)); };
   events.on_looked = [this] { services_.Rehouse(); };
+  events.on_master = [this](ServiceId id) { services_.Rehouse(id); };
   events.on_displaced = [this] { LeaveToAnother(); };
   return events;
 }

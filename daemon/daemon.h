@@ -42,7 +42,8 @@ struct DaemonOptions {
   std::vector<ReturnedFd> kept;  // by systemd, see FdStore
   // `slc run`: start this service, and end with it.
   std::optional<Request> run;
-  int lock = -1;  // of the home, held by the caller; may become another one, see Place
+  int lock = -1;   // of the home, held by the caller; may become another one, see Place
+  int watch = -1;  // see Place::Descriptors
   PreviousVersion* previous = nullptr;
   std::string replaced;   // the slcd that had to be ended for us, for people; empty: there was none
   bool gave_way = false;  // we are the version before: the installed one has not held

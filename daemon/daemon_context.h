@@ -30,6 +30,8 @@ struct DaemonContext {
   FdStore* fd_store = nullptr;                // there always is one, and it outlives all instances
   // False: another slcd serves the home by now. Masters are its own, and we are about to leave.
   std::function<bool()> is_ours;
+  // Whatever is taken out of the run directory of this instance leads to a Rehouse().
+  std::function<void(ServiceId)> watch_directory;
 };
 
 }  // namespace slc

@@ -33,6 +33,7 @@ void InstanceHandle::Do(const LaunchMaster& action) {
     log::Warn("service " + name_ + ": its master did not hold; trying the version before, " +
               program);
   }
+  WatchLodging(false);
   auto spawned = SpawnMaster(context_, name_, directory->get(), program);
   if (!spawned) return LaunchFailed(spawned.error());
   Watch(spawned->process, std::move(spawned->pidfd));
@@ -104,8 +105,10 @@ void InstanceHandle::Do(const FenceMaster& action) {
     old_link_ = std::move(link_);
     sweep_.StartIn(0);
   }
-  const bool homeless = std::exchange(homeless_, false);
-  const std::string lost = "cannot be found any more: its run directory was removed";
+  const bool homeless = lost_ != nullptr;
+  const std::string lost = "cannot be found any more: its " +
+                           std::string(homeless ? std::exchange(lost_, nullptr) : "") +
+                           " was removed";
   log::Warn("service " + name_ + ": the master (pid " + std::to_string(master_ ? master_->pid : 0) +
             ") " + (homeless ? lost : "is gone or does not answer") + "; replacing it");
   Record("master_fenced", homeless ? "it " + lost : action.why);

@@ -151,6 +151,7 @@ void InstanceHandle::Look() {
     keeper_.BeginRenewal();
     Watch(contact.master, std::move(contact.pidfd));
     UseLink(std::move(contact.socket));
+    WatchLodging(true);
     Record("master_adopted", "");
   }
   const bool kept = contact.nobody && keeper_.Find(link::kStateName) >= 0;
@@ -181,9 +182,18 @@ void InstanceHandle::Rehouse() {
   const State state = plan_.state();
   const bool lives = state == State::kInCharge || state == State::kLaunching ||
                      (state == State::kSearching && link_);
-  if (!lives || directory_.exists()) return;
-  homeless_ = true;
-  Feed(LinkLost{});
+  if (!lives) return;
+  const auto facts = directory_.Look();
+  if (!facts) return;
+  lost_ = lodging_.Lost(*facts);
+  if (lost_ != nullptr) Feed(LinkLost{});
+}
+
+void InstanceHandle::WatchLodging(bool found) {
+  context_.watch_directory(id_);
+  const auto looked = directory_.Look();
+  const LodgingFacts facts = looked ? *looked : LodgingFacts{};
+  found ? lodging_.Find(facts) : lodging_.Launch(facts);
 }
 
 void InstanceHandle::SayLeaving(bool revive) {

@@ -24,6 +24,7 @@
 #include "common/wire/inheritance.h"
 #include "common/wire/packet_socket.h"
 #include "daemon/core/instance_plan.h"
+#include "daemon/core/lodging.h"
 #include "daemon/core/master_upgrade.h"
 #include "daemon/core/upgrade_plan.h"
 #include "daemon/daemon_context.h"
@@ -85,8 +86,9 @@ class InstanceHandle {
   // Has the master go on as the installed version, in place.
   void UpgradeMaster();
 
-  // Where the run directory of a living master has been removed no slcd after us would find it: a
-  // successor takes over in a new one.
+  // Where the run directory of a living master, its lock or its socket in there has been removed no
+  // slcd after us would find it, and one would take its workers for leftovers: a successor takes
+  // over, and makes them anew.
   void Rehouse();
   // The master may hang up without being taken for dead: we leave.
   void SayLeaving(bool revive);
@@ -122,6 +124,8 @@ class InstanceHandle {
   void Do(const PingMaster& action);
   void Do(const CleanUp& action);
   void Look();
+  // The master that is about to be launched, or was found, is to be found by others, too.
+  void WatchLodging(bool found);
   void SaveConfig();
   void Watch(ProcessIdentity identity, UniqueFd pidfd);
   void UseLink(UniqueFd socket);
@@ -167,7 +171,8 @@ class InstanceHandle {
   UniqueFd inherited_link_;
   std::optional<ProcessIdentity> inherited_master_;
   unsigned inherited_hellos_ = 0;  // that it owes the last image
-  bool homeless_ = false;          // the master is replaced by Rehouse()
+  Lodging lodging_;
+  const char* lost_ = nullptr;  // of the master that is replaced by Rehouse(), see Lodging
   std::string foreign_;
   std::deque<PlanEvent> inbox_;
   bool feeding_ = false;

@@ -41,6 +41,7 @@ bool InstanceHandle::GoOnWithInherited() {
   keeper_.BeginRenewal();
   Watch(*inherited_master_, std::move(pidfd));
   UseLink(std::move(link));
+  WatchLodging(true);
   return true;
 }
 

@@ -9,6 +9,7 @@
 //   slcd --gave-way DIR     as the version before the one in DIR, see previous_version.h
 //   slcd --self-check       tells in JSON which version it is, if it could run
 //   slcd --version
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -168,6 +169,10 @@ slc::Result<Heritage> ReadHeritage(int manifest) {
 // `nofile`: the limit of open files that we were started with.
 int Serve(const slc::HomePaths& paths, const Arguments& arguments, const rlimit& nofile,
           std::optional<slc::Request> run) {
+  // A place for Place's inotify. The kernel closes what a killed process has from the highest
+  // number down, and waits some 10 ms in closing an inotify: so it must not stand above the lock,
+  // for which the next slcd waits. Nothing else has been opened yet.
+  const slc::UniqueFd watch(::open("/", O_PATH | O_CLOEXEC));
   auto heritage = ReadHeritage(arguments.inherit);
   if (!heritage) return Complain(heritage.error());
   auto directories = slc::OpenHome(paths);
@@ -219,6 +224,7 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments, const rlimit&
   options.kept = slc::TakeFromSupervisor();
   options.run = std::move(run);
   options.lock = lock->get();
+  options.watch = watch.get();
   options.inheritance = std::move(heritage->inheritance);
   options.before = std::move(heritage->facts);
   slc::uv::Loop loop;

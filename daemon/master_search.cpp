@@ -11,12 +11,10 @@
 #include "common/base/text.h"
 #include "common/model/service.h"
 #include "common/wire/control_server.h"
+#include "daemon/run_directory.h"
 
 namespace slc {
 namespace {
-
-constexpr const char* kMasterSocket = "master.sock";
-constexpr const char* kMasterLock = "master.lock";
 
 MasterContact Trouble(const std::string& what) {
   MasterContact contact;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "common/base/backoff.h"
@@ -56,7 +57,8 @@ Place::Place(uv::Loop& loop, HomePaths paths, Descriptors descriptors, bool kept
       descriptors_(descriptors),
       kept_(kept),
       events_(std::move(events)),
-      again_(loop, [this] { rewatch_ ? Watch() : Mend(); }) {}
+      again_(loop, [this] { Mend(); }),
+      watch_again_(loop, [this] { Watch(); }) {}
 
 Place::~Place() = default;
 
@@ -102,37 +104,83 @@ Result<PlaceLock> Place::LookAtLock() const {
 }
 
 void Place::Watch() {
-  rewatch_ = false;
-  poll_.reset();
-  watch_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  for (const int folder : {descriptors_.run, descriptors_.instances}) {
-    constexpr unsigned kTaken = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR;
-    const std::string path = "/proc/self/fd/" + std::to_string(folder);
-    if (watch_ && ::inotify_add_watch(watch_.get(), path.c_str(), kTaken) < 0) {
-      const int reason = errno;
-      watch_.reset();
-      errno = reason;
-    }
-  }
-  if (watch_) {
-    poll_ =
-        std::make_unique<uv::Poll>(loop_, watch_.get(), [this](uv::Poll::Ready) { OnEvents(); });
-    if (poll_->ok()) poll_->Watch(true, false);
-  } else {
-    // All else works without; who then finds no socket is told by slc what to do.
-    log::Info(SystemError("watch " + paths_.run, errno).message +
-              "; if its socket is removed it is not made anew");
-  }
+  WatchFolders();
   // What was taken before.
   Mend();
 }
 
-void Place::OnEvents() {
-  alignas(inotify_event) std::array<char, 4096> events;
-  // What has happened is looked at, not read: a name may be gone and there again.
-  while (::read(watch_.get(), events.data(), events.size()) > 0) {
+void Place::WatchMaster(ServiceId id) {
+  to_be_watched_.insert(id);
+  if (poll_) WatchFolders();
+}
+
+void Place::WatchFolders() {
+  constexpr Millis kWatchAgain = 10'000;
+  const Status watched = TryWatch();
+  if (!watched && watch_trouble_.empty()) {
+    // All else works without; who then finds no socket is told by slc what to do.
+    log::Warn(watched.error().message + "; what is removed there meanwhile is not made anew");
   }
-  Mend();
+  if (watched && !watch_trouble_.empty()) log::Info(paths_.run + " is watched again");
+  watch_trouble_ = watched ? std::string() : watched.error().message;
+  if (!watched) watch_again_.StartIn(kWatchAgain);
+}
+
+Status Place::TryWatch() {
+  if (!poll_) {
+    const UniqueFd made(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!made) return SystemError("watch " + paths_.run, errno);
+    if (Status put = Replace(descriptors_.watch, made); !put) return put;
+    auto poll = std::make_unique<uv::Poll>(loop_, descriptors_.watch,
+                                           [this](uv::Poll::Ready) { OnEvents(); });
+    if (!poll->ok()) return Error{ErrorCode::kInternal, "watch " + paths_.run + ": poll refused"};
+    poll_ = std::move(poll);
+    poll_->Watch(true, false);
+  }
+  constexpr unsigned kTaken = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR;
+  const auto watch = [this](const std::string& path, unsigned what) {
+    return ::inotify_add_watch(descriptors_.watch, path.c_str(), what);
+  };
+  const auto through = [](int folder) { return "/proc/self/fd/" + std::to_string(folder); };
+  for (const int folder : {descriptors_.run, descriptors_.instances}) {
+    if (watch(through(folder), kTaken) < 0) return SystemError("watch " + paths_.run, errno);
+  }
+  while (!to_be_watched_.empty()) {
+    const ServiceId id = *to_be_watched_.begin();
+    const std::string folder = through(descriptors_.instances) + "/" + std::to_string(id);
+    // What a master makes there is looked at, too: whether it is missing later.
+    const int number = watch(folder, kTaken | IN_CREATE);
+    // One that is gone is made anew for the next master, and watched then.
+    if (number < 0 && errno != ENOENT) return SystemError("watch " + paths_.run, errno);
+    if (number >= 0) watched_[number] = id;
+    to_be_watched_.erase(id);
+  }
+  return Ok();
+}
+
+void Place::OnEvents() {
+  bool own = false;
+  std::set<ServiceId> masters;
+  std::array<char, 4096> events{};
+  ssize_t got = 0;
+  while ((got = ::read(descriptors_.watch, events.data(), events.size())) > 0) {
+    for (std::size_t at = 0; at < static_cast<std::size_t>(got);) {
+      inotify_event event{};
+      std::memcpy(&event, &events[at], sizeof(event));
+      at += sizeof(event) + event.len;
+      const auto master = watched_.find(event.wd);
+      own = own || master == watched_.end();
+      if (master == watched_.end()) continue;
+      masters.insert(master->second);
+      if ((event.mask & IN_IGNORED) != 0) watched_.erase(master);
+    }
+  }
+  // Where it was is all that is read of it. What has happened is looked at: a name may be gone and
+  // there again.
+  if (own) return Mend();
+  for (const ServiceId id : masters) {
+    if (!displaced_) events_.on_master(id);
+  }
 }
 
 void Place::Mend() {
@@ -150,7 +198,10 @@ void Place::Mend() {
                                        " anew, which was removed");
         break;
       }
-      rewatch_ = rewatch_ || deed == PlaceDeed::kMakeFolders;
+      if (deed == PlaceDeed::kMakeFolders) {
+        WatchFolders();
+        again_.StartIn(0);
+      }
       log::Warn(std::string(Tell(deed)) + " in " + paths_.run + " was removed; it was made anew");
     }
   }
@@ -166,7 +217,6 @@ void Place::Mend() {
   failures_ = 0;
   trouble_.clear();
   if (events_.on_looked) events_.on_looked();
-  if (rewatch_) again_.StartIn(0);
 }
 
 Status Place::Do(PlaceDeed deed) {
@@ -203,6 +253,7 @@ bool Place::IsOurs() {
 void Place::Leave() {
   displaced_ = true;
   again_.Stop();
+  watch_again_.Stop();
   events_.on_displaced();
 }
 

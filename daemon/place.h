@@ -5,12 +5,15 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/base/files.h"
 #include "common/base/home.h"
+#include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
@@ -25,8 +28,9 @@ class Place {
   struct Events {
     std::function<void()> on_lock;  // it was taken anew: masters may have obeyed others meanwhile
     std::function<void(UniqueFd listener)> on_listener;  // instead of the one of before
-    std::function<void()> on_looked;     // all of it is there; folders of masters may be gone
-    std::function<void()> on_displaced;  // another slcd serves the home. Told once
+    std::function<void()> on_looked;  // all of it is there; folders of masters may be gone
+    std::function<void(ServiceId id)> on_master;  // something has come to its folder, or is gone
+    std::function<void()> on_displaced;           // another slcd serves the home. Told once
   };
   // Descriptors that are owned by the caller and outlive this. What is made anew takes their
   // numbers.
@@ -34,6 +38,7 @@ class Place {
     int run = -1;
     int instances = -1;
     int lock = -1;
+    int watch = -1;  // anything; becomes the inotify
   };
   // `kept`: as in the lock file, see LockHolder.
   Place(uv::Loop& loop, HomePaths paths, Descriptors descriptors, bool kept, Events events);
@@ -43,8 +48,11 @@ class Place {
   Result<UniqueFd> Listen();
   // Goes on with a socket that the last image of this process has made.
   void Adopt();
-  // From now on what is taken away is made anew.
+  // From now on what is taken away is made anew. Where the system refuses an inotify (its limits,
+  // no descriptor) it is asked for again; until then what is taken away stays so.
   void Watch();
+  // Calls on_master from now on, until the folder of this master is removed.
+  void WatchMaster(ServiceId id);
   // Asks the disk whether the lock in its place is another's: then on_displaced has been called,
   // and nothing is to be done to any master any more.
   bool IsOurs();
@@ -54,6 +62,8 @@ class Place {
   // be told without a descriptor.
   Result<PlaceFacts> Look() const;
   Result<PlaceLock> LookAtLock() const;
+  Status TryWatch();
+  void WatchFolders();
   void OnEvents();
   void Mend();
   Status Do(PlaceDeed deed);
@@ -66,12 +76,14 @@ class Place {
   const Events events_;
   std::optional<FileId> socket_;
   bool displaced_ = false;
-  Millis failures_ = 0;  // in a row
-  std::string trouble_;  // as it was logged
-  UniqueFd watch_;
-  std::unique_ptr<uv::Poll> poll_;
-  bool rewatch_ = false;  // the folders are others by now
+  Millis failures_ = 0;                // in a row
+  std::string trouble_;                // as it was logged
+  std::unique_ptr<uv::Poll> poll_;     // of the inotify; there is none before
+  std::map<int, ServiceId> watched_;   // masters by their watch
+  std::set<ServiceId> to_be_watched_;  // as soon as there is an inotify
+  std::string watch_trouble_;          // as it was logged
   uv::Timer again_;
+  uv::Timer watch_again_;
 };
 
 }  // namespace slc

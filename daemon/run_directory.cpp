@@ -1,7 +1,7 @@
 #include "daemon/run_directory.h"
 
 #include <fcntl.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <chrono>
@@ -36,8 +36,24 @@ Result<UniqueFd> RunDirectory::Open() {
   return OpenPrivateDirectoryAt(instances_, name_, true);
 }
 
-bool RunDirectory::exists() const {
-  return ::faccessat(instances_, name_.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+Result<LodgingFacts> RunDirectory::Look() const {
+  LodgingFacts facts;
+  const auto directory = IdentifyFileAt(instances_, name_);
+  if (!directory) return directory.error();
+  facts.directory = directory->has_value();
+  const auto lock = IdentifyFileAt(instances_, name_ + "/" + kMasterLock);
+  if (!lock) return lock.error();
+  facts.lock = *lock;
+  struct stat socket {};
+  if (::fstatat(instances_, (name_ + "/" + kMasterSocket).c_str(), &socket, AT_SYMLINK_NOFOLLOW) ==
+      0) {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    facts.socket = LodgingFacts::Socket{{socket.st_dev, socket.st_ino},
+                                        socket.st_ctim.tv_sec * kSecond + socket.st_ctim.tv_nsec};
+  } else if (errno != ENOENT && errno != ENOTDIR) {
+    return SystemError(std::string("look at ") + kMasterSocket, errno);
+  }
+  return facts;
 }
 
 void RunDirectory::Remove(const std::string& service) {

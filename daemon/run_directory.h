@@ -8,8 +8,12 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/uv/disk_thread.h"
+#include "daemon/core/lodging.h"
 
 namespace slc {
+
+inline constexpr const char* kMasterSocket = "master.sock";
+inline constexpr const char* kMasterLock = "master.lock";
 
 class RunDirectory {
  public:
@@ -22,8 +26,8 @@ class RunDirectory {
   // Makes it if it is missing. A removal that has not begun does not come any more; for one that is
   // under way it waits a moment, and then says so.
   Result<UniqueFd> Open();
-  // False only if it is known to be missing.
-  bool exists() const;
+  // What is there of it; needs no descriptor. An error: it cannot be told.
+  Result<LodgingFacts> Look() const;
   // By the disk thread: a disk that hangs must not stop us. What cannot be removed is logged with
   // the name of the service.
   void Remove(const std::string& service);

@@ -226,6 +226,11 @@ void Services::Rehouse() {
   for (auto& [id, service] : services_) service.instance->Rehouse();
 }
 
+void Services::Rehouse(ServiceId id) {
+  const auto found = services_.find(id);
+  if (found != services_.end()) found->second.instance->Rehouse();
+}
+
 void Services::ReapChildren() {
   // Our own masters are reaped through their pidfds. Others that end as our children are workers of
   // a master that was killed: we are their subreaper.

@@ -87,6 +87,7 @@ class Services {
   void SayLeaving();
   // The run directories of masters may have been removed, see InstanceHandle.
   void Rehouse();
+  void Rehouse(ServiceId id);
   // Takes the status of every child that has ended, and passes it to whom it may concern.
   void ReapChildren();
 

@@ -74,8 +74,8 @@ TEST_SUITE("place") {
     const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "web"});
     const auto pids = world.ReadyPids("web");
     const ProcessIdentity daemon = *world.Daemon();
-    for (const char* part :
-         {"was removed; it was made anew", "its run directory was removed", "a new master (pid "}) {
+    for (const char* part : {"was removed; it was made anew", "cannot be found any more: its ",
+                             "a new master (pid "}) {
       world.ExpectInLog(part);
     }
     for (const char* folder : {"/run", "/run/instances", "/run/instances/1"}) {
@@ -100,6 +100,48 @@ TEST_SUITE("place") {
     WaitUntil([&] { return world.ReadyPids("web") == pids; }, kMended, "its workers to be shown");
     world.Must({"ctl", "remove", "web"});
     CHECK(world.Workers().empty());
+  }
+
+  TEST_CASE("a master whose lock or socket is removed is replaced before another slcd misses it") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "web"});
+    const auto pids = world.ReadyPids("web");
+    const std::string folder = world.home() + "/run/instances/1";
+    const std::string lock = folder + "/master.lock";
+    const std::string socket = folder + "/master.sock";
+    for (const char* part :
+         {"its lock was removed", "its socket was removed", "a new master (pid "}) {
+      world.ExpectInLog(part);
+    }
+    // The second time slcd has found the master that was left by the slcd before.
+    for (const bool adopted : {false, true}) {
+      for (const Words& removed : {Words{lock}, Words{socket}, Words{lock, socket}}) {
+        INFO(Join(removed, " "));
+        const int master = world.MasterPid("web");
+        WaitUntil([&] { return Exists(lock) && Exists(socket); }, kMended, "a master to be found");
+        if (adopted) {
+          world.KillDaemon();
+          world.Must({"ctl", "ls"});
+          WaitUntil([&] { return world.ReadyPids("web") == pids; }, kMended, "it to be adopted");
+          REQUIRE(world.MasterPid("web") == master);
+        }
+        for (const std::string& path : removed) REQUIRE(::unlink(path.c_str()) == 0);
+        WaitUntil(
+            [&] {
+              const auto view = world.TryView("web");
+              return view && view->state == "running" && world.MasterPid("web") != master &&
+                     Exists(lock) && Exists(socket);
+            },
+            kMended, "a master that can be found");
+        CHECK(world.ReadyPids("web") == pids);
+        WaitUntil([&] { return CountSupervisors(world) == 2; }, kMended, "one slcd and one master");
+      }
+    }
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    WaitUntil([&] { return world.ReadyPids("web") == pids; }, kMended, "its workers to be shown");
+    CHECK(CountSupervisors(world) == 2);
+    CHECK(Get(app.url()).status == 200);
   }
 
   TEST_CASE("a slcd that stood still while another took its place leaves, and touches nothing") {
