@@ -40,7 +40,8 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       directories_(std::move(directories)),
       options_(std::move(options)),
       place_(loop, options_.paths,
-             Place::Descriptors{directories_.run.get(), directories_.instances.get(), options_.lock,
+             Place::Descriptors{directories_.home.get(), directories_.services.get(),
+                                directories_.run.get(), directories_.instances.get(), options_.lock,
                                 options_.watch},
              !options_.context.revive, PlaceEvents()),
       store_(directories_.services.get()),
@@ -113,10 +114,23 @@ Place::Events Daemon::PlaceEvents() {
     requests_.SetEpoch(options_.context.epoch);
   };
   events.on_listener = [this](UniqueFd listener) { clients_.Listen(std::move(listener)); };
+  events.on_home = [this] { RecordAnew(); };
   events.on_looked = [this] { services_.Rehouse(); };
   events.on_master = [this](ServiceId id) { services_.Rehouse(id); };
   events.on_displaced = [this] { LeaveToAnother(); };
   return events;
+}
+
+void Daemon::RecordAnew() {
+  const auto& wishes = registry_.wishes();
+  const std::string text =
+      "the home or its services/ was removed: what the " + std::to_string(wishes.size()) +
+      " services are to be is recorded anew, and they run on; what else was in it is lost "
+      "(journal, logs, the kept version before). To do without a service: slc ctl remove NAME";
+  log::Failure(options_.paths.home + ": " + text);
+  journal_.NoteDaemon("home_removed", text);
+  for (const auto& [id, wish] : wishes) recorder_.Owe(id);
+  recorder_.Begin();
 }
 
 Services::Events Daemon::ServiceEvents() {

@@ -70,6 +70,8 @@ class Daemon {
  private:
   Place::Events PlaceEvents();
   Services::Events ServiceEvents();
+  // What is in force is recorded in the home that there is now.
+  void RecordAnew();
   // The master of a service whose file was damaged may have told more of it.
   void Recognize(ServiceId id);
   void On(int signal, std::function<void()> action);

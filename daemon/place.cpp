@@ -34,19 +34,13 @@ bool IsSame(const FileId& there, int fd) {
   return open && *open == there;
 }
 
-const char* Tell(PlaceDeed deed) {
-  switch (deed) {
-    case PlaceDeed::kMakeFolders:
-      return "its folders";
-    case PlaceDeed::kTakeLock:
-      return "its lock";
-    case PlaceDeed::kListen:
-      return "its socket";
-    case PlaceDeed::kLeave:
-    case PlaceDeed::kWait:
-      break;
-  }
-  return "its place";
+// What it makes, for people.
+std::string Tell(PlaceDeed deed, const HomePaths& paths) {
+  if (deed == PlaceDeed::kMakeHome) return "the home " + paths.home;
+  const char* what = deed == PlaceDeed::kMakeFolders ? "its folders"
+                     : deed == PlaceDeed::kTakeLock  ? "its lock"
+                                                     : "its socket";
+  return what + (" in " + paths.run);
 }
 
 }  // namespace
@@ -88,7 +82,21 @@ Result<PlaceFacts> Place::Look() const {
   facts.instances = *instances && IsSame(**instances, descriptors_.instances);
   facts.socket = *socket && *socket == socket_;
   facts.lock = *lock;
+  if (home_touched_) {
+    const auto home = IsHomeOurs();
+    if (!home) return home.error();
+    facts.home = *home;
+  }
   return facts;
+}
+
+Result<bool> Place::IsHomeOurs() const {
+  const auto home = IdentifyFileAt(AT_FDCWD, paths_.home);
+  if (!home) return home.error();
+  const auto services = IdentifyFileAt(AT_FDCWD, paths_.home + "/services");
+  if (!services) return services.error();
+  return *home && IsSame(**home, descriptors_.home) && *services &&
+         IsSame(**services, descriptors_.services);
 }
 
 Result<PlaceLock> Place::LookAtLock() const {
@@ -106,6 +114,7 @@ Result<PlaceLock> Place::LookAtLock() const {
 void Place::Watch() {
   WatchFolders();
   // What was taken before.
+  home_touched_ = true;
   Mend();
 }
 
@@ -142,6 +151,8 @@ Status Place::TryWatch() {
     return ::inotify_add_watch(descriptors_.watch, path.c_str(), what);
   };
   const auto through = [](int folder) { return "/proc/self/fd/" + std::to_string(folder); };
+  home_watch_ = watch(through(descriptors_.home), kTaken);
+  if (home_watch_ < 0) return SystemError("watch " + paths_.home, errno);
   for (const int folder : {descriptors_.run, descriptors_.instances}) {
     if (watch(through(folder), kTaken) < 0) return SystemError("watch " + paths_.run, errno);
   }
@@ -170,6 +181,7 @@ void Place::OnEvents() {
       at += sizeof(event) + event.len;
       const auto master = watched_.find(event.wd);
       own = own || master == watched_.end();
+      home_touched_ = home_touched_ || event.wd == home_watch_ || event.wd < 0;
       if (master == watched_.end()) continue;
       masters.insert(master->second);
       if ((event.mask & IN_IGNORED) != 0) watched_.erase(master);
@@ -187,6 +199,7 @@ void Place::Mend() {
   if (displaced_) return;
   const auto facts = Look();
   Status mended = facts ? Ok() : Status(facts.error());
+  bool folders = false;
   if (facts) {
     for (const PlaceDeed deed : PlanPlace(*facts)) {
       if (deed == PlaceDeed::kLeave) return Leave();
@@ -194,15 +207,14 @@ void Place::Mend() {
       mended = Do(deed);
       if (displaced_) return;
       if (!mended) {
-        mended = mended.error().During(std::string("make ") + Tell(deed) + " in " + paths_.run +
-                                       " anew, which was removed");
+        mended = mended.error().During("make " + Tell(deed, paths_) + " anew, which was removed");
         break;
       }
-      if (deed == PlaceDeed::kMakeFolders) {
+      if (deed == PlaceDeed::kMakeHome || deed == PlaceDeed::kMakeFolders) {
         WatchFolders();
-        again_.StartIn(0);
+        folders = true;
       }
-      log::Warn(std::string(Tell(deed)) + " in " + paths_.run + " was removed; it was made anew");
+      log::Warn(Tell(deed, paths_) + " was removed; it was made anew");
     }
   }
   if (!mended) {
@@ -216,15 +228,27 @@ void Place::Mend() {
   }
   failures_ = 0;
   trouble_.clear();
+  // What was taken out of the new ones before they were watched.
+  home_touched_ = folders;
+  if (folders) again_.StartIn(0);
   if (events_.on_looked) events_.on_looked();
 }
 
 Status Place::Do(PlaceDeed deed) {
-  if (deed == PlaceDeed::kMakeFolders) {
+  if (deed == PlaceDeed::kMakeHome || deed == PlaceDeed::kMakeFolders) {
     auto made = OpenHome(paths_);
     if (!made) return made.error();
     if (Status run = Replace(descriptors_.run, made->run); !run) return run;
-    return Replace(descriptors_.instances, made->instances);
+    if (Status instances = Replace(descriptors_.instances, made->instances); !instances) {
+      return instances;
+    }
+    if (deed == PlaceDeed::kMakeFolders) return Ok();
+    if (Status home = Replace(descriptors_.home, made->home); !home) return home;
+    if (Status services = Replace(descriptors_.services, made->services); !services) {
+      return services;
+    }
+    events_.on_home();
+    return Ok();
   }
   if (deed == PlaceDeed::kTakeLock) {
     auto lock = LockFileAt(descriptors_.run, kDaemonLock, WriteLockHolder({IdentifySelf(), kept_}));

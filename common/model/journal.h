@@ -52,6 +52,7 @@ struct JournalActor {
 //   quarantined       the service's file is damaged
 //   fallen_back       the same, and the version before is used
 //   storage_trouble, storage_well    changes cannot be recorded, and can again
+//   home_removed      by others while slcd ran; the records of before are lost
 //   gap               `times` records are missing here
 struct JournalRecord {
   Millis time = 0;  // wall

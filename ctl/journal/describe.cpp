@@ -37,7 +37,7 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 18> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 19> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
@@ -45,6 +45,7 @@ std::string Simple(const JournalRecord& record) {
       {"workers_lost", "workers were lost with their master"},
       {"storage_trouble", "changes cannot be recorded"},
       {"storage_well", "changes are recorded again"},
+      {"home_removed", "the home was removed"},
       {"running", "runs"},
       {"stopped", "stopped"},
       {"finished", "finished: every worker has ended for good"},

@@ -14,7 +14,11 @@ std::vector<PlaceDeed> PlanPlace(const PlaceFacts& facts) {
   if (facts.lock == PlaceLock::kAnothers) return {PlaceDeed::kLeave};
   if (facts.lock == PlaceLock::kUnclear) return {PlaceDeed::kWait};
   std::vector<PlaceDeed> deeds;
-  if (!facts.run || !facts.instances) deeds.push_back(PlaceDeed::kMakeFolders);
+  if (!facts.home) {
+    deeds.push_back(PlaceDeed::kMakeHome);
+  } else if (!facts.run || !facts.instances) {
+    deeds.push_back(PlaceDeed::kMakeFolders);
+  }
   if (facts.lock == PlaceLock::kMissing) deeds.push_back(PlaceDeed::kTakeLock);
   if (!facts.socket) deeds.push_back(PlaceDeed::kListen);
   return deeds;

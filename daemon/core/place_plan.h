@@ -27,10 +27,11 @@ struct PlaceFacts {
   bool instances = true;              // the same of the folder of the masters
   PlaceLock lock = PlaceLock::kOurs;  // kMissing if the run folder is missing
   bool socket = true;                 // the file is of the one that we listen on
+  bool home = true;                   // the home and its services/ are those we have open
 };
 
-// kWait: look again a little later.
-enum class PlaceDeed { kLeave, kWait, kMakeFolders, kTakeLock, kListen };
+// kWait: look again a little later. kMakeHome: with all folders in it.
+enum class PlaceDeed { kLeave, kWait, kMakeHome, kMakeFolders, kTakeLock, kListen };
 
 // In the order in which they are to be done. Each needs that those before have worked.
 std::vector<PlaceDeed> PlanPlace(const PlaceFacts& facts);

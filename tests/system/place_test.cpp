@@ -144,6 +144,44 @@ TEST_SUITE("place") {
     CHECK(Get(app.url()).status == 200);
   }
 
+  TEST_CASE("after rm -rf of the home all is recorded anew, and can be changed") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "web"});
+    world.StartApp("plain/server.js", {"--size", "1", "--name", "idle"});
+    world.Must({"ctl", "stop", "idle"});
+    const auto pids = world.ReadyPids("web");
+    const ProcessIdentity daemon = *world.Daemon();
+    for (const char* part : {"was removed; it was made anew", "was removed: what the 2 services",
+                             "cannot be found any more: its ", "a new master (pid ",
+                             "changes cannot be recorded: one is not in its file yet"}) {
+      world.ExpectInLog(part);
+    }
+    const std::string services = world.home() + "/services";
+    const Words moved{"mv", world.home(), world.home() + ".moved"};
+    for (const Words& removal :
+         {Words{"rm", "-rf", services}, Words{"rm", "-rf", world.home()}, moved}) {
+      INFO(Join(removal, " "));
+      // rm may find that something new has come meanwhile, and leave that.
+      world.BeginProgram(removal).Wait();
+      WaitUntil(
+          [&] {
+            return Exists(services + "/1.json") && Exists(services + "/2.json") &&
+                   Exists(world.home() + "/run/instances/1/master.sock");
+          },
+          kMended, "what was recorded");
+      CheckAnswers(world, daemon);
+      CHECK(world.ReadyPids("web") == pids);
+      world.Must({"ctl", "env-set", "--no-restart", "web", "LOG=" + removal.front()});
+    }
+    CHECK(Contains(ReadText(services + "/1.json"), "mv"));
+    CHECK(Contains(world.Must({"events"}).out, "the home was removed"));
+    world.KillDaemon();
+    world.Must({"ctl", "ls"});
+    WaitUntil([&] { return world.ReadyPids("web") == pids; }, kMended, "its workers to be shown");
+    CHECK(world.View("idle").state == "stopped");
+    CHECK(Get(app.url()).status == 200);
+  }
+
   TEST_CASE("a slcd that stood still while another took its place leaves, and touches nothing") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "web"});

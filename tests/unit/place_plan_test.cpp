@@ -19,6 +19,13 @@ TEST_CASE("place: what is missing is made anew, and the socket only under the lo
         Deeds{PlaceDeed::kMakeFolders, PlaceDeed::kTakeLock, PlaceDeed::kListen});
 }
 
+TEST_CASE("place: a home that was removed is made with all its folders, and once") {
+  CHECK(PlanPlace({true, true, PlaceLock::kOurs, true, false}) == Deeds{PlaceDeed::kMakeHome});
+  CHECK(PlanPlace({false, false, PlaceLock::kMissing, false, false}) ==
+        Deeds{PlaceDeed::kMakeHome, PlaceDeed::kTakeLock, PlaceDeed::kListen});
+  CHECK(PlanPlace({true, true, PlaceLock::kAnothers, true, false}) == Deeds{PlaceDeed::kLeave});
+}
+
 TEST_CASE("place: whoever finds another's lock leaves and does nothing else") {
   for (int missing = 0; missing < 8; ++missing) {
     const PlaceFacts facts{(missing & 1) == 0, (missing & 2) == 0, PlaceLock::kAnothers,
