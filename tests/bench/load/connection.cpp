@@ -263,6 +263,7 @@ bool Connection::RequestDone() const {
 
 void Connection::Settle(bool connection_over) {
   const LaneOptions& options = lane_.options;
+  if (requests_on_connection_ == 1) ++lane_.tally.served;
   if (!response_.worker().empty()) {
     bool first = worker_ == Tally::kNoWorker;
     worker_ = lane_.tally.AddWorker(response_.worker(), first, worker_);

@@ -23,8 +23,8 @@ class Lane {
 
   const LaneOptions& options() const { return context_.options; }
   const Tally& tally() const { return context_.tally; }
-  // From the start to the end of the last request; valid once done.
-  Duration elapsed() const { return elapsed_; }
+  // From the start to the end of the last request; to `now` as long as it is not done.
+  Duration elapsed(Time now) const { return ended_ ? elapsed_ : now - context_.start; }
 
  private:
   LaneContext context_;

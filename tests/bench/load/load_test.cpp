@@ -445,6 +445,20 @@ TEST_CASE("report: passed only with answers, without failures, with balanced boo
   CHECK(HumanReport(run).find("FAILED\n") != std::string::npos);
 }
 
+TEST_CASE("a lane's pace") {
+  LaneOptions options;
+  CHECK_FALSE(options.pace());
+  options.connections = 4;
+  options.think_max = milliseconds(200);
+  CHECK(*options.pace() == doctest::Approx(40));
+  options.rate = 20;
+  CHECK(*options.pace() == doctest::Approx(20));
+  options.rate = 60;
+  CHECK(*options.pace() == doctest::Approx(40));
+  options.think_max = milliseconds(0);
+  CHECK(*options.pace() == doctest::Approx(60));
+}
+
 TEST_CASE("report: JSON strings") {
   CHECK(JsonString("a\"\\\n\x01\xff") == "\"a\\\"\\\\\\u000a\\u0001\\u00ff\"");
 }

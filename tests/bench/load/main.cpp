@@ -14,10 +14,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/bench/load/endpoint.h"
@@ -34,27 +36,32 @@ constexpr int kExitPassed = 0;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-// Stops all lanes on SIGTERM, SIGINT or at the end of the duration.
-class StopTrigger final : private Reactor::Handler {
+// Stops all lanes on SIGTERM, SIGINT or at the end of the duration; `look` is called on SIGUSR1.
+class Signals final : private Reactor::Handler {
  public:
-  StopTrigger(Reactor& reactor, std::vector<std::unique_ptr<Lane>>& lanes)
-      : reactor_(reactor), lanes_(lanes) {
+  Signals(Reactor& reactor, std::vector<std::unique_ptr<Lane>>& lanes, std::function<void()> look)
+      : reactor_(reactor), lanes_(lanes), look_(std::move(look)) {
     sigset_t signals;
     sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
+    for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, signal);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     fd_ = Fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     reactor_.Watch(fd_.get(), *this, false);
   }
-  ~StopTrigger() override { reactor_.CancelTimer(*this); }
+  ~Signals() override { reactor_.CancelTimer(*this); }
 
   void At(Time time) { reactor_.SetTimer(*this, time); }
 
  private:
   void OnEvents(std::uint32_t) override {
     signalfd_siginfo info;
-    while (read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) Stop();
+    while (read(fd_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      if (info.ssi_signo == SIGUSR1) {
+        look_();
+      } else {
+        Stop();
+      }
+    }
   }
   void OnTimer(Time) override { Stop(); }
   void Stop() {
@@ -63,6 +70,7 @@ class StopTrigger final : private Reactor::Handler {
 
   Reactor& reactor_;
   std::vector<std::unique_ptr<Lane>>& lanes_;
+  std::function<void()> look_;
   Fd fd_;
 };
 
@@ -73,11 +81,37 @@ void RaiseFdLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-RunReport RunLanes(const Options& options, Reactor& reactor,
-                   std::vector<std::unique_ptr<Lane>>& lanes, Time start) {
-  StopTrigger trigger(reactor, lanes);
-  if (options.duration) trigger.At(start + *options.duration);
-  for (auto& lane : lanes) lane->Start(start);
+// A run and its reports.
+struct Run {
+  const Options& options;
+  std::vector<std::unique_ptr<Lane>>& lanes;
+  Time start;
+  std::int64_t started_ms;  // CLOCK_BOOTTIME
+};
+
+// Of the run as it is now.
+RunReport ReportOf(const Run& run) {
+  const Time now = Clock::now();
+  RunReport report;
+  report.started_ms = run.started_ms;
+  report.elapsed = now - run.start;
+  for (auto& lane : run.lanes) {
+    report.lanes.push_back({lane->options(), lane->tally(), lane->elapsed(now), run.start});
+  }
+  return report;
+}
+
+bool Print(const RunReport& report, const Options& options) {
+  const std::string text = options.json ? JsonReport(report) : HumanReport(report);
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+         std::fflush(stdout) == 0;
+}
+
+void RunLanes(Reactor& reactor, const Run& run) {
+  auto& lanes = run.lanes;
+  Signals signals(reactor, lanes, [&] { Print(ReportOf(run), run.options); });
+  if (run.options.duration) signals.At(run.start + *run.options.duration);
+  for (auto& lane : lanes) lane->Start(run.start);
   bool all_done = false;
   while (!all_done) {
     reactor.RunOnce();
@@ -88,12 +122,6 @@ RunReport RunLanes(const Options& options, Reactor& reactor,
       all_done = all_done && lane->done();
     }
   }
-  RunReport report;
-  report.elapsed = Clock::now() - start;
-  for (auto& lane : lanes) {
-    report.lanes.push_back({lane->options(), lane->tally(), lane->elapsed(), start});
-  }
-  return report;
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -135,13 +163,12 @@ int Main(const std::vector<std::string>& arguments) {
 
   timespec boot{};
   clock_gettime(CLOCK_BOOTTIME, &boot);
-  RunReport report = RunLanes(options, reactor, lanes, start);
   constexpr std::int64_t kPerSecond = 1000;
   constexpr std::int64_t kNanosPerMilli = 1000 * 1000;
-  report.started_ms = boot.tv_sec * kPerSecond + boot.tv_nsec / kNanosPerMilli;
-  std::string text = options.json ? JsonReport(report) : HumanReport(report);
-  bool written =
-      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  const Run run{options, lanes, start, boot.tv_sec * kPerSecond + boot.tv_nsec / kNanosPerMilli};
+  RunLanes(reactor, run);
+  const RunReport report = ReportOf(run);
+  const bool written = Print(report, options);
   return report.passed() && written ? kExitPassed : kExitFailed;
 }
 

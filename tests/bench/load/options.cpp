@@ -181,6 +181,14 @@ std::optional<Url> ParseUrl(std::string_view text) {
   return url;
 }
 
+std::optional<double> LaneOptions::pace() const {
+  constexpr double kMsPerSecond = 1000;
+  const double think = static_cast<double>((think_min + think_max).count()) / 2;
+  if (think == 0) return rate;
+  const double thinking = connections * kMsPerSecond / think;
+  return rate ? std::min(*rate, thinking) : thinking;
+}
+
 ParsedOptions ParseOptions(const std::vector<std::string>& arguments) {
   ParsedOptions parsed;
   Options& options = parsed.options;
@@ -233,6 +241,7 @@ std::string UsageText() {
 
   --duration SECONDS   no new requests after this time
   --until-signal       run until SIGTERM or SIGINT (both end every kind of run)
+                       SIGUSR1 prints the report so far
   --timeout MS         of one request, connect included (15000)
   --json               one JSON object on stdout instead of the table
 

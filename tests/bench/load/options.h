@@ -35,6 +35,9 @@ struct LaneOptions {
   std::optional<double> rate;             // requests per second of the whole lane, at most
   std::optional<std::uint64_t> requests;  // the lane ends after so many
   std::vector<std::pair<std::string, std::string>> headers;
+
+  // Requests per second if answers took no time; nothing where only the answers set the pace.
+  std::optional<double> pace() const;
 };
 
 struct Options {

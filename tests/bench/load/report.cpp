@@ -144,9 +144,12 @@ std::string JsonLane(const LaneReport& lane) {
   };
   auto ms_if = [](bool measured, Duration duration) { return measured ? Ms(duration) : "null"; };
   bool any_ok = tally.ok() > 0;
+  const auto pace = lane.options.pace();
   std::string json = "{\"name\":" + JsonString(lane.options.name) +
                      ",\"url\":" + JsonString(lane.options.url_text) +
                      ",\"mode\":" + JsonString(ModeOf(lane.options)) +
+                     ",\"connections\":" + std::to_string(lane.options.connections) +
+                     ",\"pace_per_second\":" + (pace ? Number(*pace, 3) : "null") +
                      ",\"balanced\":" + (tally.Balances() ? "true" : "false") + "," +
                      count("attempted", tally.attempted) + "," + count("sent", tally.sent) + "," +
                      count("ok", tally.ok()) + ",\"failures\":{" + count("total", tally.failures());
@@ -156,7 +159,8 @@ std::string JsonLane(const LaneReport& lane) {
   }
   json += "}," + count("closed_between", tally.closed_between) + "," +
           count("reset_between", tally.reset_between) + "," +
-          count("connections_opened", tally.opened) +
+          count("connections_opened", tally.opened) + "," +
+          count("connections_served", tally.served) +
           ",\"connect_max_ms\":" + ms_if(tally.opened > 0, tally.connect_max) +
           ",\"latency_ms\":{\"p50\":" + ms_if(any_ok, tally.latency().Quantile(0.5)) +
           ",\"p90\":" + ms_if(any_ok, tally.latency().Quantile(0.9)) +

@@ -6,6 +6,9 @@
 //    "elapsed_seconds": number,
 //    "lanes": [{
 //      "name", "url": string, "mode": "keepalive" | "close",
+//      "connections": number,   at the same time, as the options say
+//      "pace_per_second": number | null,  requests if answers took no time; null where only the
+//                                         answers set the pace
 //      "balanced": bool,        attempted == ok + failures.total; false would be a bug of ours
 //      "attempted": number,     requests that became due
 //      "sent": number,          of which at least one byte was handed to the kernel
@@ -17,6 +20,7 @@
 //                                 or with an answer that said `Connection: close`; no failure
 //      "reset_between": number,   the same by RST; no failure
 //      "connections_opened": number,
+//      "connections_served": number,      of which a whole answer came
 //      "connect_max_ms": number | null,   TCP and TLS handshake
 //      "latency_ms": {"p50", "p90", "p99", "max": number | null},  of ok answers, first request
 //      byte

@@ -34,6 +34,7 @@ class Tally {
   std::uint64_t attempted = 0;  // requests that were due, whether or not a connection came about
   std::uint64_t sent = 0;       // of which at least one byte was handed to the kernel
   std::uint64_t opened = 0;     // connections (with TLS: after the handshake)
+  std::uint64_t served = 0;     // of which a whole answer came: a worker has them
   std::uint64_t closed_between =
       0;                            // by the server, no request outstanding, or `Connection: close`
   std::uint64_t reset_between = 0;  // RST with no request outstanding; no failure, but no manners

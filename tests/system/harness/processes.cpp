@@ -7,6 +7,8 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -42,7 +44,13 @@ void Running::Signal(int signal) {
 }
 
 bool Running::HasEnded() const { return ran_ || slc::HasEnded(pidfd_, 0); }
-std::string Running::out() const { return ReadText(out_path_); }
+std::string Running::out(std::size_t from) const {
+  std::ifstream file(out_path_, std::ios::binary);
+  std::ostringstream text;
+  if (file.seekg(static_cast<std::streamoff>(from))) text << file.rdbuf();
+  return text.str();
+}
+
 std::string Running::err() const { return ReadText(err_path_); }
 
 const Ran& Running::Wait(Millis deadline) {

@@ -32,7 +32,7 @@ class Running {
   ProcessIdentity identity() const { return identity_; }
   void Signal(int signal);
   bool HasEnded() const;
-  std::string out() const;  // so far
+  std::string out(std::size_t from = 0) const;  // so far, from this byte on
   std::string err() const;
   // Waits for its end; fails the test after `deadline` ms.
   const Ran& Wait(Millis deadline = 60'000);
