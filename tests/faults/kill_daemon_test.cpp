@@ -34,6 +34,7 @@ TEST_SUITE("kill-daemon") {
     int by_master = 0;
     int by_client = 0;
     LoadClient load(world, services.lanes());
+    load.AwaitKept();
     Watcher watcher(world, {"web", "tls", "plain", "snake"});
     const auto judge = [](const std::optional<Ran>& ran) {
       if (ran) CHECK_MESSAGE(ran->code == 0, ran->out, ran->err);

@@ -17,14 +17,6 @@ using namespace slc::test;
 
 namespace {
 
-// Before the first blow all that are kept are open: one in the master's hands would be lost with
-// it, as one per request is. Those per request live for a moment, seldom twice.
-void AwaitKept(const LoadClient& load) {
-  constexpr std::size_t kKept = 16;
-  WaitUntil([&] { return load.connections() >= kKept && load.connections() >= kKept; }, 10'000,
-            "all connections that are kept");
-}
-
 // Has the master killed as it, or a thread of it, enters this system call for the nth time.
 void KillAtCall(World& world, const ProcessIdentity& master, const std::string& call, Millis nth) {
   world.ExpectInLog("has taken over");
@@ -52,7 +44,7 @@ TEST_SUITE("kill-master") {
     std::vector<Millis> struck;
     int in_path = 0;  // masters that connections go through
     LoadClient load(world, services.lanes());
-    AwaitKept(load);
+    load.AwaitKept();
     for (int i = 0; i < kills; ++i) {
       const App& app = services.apps()[dice.Below(services.apps().size())];
       INFO("kill ", i, ", master of ", app.name);
@@ -210,7 +202,7 @@ TEST_SUITE("kill-master") {
     FourServices services(world);
     const auto pids = services.Pids();
     LoadClient load(world, services.lanes());
-    AwaitKept(load);
+    load.AwaitKept();
     std::map<std::string, int> killed;
     for (int i = 0; i < kills; ++i) {
       // Not the fourth: no connection goes through its master.

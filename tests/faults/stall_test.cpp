@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "tests/faults/fault_rules.h"
 #include "tests/faults/faults.h"
+#include "tests/faults/noted_end.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -45,14 +46,18 @@ struct Served {
         pids(services.Pids()),
         masters(services.Masters()),
         // Clients wait 30 s.
-        load(world, services.lanes(), {"--timeout", "30000"}) {}
+        load(world, services.lanes(), {"--timeout", "30000"}) {
+    load.AwaitKept();
+  }
 
   // One to strike, under load that goes through its master. Only the long form has room for snake,
   // whose workers listen themselves.
   const App& Any(Dice& dice) const {
     return services.apps()[dice.Below(Long() ? services.apps().size() : 3)];
   }
-  // Ends the load and judges it; no answer took longer than `slowest`.
+  // The master of `service` was to be replaced for so long.
+  void NoteHeldUp(const std::string& service, Millis time) { held_up[service + "-close"] += time; }
+  // Ends the load and judges it; no answer, and no handshake before it, took longer than `slowest`.
   void Check(Millis slowest) {
     // A connection whose first request is not sent when the load ends is not judged: those that
     // waited in the queue are given time for it.
@@ -60,14 +65,15 @@ struct Served {
     const LoadReport report = load.Stop();
     Millis most = 0;
     for (const LaneReport& lane : report.lanes) {
-      most = std::max(most, lane.slowest);
+      most = std::max({most, lane.slowest, lane.slowest_connect});
       INFO(lane.name, ", its slowest answer at ", lane.slowest_at);
       // What is established does not go through who stands still.
       const bool kept = EndsWith(lane.name, "-keep");
       CHECK(lane.slowest <= (kept ? std::min(slowest, kSlowestOfDaemon) : slowest));
+      CHECK(lane.slowest_connect <= slowest);
     }
     MESSAGE("the slowest answer took ", most, " ms", Figures(report));
-    CheckNoneFailed(report);
+    CheckNoneFailed(report, held_up);
     CHECK(services.Pids() == pids);
     services.CheckWhole();
   }
@@ -76,6 +82,38 @@ struct Served {
   const std::map<std::string, std::vector<int>> pids;
   const std::map<std::string, int> masters;
   LoadClient load;
+  HeldUp held_up;
+};
+
+// A master is stopped, and nobody acts for its service before it has ended.
+class Fenced {
+ public:
+  Fenced(World& world, const App& app)
+      : world_(world),
+        app_(app),
+        old_(*IdentifyProcess(world.MasterPid(app.name))),
+        end_(old_, 2 * kSlowestOfMaster) {
+    Kill(old_, SIGSTOP);
+  }
+  const ProcessIdentity& old() const { return old_; }
+  // Once another one is in charge; returns for how long the service had none.
+  Millis Check() {
+    const auto end = end_.Wait();
+    const auto successor = IdentifyProcess(world_.MasterPid(app_.name));
+    REQUIRE(end);
+    REQUIRE(successor);
+    // A tick of the start's clock, and the turn of the waiter on a busy machine.
+    constexpr Millis kLate = 10 + 20;
+    const Millis gap = StartOf(*successor) - *end;
+    CHECK(gap >= -kLate);
+    return gap;
+  }
+
+ private:
+  World& world_;
+  const App& app_;
+  const ProcessIdentity old_;
+  NotedEnd end_;
 };
 
 void SayTimes(int count, const std::string& what, const std::vector<Millis>& times) {
@@ -94,16 +132,18 @@ TEST_SUITE("stall") {
     world.ExpectInLog("is gone or does not answer; replacing it");
     Served served(world);
     std::vector<Millis> replaced;
+    std::vector<Millis> started;
     for (int i = 0; i < stops; ++i) {
       const App& app = served.Any(dice);
       INFO("stop ", i, ", master of ", app.name);
       LetPass(dice.Between(0, 1000));
-      const auto old = IdentifyProcess(world.MasterPid(app.name));
-      REQUIRE(old);
-      Kill(*old, SIGSTOP);
-      replaced.push_back(AwaitSuccessor(world, app.name, *old));
+      Fenced master(world, app);
+      replaced.push_back(AwaitSuccessor(world, app.name, master.old()));
+      started.push_back(master.Check());
+      served.NoteHeldUp(app.name, replaced.back());
     }
     SayTimes(stops, " masters stopped: replaced", replaced);
+    SayTimes(stops, " times a successor was started after the end of the one before", started);
     CHECK(Percentile(replaced, 100) <= kSeenWithin + kSuccessor);
     served.Check(kSlowestOfMaster);
   }
@@ -116,22 +156,25 @@ TEST_SUITE("stall") {
     world.ExpectInLog("is gone or does not answer; replacing it");
     Served served(world);
     std::vector<Millis> replaced;
+    std::vector<Millis> started;
     for (int i = 0; i < stops; ++i) {
       const App& app = served.Any(dice);
       INFO("stop ", i, ", master of ", app.name);
       LetPass(dice.Between(0, 1000));
-      const auto old = IdentifyProcess(world.MasterPid(app.name));
-      REQUIRE(old);
-      Kill(*old, SIGSTOP);
+      Fenced master(world, app);
+      const Millis stopped = BootNow();
       LetPass(dice.Between(0, 300));
       world.KillDaemon();
       const Millis start = BootNow();
       world.Must({"ctl", "ls"});
-      WaitUntil([&] { return world.View(app.name).state == "running" && !IsAlive(*old); }, 30'000,
-                "another master of " + app.name);
+      WaitUntil([&] { return world.View(app.name).state == "running" && !IsAlive(master.old()); },
+                30'000, "another master of " + app.name);
       replaced.push_back(BootNow() - start);
+      started.push_back(master.Check());
+      served.NoteHeldUp(app.name, BootNow() - stopped);
     }
     SayTimes(stops, " times slcd killed and a master stopped: replaced", replaced);
+    SayTimes(stops, " times a successor was started after the end of the one before", started);
     CHECK(Percentile(replaced, 100) <= kHelloPatience + kSuccessor);
     served.Check(kSlowestOfMaster);
   }

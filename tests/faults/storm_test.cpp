@@ -82,6 +82,7 @@ TEST_SUITE("storm") {
       INFO(lane.name, ", slowest answer at ", lane.slowest_at);
       CHECK(lane.ok > 0);
       CHECK(lane.slowest <= kSlowest);
+      CHECK(lane.slowest_connect <= kSlowest);
     }
     // While its home is there.
     world.End();

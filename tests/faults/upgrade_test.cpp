@@ -11,6 +11,7 @@
 #include "common/base/version.h"
 #include "tests/faults/fault_rules.h"
 #include "tests/faults/faults.h"
+#include "tests/faults/numbered_log.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -49,24 +50,6 @@ std::map<std::string, std::size_t> OpenCounts(World& world, const FourServices& 
   return counts;
 }
 
-// The numbers in the lines "out N xxx" of a noisy service are 1, 2, 3, ...
-void CheckNoLineIsLost(World& world, const std::string& service, const std::string& stream) {
-  std::int64_t last = 0;
-  const std::string start = "worker:1 " + stream + " ";
-  for (const std::string& line :
-       LinesOf(ReadText(world.log_folder(service) + "/" + stream + ".log"))) {
-    const std::size_t at = line.find(start);
-    if (at == std::string::npos) continue;
-    const std::string rest = line.substr(at + start.size());
-    const auto number = ParseInteger(rest.substr(0, rest.find(' ')), 1, 1LL << 40);
-    REQUIRE_MESSAGE(number, line);
-    const std::int64_t step = stream == "out" ? 1 : 10;
-    REQUIRE_MESSAGE(*number == last + step, "after ", last, ": ", line);
-    last = *number;
-  }
-  CHECK(last > 0);
-}
-
 }  // namespace
 
 TEST_SUITE("upgrade") {
@@ -86,6 +69,7 @@ TEST_SUITE("upgrade") {
     std::map<std::string, std::size_t> open;
     std::vector<Millis> longest;
     LoadClient load(world, services.lanes());
+    load.AwaitKept();
     for (int i = 0; i < kUpgrades; ++i) {
       INFO("upgrade ", i);
       const std::string version = i % 2 == 0 ? "next/" : "";
@@ -109,7 +93,12 @@ TEST_SUITE("upgrade") {
     }
     services.CheckWhole();
     world.Must({"ctl", "stop", "noisy"});
-    for (const char* stream : {"out", "err"}) CheckNoLineIsLost(world, "noisy", stream);
+    for (const char* stream : {"out", "err"}) {
+      const NumberedLog lines = CountNumbered(world, "noisy", stream);
+      CHECK(lines.lines > 0);
+      CHECK(lines.missing == 0);
+      CHECK(lines.wrong == "");
+    }
     for (const App& app : services.apps()) {
       const std::string log = ReadText(world.log_folder(app.name) + "/out.log");
       CHECK_MESSAGE(!Contains(log, "takes over"), app.name);
@@ -123,6 +112,7 @@ TEST_SUITE("upgrade") {
     world.OwnPrograms();
     FourServices services(world);
     LoadClient load(world, services.lanes());
+    load.AwaitKept();
     for (int i = 0; i < rounds; ++i) {
       INFO("round ", i);
       const std::string version = i % 2 == 0 ? "next/" : "";
@@ -188,6 +178,7 @@ TEST_SUITE("upgrade") {
     world.ExpectInLog("died three times within 10 s");
     FourServices services(world);
     LoadClient load(world, services.lanes());
+    load.AwaitKept();
     const App& app = services.apps()[2];
     REQUIRE(app.name == "plain");
     const int master = world.MasterPid("plain");
@@ -210,8 +201,8 @@ TEST_SUITE("upgrade") {
     world.KillDaemon();
     CHECK(world.Must({"ctl", "ls"}).took < 2'000);
     CHECK(!check(VersionOf("")).empty());
-    // Some requests each before, meanwhile and after.
-    LetPass(1000);
+    // After it too.
+    load.AwaitAnswers(20);
     const LoadReport report = load.Stop();
     MESSAGE("a slcd that died three times gave way to the one before", Figures(report));
     CheckNoneFailed(report);
@@ -394,6 +385,7 @@ TEST_SUITE("upgrade") {
     const auto pids = services.Pids();
     int whole = 0;
     LoadClient load(world, services.lanes());
+    load.AwaitKept();
     for (int i = 0; i < kills; ++i) {
       INFO("kill ", i);
       const std::string version = i % 2 == 0 ? "next/" : "";
