@@ -11,6 +11,7 @@
 namespace slc::ctl {
 
 void ProgressText::On(const Progress& progress) {
+  note_ = progress.kind == "note" ? progress.text : std::string();
   if (progress.kind == "worker_ready") {
     ++ready_;
     draining_ = false;
@@ -23,6 +24,8 @@ void ProgressText::On(const Progress& progress) {
 
 std::string ProgressText::Line(Millis elapsed) const {
   std::string line = doing_;
+  if (!note_.empty())
+    return line + ": " + note_ + " ... (" + std::to_string(elapsed / 1000) + " s)";
   if (total_ && *total_ > 0) {
     // While a predecessor drains, its successor is ready already.
     const std::uint32_t current = std::min(ready_ + (draining_ ? 0 : 1), *total_);

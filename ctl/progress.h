@@ -30,6 +30,7 @@ class ProgressText {
   std::optional<std::uint32_t> total_;
   std::uint32_t ready_ = 0;
   bool draining_ = false;
+  std::string note_;  // what is waited for, until something else happens
 };
 
 // The line on the terminal.

@@ -58,7 +58,8 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                                                        text);
                                  }}),
       fallbacks_(registry_, services_, recorder_, store_, disk_),
-      changes_(registry_, store_, recorder_, services_, operations_, clients_, options_.paths.home),
+      changes_(loop_, registry_, store_, recorder_, services_, operations_, clients_,
+               options_.paths.home),
       upgrade_(loop_, options_.context, services_, clients_, disk_, *options_.previous,
                Upgrade::Hands{[this] { return Scene(); }, [this] { journal_.Flush(); },
                               [this](const Command& command) { return GiveWay(command); },

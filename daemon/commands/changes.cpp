@@ -12,15 +12,17 @@
 
 namespace slc {
 
-Changes::Changes(Registry& registry, Store& store, Recorder& recorder, Services& services,
-                 Operations& operations, Clients& clients, std::string home)
-    : registry_(registry),
+Changes::Changes(uv::Loop& loop, Registry& registry, Store& store, Recorder& recorder,
+                 Services& services, Operations& operations, Clients& clients, std::string home)
+    : loop_(loop),
+      registry_(registry),
       store_(store),
       recorder_(recorder),
       services_(services),
       operations_(operations),
       clients_(clients),
-      home_(std::move(home)) {}
+      home_(std::move(home)),
+      impatience_(loop, [this] { RefuseImpatient(); }) {}
 
 // ---------------------------------------------------------------------------------------------
 // one after another
@@ -29,9 +31,9 @@ void Changes::Change(const Command& command, const std::string& service, Propose
   auto id = registry_.Find(service);
   if (!id) return clients_.Refuse(command, id.error());
   Queue& queue = queues_[*id];
+  const auto change = [this, command, service, propose] { Change(command, service, propose); };
   if (queue.saving) {
-    queue.waiting.push_back(
-        [this, command, service, propose] { Change(command, service, propose); });
+    queue.waiting.push_back({command, change});
     return;
   }
   const Wish& wish = *registry_.Get(*id);
@@ -44,9 +46,8 @@ void Changes::Change(const Command& command, const std::string& service, Propose
     return clients_.Refuse(command, Error{ErrorCode::kProtocol, foreign});
   }
   if (IsUnsettled(*id)) {
-    queue.waiting.push_back(
-        [this, command, service, propose] { Change(command, service, propose); });
-    return;
+    queue.waiting.push_back({command, change});
+    return AwaitSettled(command);
   }
   if (RefuseDuringRoll(command, *id)) return;
   auto proposal = propose(*id);
@@ -69,6 +70,38 @@ bool Changes::IsRepeat(const Command& command, const Wish& wish) {
 bool Changes::IsUnsettled(ServiceId id) const {
   const Fallback* fallback = registry_.GetFallback(id);
   return fallback != nullptr && !fallback->settled;
+}
+
+void Changes::AwaitSettled(const Command& command) {
+  Progress progress;
+  progress.kind = "note";
+  progress.text = "its record was damaged; waiting until its master tells what it obeys";
+  clients_.Tell(command, progress);
+  // Others that wait came before, and are up before.
+  if (!impatience_.active()) impatience_.StartAt(command.since + kPatience);
+}
+
+void Changes::RefuseImpatient() {
+  std::optional<Millis> next;
+  for (auto& [id, queue] : queues_) {
+    if (!IsUnsettled(id)) continue;
+    std::deque<Waiting>& waiting = queue.waiting;
+    while (!waiting.empty() && waiting.front().command.since + kPatience <= loop_.now()) {
+      const Command command = std::move(waiting.front().command);
+      waiting.pop_front();
+      const std::string name = registry_.Get(id)->spec.name;
+      clients_.Refuse(command,
+                      Error{ErrorCode::kTimeout,
+                            "service '" + name + "': its record was damaged, and its " +
+                                "master has not told for " + FormatSpan(kPatience) +
+                                " what it obeys; nothing was changed; try again when " +
+                                "`slc ctl status " + name + "` does not say 'adopting' any more"});
+    }
+    if (waiting.empty()) continue;
+    const Millis at = waiting.front().command.since + kPatience;
+    next = next ? std::min(*next, at) : at;
+  }
+  if (next) impatience_.StartAt(*next);
 }
 
 bool Changes::RefuseDuringRoll(const Command& command, ServiceId id) {
@@ -96,7 +129,7 @@ void Changes::NextChange(ServiceId id) {
   if (IsUnsettled(id)) return;
   const auto next = std::move(found->second.waiting.front());
   found->second.waiting.pop_front();
-  next();
+  next.change();
   NextChange(id);
 }
 
@@ -281,7 +314,7 @@ void Changes::Forget(ServiceId id, const std::string& request, std::vector<std::
         services_.Forget(id);
         const auto waiting = std::move(queues_[id].waiting);
         queues_.erase(id);
-        for (const auto& change : waiting) change();
+        for (const Waiting& each : waiting) each.change();
         ServeCreations();
       });
 }

@@ -4,6 +4,9 @@
 // master -> answer when the master's facts say it has happened. Changes of one service are taken
 // one after another, and so are the creations of services.
 //
+// Of a service that has fallen back a change waits until its master has told what it obeys; after
+// kPatience it is refused.
+//
 // What cannot be recorded is refused and changes nothing, but for a stop: that is carried out all
 // the same, in the reserve if that can be, and recorded when the disk is well again.
 #pragma once
@@ -15,6 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "common/uv/loop.h"
+#include "common/uv/timer.h"
 #include "daemon/commands/clients.h"
 #include "daemon/commands/operations.h"
 #include "daemon/core/registry.h"
@@ -26,10 +31,13 @@ namespace slc {
 
 class Changes {
  public:
+  // A silent master has been replaced before, if that can be; and shorter than a person's patience.
+  static constexpr Millis kPatience = 10'000;
+
   using Propose = std::function<Result<Proposal>(ServiceId id)>;
 
   // All is owned by the caller and outlives this. `home`: its path, to be named.
-  Changes(Registry& registry, Store& store, Recorder& recorder, Services& services,
+  Changes(uv::Loop& loop, Registry& registry, Store& store, Recorder& recorder, Services& services,
           Operations& operations, Clients& clients, std::string home);
 
   // Changes a known service, given by name or id.
@@ -60,13 +68,19 @@ class Changes {
     bool reserved = false;  // it is in the reserve, not in its file
     bool damaged = false;   // there is Store::DamagedFile
   };
+  struct Waiting {
+    Command command;
+    std::function<void()> change;
+  };
   struct Queue {
-    bool saving = false;                        // a change is on its way to the disk
-    std::deque<std::function<void()>> waiting;  // changes that came meanwhile
+    bool saving = false;          // a change is on its way to the disk
+    std::deque<Waiting> waiting;  // changes that came meanwhile
   };
 
   // Its record was damaged, and it is not known yet what its master obeys: a change waits for that.
   bool IsUnsettled(ServiceId id) const;
+  void AwaitSettled(const Command& command);
+  void RefuseImpatient();
   bool RefuseDuringRoll(const Command& command, ServiceId id);
   void Carry(const Command& command, Proposal proposal, std::function<void()> done);
   // `carriage`: null if nothing was brought back, or not yet.
@@ -80,6 +94,7 @@ class Changes {
   void Forget(ServiceId id, const std::string& request, std::vector<std::string> notes,
               std::function<Status()> remove);
 
+  uv::Loop& loop_;
   Registry& registry_;
   Store& store_;
   Recorder& recorder_;
@@ -92,6 +107,7 @@ class Changes {
   bool creating_ = false;
   std::deque<std::function<void()>> waiting_creations_;
   std::deque<std::string> removals_;  // requests by which services were removed
+  uv::Timer impatience_;
 };
 
 }  // namespace slc

@@ -466,6 +466,38 @@ TEST_SUITE("wish") {
     CHECK(world.View("web").generation == 4);
   }
 
+  TEST_CASE("after a fallback a change is refused whose master cannot be asked what it obeys") {
+    World world;
+    const App app = world.StartApp("plain/server.js", {"--size", "2", "--name", "web"});
+    world.Must({"ctl", "set-size", "web", "1"});
+    const auto pids = world.ReadyPids("web");
+    const auto master = IdentifyProcess(world.MasterPid("web"));
+    REQUIRE(master);
+    world.ExpectInLog("cannot tell whether its master lives");
+    REQUIRE(::unlink((world.home() + "/run/instances/1/master.sock").c_str()) == 0);
+    DamageAndKill(world, 1);
+    const Ran refused = world.Slc({"ctl", "soft-restart", "web"});
+    CHECK(refused.code == 1);
+    CHECK_MESSAGE(Contains(refused.err, "its master has not told for 10 s what it obeys; nothing"),
+                  refused.err);
+    // The patience, and a second of a busy machine.
+    CHECK(refused.took < 11'000);
+    CHECK(world.View("web").generation == 1);
+    // One that comes later waits on its own, and is done when there is nobody to be asked any more.
+    Running later = world.Begin({"ctl", "soft-restart", "web"});
+    const auto asks = [&] {
+      const auto files = OpenFiles(later.pid());
+      return std::find(files.begin(), files.end(), "socket") != files.end();
+    };
+    WaitUntil(asks, 5'000, "the soft restart to be asked for");
+    Kill(*master, SIGTERM);
+    const Ran& done = later.Wait(20'000);
+    CHECK_MESSAGE(done.code == 0, done.err);
+    CHECK(world.View("web").damage.empty());
+    CHECK(world.ReadyPids("web") != pids);
+    CHECK(Get(app.url()).status == 200);
+  }
+
   TEST_CASE("a file without checksum was edited by hand and counts") {
     World world;
     const App app = world.StartApp("plain/server.js", {"--size", "1", "--name", "web"});

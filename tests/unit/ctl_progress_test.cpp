@@ -28,6 +28,16 @@ TEST_CASE("Progress counts workers towards the number that is wanted") {
   CHECK(text.Line(3500) == "soft-restarting my-app: worker 4 of 4 ... (3 s)");
 }
 
+TEST_CASE("Progress tells what is waited for until something happens") {
+  ProgressText text("stopping my-app");
+  Progress note = Of("note");
+  note.text = "waiting for its master";
+  text.On(note);
+  CHECK(text.Line(2000) == "stopping my-app: waiting for its master ... (2 s)");
+  text.On(Of("worker_draining"));
+  CHECK(text.Line(3000) == "stopping my-app ... (3 s)");
+}
+
 TEST_CASE("JSON output is one line, safe for a terminal") {
   const std::string text =
       ErrorJson(Error{ErrorCode::kNotReady, "a\x1b\x7f\xc2\x9b\xff\nb"}, {"line"}, {});
