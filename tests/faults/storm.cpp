@@ -85,13 +85,12 @@ std::vector<Blow> Storm::Plan(Dice& dice, Millis span) {
 
 void Storm::Strike(const Blow& blow) {
   const Kind& kind = Kinds()[blow.kind];
-  INFO("blow ", blows_, ": ", kind.name);
+  INFO("the blows so far:\n", history_);
   CountRefusals();
   ChangeBeside(blow);
   const Millis from = BootNow();
   history_ +=
       std::to_string(from) + " " + kind.name + ", " + services_.apps()[blow.target].name + "\n";
-  ++blows_;
   if ((this->*kind.strike)(blow)) {
     Count(kind.name, from, BootNow());
   } else {
@@ -134,6 +133,19 @@ void Storm::CountRefusals() {
 
 void Storm::BeginCommand(const char* kind, const Words& command) {
   commands_.push_back({kind, world_.Begin(command), BootNow()});
+}
+
+// A slcd that is dead is started by who asks; a call that is made to fail may hinder it, as that
+// command then says.
+void Storm::AwaitAnswer() {
+  WaitUntil(
+      [&] {
+        const Millis begun = BootNow();
+        const Ran ran = world_.Slc({"ctl", "ls"});
+        if (ran.code != 0) failed_.push_back({ran, begun});
+        return ran.code == 0;
+      },
+      20'000, "an answer of slcd");
 }
 
 void Storm::Settle() {
@@ -304,7 +316,7 @@ bool Storm::IsWhole(const std::string& service) {
 void Storm::AwaitPeace() {
   WaitUntil([&] { return later_.IsDone(); }, 10'000, "nobody to be held up");
   Settle();
-  world_.Must({"ctl", "ls"});
+  AwaitAnswer();
   WaitUntil([&] { return IsSettled(); }, 60'000, "slcd to have adopted all");
 }
 
@@ -359,7 +371,7 @@ bool Storm::KillBoth(const Blow& blow) {
   windows_.Open(app.name, BootNow() - kBefore, kRestored, "slcd and master killed");
   const bool one = Signal(world_.Daemon(), SIGKILL);
   const bool both = Signal(master, SIGKILL) && one;
-  if (blow.choice % 2 == 0) world_.Must({"ctl", "ls"});
+  if (blow.choice % 2 == 0) AwaitAnswer();
   return both;
 }
 
@@ -413,7 +425,7 @@ bool Storm::StopDaemon(const Blow& /*blow*/) {
   if (!daemon) return false;
   const Millis start = BootNow();
   if (!Signal(daemon, SIGSTOP)) return false;
-  world_.Must({"ctl", "ls"});
+  AwaitAnswer();
   CHECK(!IsAlive(*daemon));
   // What an earlier blow had broken and slcd was about to mend.
   windows_.HoldUp(start, BootNow() - start);

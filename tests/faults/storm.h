@@ -123,6 +123,7 @@ class Storm {
   bool IsSettled();
   bool IsWhole(const std::string& service);
   void AwaitPeace();
+  void AwaitAnswer();
   void RollAgain();
   void CheckCompany();
   void CheckCounts();
@@ -146,7 +147,6 @@ class Storm {
   std::map<std::string, Millis> master_killed_;
   std::map<std::string, int> counts_;
   std::string history_;
-  int blows_ = 0;
   int upgrades_ = 0;
   std::int64_t clock_offset_ = 0;  // seconds
   Millis silent_ = 0;

