@@ -20,6 +20,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "common/base/environment.h"
 #include "common/base/file_limit.h"
@@ -291,5 +292,10 @@ int main(int argc, char** argv) {
     if (!run)
       return Complain(slc::Error{slc::ErrorCode::kUsage, "--run-spec holds no start request"});
   }
-  return Serve(*paths, arguments, nofile, std::move(run));
+  try {
+    return Serve(*paths, arguments, nofile, std::move(run));
+  } catch (const std::system_error& error) {
+    // Of the threads that wait for the disk; whoever has started us says so, or tries again.
+    return Complain(slc::SystemError("start a thread", error.code().value()));
+  }
 }

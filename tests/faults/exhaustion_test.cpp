@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 
@@ -18,6 +19,7 @@
 #include "common/base/spawn.h"
 #include "common/base/text.h"
 #include "tests/faults/cpu_watch.h"
+#include "tests/faults/fault_rules.h"
 #include "tests/faults/faults.h"
 #include "tests/system/raw_connection.h"
 
@@ -251,6 +253,29 @@ TEST_SUITE("exhaustion") {
               "the worker's limit");
     world.Must({"ctl", "shutdown"});
     CHECK(slcd.Wait().code == 0);
+  }
+
+  TEST_CASE("a slcd that can make no thread says so, and the next one serves") {
+    World world;
+    FaultRules faults(world);
+    const App app = world.StartApp("plain/server.js", {"--size", "1"});
+    world.ExpectInLog("start a thread: Resource temporarily unavailable");
+    const auto pids = world.ReadyPids(app.name);
+    world.KillDaemon();
+    FaultRule rule;
+    rule.call = "thread";
+    rule.process = "slcd";
+    rule.error = EAGAIN;
+    rule.nth = -1;
+    faults.Arm(rule);
+    const Ran ran = world.Begin({"ctl", "ls"}).Wait();
+    INFO(ran.err);
+    CHECK(ran.code == 3);
+    CHECK(Contains(ran.err, "start a thread: Resource temporarily unavailable"));
+    CHECK(faults.Hits() > 0);
+    faults.Disarm();
+    world.Must({"ctl", "ls"});
+    CHECK(world.ReadyPids(app.name) == pids);
   }
 
   TEST_CASE("no process can be made for 10 s") {
