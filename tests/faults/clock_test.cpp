@@ -3,6 +3,8 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -42,9 +44,17 @@ void CheckInForce(World& world, const App& app, std::int64_t offset) {
   const std::string log = world.log_folder(app.name) + "/out.log";
   WaitUntil([&] { return Contains(ReadText(log), mark + " "); }, 5'000, "the line of the worker");
   CHECK(IsDatedBy(ReadText(log), mark + " ", offset));
+  const auto journal = [&] { return LinesOf(ReadText(world.home() + "/" + kJournalFile)); };
+  const std::size_t before = journal().size();
   world.Must({"ctl", "env-set", app.name, "--no-restart", "MARK=" + mark});
-  const auto lines = LinesOf(ReadText(world.home() + "/" + kJournalFile));
-  REQUIRE_FALSE(lines.empty());
+  // A change is answered before its record is written.
+  std::vector<std::string> lines;
+  WaitUntil(
+      [&] {
+        lines = journal();
+        return lines.size() > before;
+      },
+      5'000, "the record of the change");
   const auto record = DecodeJournalLine(lines.back());
   REQUIRE(record);
   CHECK(std::abs(record->time - WallNow() - offset * 1000) < kHalfAnHour);

@@ -285,9 +285,11 @@ TEST_CASE("A process that has no environment, or not any more, keeps nobody wait
       return environment && environment->empty() && image && image->code != 0;
     }));
   }
-  // The first look of a machine may be slower. Whoever waits for an exec waits for 500 ms.
-  SearchTime();
-  CHECK(SearchTime() < 250);
+  // Whoever waits for an exec waits for 500 ms. These two would be waited for in each search;
+  // others of the machine, that a busy core keeps in the middle of one, not in all of five.
+  Millis least = SearchTime();
+  for (int i = 1; i < 5; ++i) least = std::min(least, SearchTime());
+  CHECK(least < 250);
   ::kill(hidden, SIGKILL);
   ::waitpid(hidden, nullptr, 0);
   End(bare);
