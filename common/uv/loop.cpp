@@ -1,9 +1,16 @@
 #include "common/uv/loop.h"
 
+#include <sys/eventfd.h>
+
+#include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include <uv.h>
+
+#include "common/base/unique_fd.h"
 
 namespace slc::uv {
 
@@ -14,11 +21,27 @@ struct Loop::Clock {
   Millis now = 0;
 };
 
+namespace {
+
+// For want of descriptors or memory, which is nobody's bug: no core is left.
+[[noreturn]] void GiveUp(int reason) {
+  std::fprintf(stderr, "slc: cannot make an event loop: %s\n", std::strerror(reason));
+  std::exit(1);
+}
+
+}  // namespace
+
 Loop::Loop() : loop_(std::make_unique<uv_loop_s>()), clock_(std::make_unique<Clock>()) {
-  if (const int code = uv_loop_init(loop_.get()); code != 0) {
-    std::fprintf(stderr, "slc: cannot make an event loop: %s\n", uv_strerror(code));
-    std::abort();
+  {
+    // libuv aborts without a word where it finds no room for a pipe of its signals: so all is tried
+    // first that it opens for a loop, two pipes, an epoll and an event.
+    std::array<UniqueFd, 6> tried;
+    for (UniqueFd& fd : tried) {
+      fd.reset(::eventfd(0, EFD_CLOEXEC));
+      if (!fd) GiveUp(errno);
+    }
   }
+  if (const int code = uv_loop_init(loop_.get()); code != 0) GiveUp(-code);
 }
 
 Loop::~Loop() {

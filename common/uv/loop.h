@@ -1,5 +1,6 @@
 // Loop: owns the event loop of a thread. Declared first in main, destroyed last. Its destructor
 // runs what is left of closing handles and aborts the program with a list if a handle was leaked.
+// Where the system has no room for a loop the program ends with 1 and says so.
 #pragma once
 
 #include <functional>

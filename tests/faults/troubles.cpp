@@ -29,6 +29,8 @@ const std::vector<Reason>& Reasons() {
       {"Cannot allocate memory", {"Cannot allocate memory"}},
       {"No buffer space available", {"No buffer space available"}},
       {"Input/output error", {"Input/output error"}},
+      // By libuv, which gets no pipe for its signals: in the self-check before an upgrade.
+      {"killed by SIGABRT", {"Too many open files"}},
       // And it has not been tried again yet.
       {"changes cannot be recorded",
        {"No space left on device", "Input/output error", "Too many open files"}},
