@@ -7,6 +7,7 @@
 
 #include "common/base/files.h"
 #include "common/base/home.h"
+#include "common/base/lock_holder.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
 #include "common/base/version.h"
@@ -47,7 +48,8 @@ std::string MastersText(const std::vector<MasterInfo>& masters) {
 }
 
 // slcd has answered and is on its way out. Whoever starts another one next, as `slc run` in a
-// script does, must not meet its lock: success when that is free.
+// script does, must not meet its lock; whoever unmounts the home must not meet its files, which it
+// has for some milliseconds more: success when the lock is free and its process has ended.
 Status AwaitEnd() {
   constexpr Millis kPatience = 5'000;
   constexpr int kPause = 5;
@@ -55,13 +57,18 @@ Status AwaitEnd() {
   if (!paths) return Ok();
   const UniqueFd run(::open(paths->run.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   const Millis deadline = BootNow() + kPatience;
+  const Error late{ErrorCode::kTimeout, "its process has not ended yet"};
+  const auto text = ReadFileAt(run.get(), kDaemonLock, 4096);
+  const auto holder = text ? ReadLockHolder(*text) : std::nullopt;
+  const UniqueFd process = holder ? OpenProcess(holder->process) : UniqueFd();
   while (run) {
     const auto locked = IsLockedAt(run.get(), kDaemonLock);
     if (!locked) return locked.error().During("whether its process has ended cannot be told");
     if (!*locked) break;
-    if (BootNow() > deadline) return Error{ErrorCode::kTimeout, "its process has not ended yet"};
+    if (BootNow() > deadline) return late;
     ::poll(nullptr, 0, kPause);
   }
+  if (process && !HasEnded(process, kPatience)) return late;
   return Ok();
 }
 

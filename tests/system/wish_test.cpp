@@ -35,13 +35,15 @@ void LoseWish(World& world, int id, const std::string& damage) {
 }
 
 // The file of a service is damaged in its middle, and slcd killed.
-void DamageAndKill(World& world, int id) {
+// `lost`: a file that is removed when slcd is dead, which would mend it.
+void DamageAndKill(World& world, int id, const std::string& lost = "") {
   world.ExpectInLog(std::to_string(id) + ".json is damaged");
   std::string text = ReadText(WishFile(world, id));
   REQUIRE(text.size() > 300);
   text[300] = text[300] == '\x01' ? '\x02' : '\x01';
   WriteText(WishFile(world, id), text);
   world.KillDaemon();
+  if (!lost.empty()) REQUIRE(::unlink(lost.c_str()) == 0);
   world.Must({"ctl", "ls"});
 }
 
@@ -474,8 +476,7 @@ TEST_SUITE("wish") {
     const auto master = IdentifyProcess(world.MasterPid("web"));
     REQUIRE(master);
     world.ExpectInLog("cannot tell whether its master lives");
-    REQUIRE(::unlink((world.home() + "/run/instances/1/master.sock").c_str()) == 0);
-    DamageAndKill(world, 1);
+    DamageAndKill(world, 1, world.home() + "/run/instances/1/master.sock");
     const Ran refused = world.Slc({"ctl", "soft-restart", "web"});
     CHECK(refused.code == 1);
     CHECK_MESSAGE(Contains(refused.err, "its master has not told for 10 s what it obeys; nothing"),
