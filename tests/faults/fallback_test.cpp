@@ -46,6 +46,16 @@ void NextDaemon(World& world) {
   world.Must({"ctl", "ls"});
 }
 
+// What slcd's writes of records come to.
+FaultRule OfRecords(World& world) {
+  FaultRule rule;
+  rule.call = "*w";
+  rule.process = "slcd";
+  rule.below = world.home() + "/services";
+  rule.nth = -1;
+  return rule;
+}
+
 void AwaitRecorded(World& world) {
   WaitUntil(
       [&] {
@@ -88,11 +98,9 @@ TEST_SUITE("fallback") {
     FaultRules faults(world);
     FallBack(world);
     world.ExpectInLog("storage: ");
-    faults.Arm({.call = "*w",
-                .process = "slcd",
-                .below = world.home() + "/services",
-                .error = EROFS,
-                .nth = -1});
+    FaultRule rule = OfRecords(world);
+    rule.error = EROFS;
+    faults.Arm(rule);
     const Ran stopped = world.Must({"ctl", "stop", "web"});
     CHECK_MESSAGE(Contains(stopped.out, "this is not recorded"), stopped.out);
     CHECK_MESSAGE(!Contains(stopped.out, ".damaged"), stopped.out);
@@ -109,11 +117,9 @@ TEST_SUITE("fallback") {
     FaultRules faults(world);
     FallBack(world);
     world.ExpectInLog("storage: ");
-    faults.Arm({.call = "*w",
-                .process = "slcd",
-                .below = world.home() + "/services",
-                .hang = true,
-                .nth = -1});
+    FaultRule rule = OfRecords(world);
+    rule.hang = true;
+    faults.Arm(rule);
     const Ran refused = world.Slc({"ctl", "soft-restart", "web"});
     CHECK(refused.code == 1);
     CHECK_MESSAGE(Contains(refused.err, "nothing was changed"), refused.err);

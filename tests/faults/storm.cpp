@@ -413,8 +413,12 @@ bool Storm::StopMaster(const Blow& blow) {
   const auto master = MasterOf(app.name);
   if (!master) return false;
   windows_.Allow(app.name, BootNow() - kBefore, 15'000, 0, 1, "master stopped and fenced");
+  const Millis start = BootNow();
   if (!Signal(master, SIGSTOP)) return false;
   WaitUntil([&] { return !IsAlive(*master); }, 15'000, "the end of a stopped master");
+  // What an earlier blow had broken and it was about to mend: a worker that had only started is
+  // replaced by the successor.
+  windows_.HoldUp(start, BootNow() - start);
   return true;
 }
 

@@ -450,18 +450,34 @@ TEST_CASE(
   CHECK(fixture.pump.dropped() == 0);
 }
 
+// A worker whose pipe takes a burst of 100,000 lines of 10 bytes: five times the buffer once each
+// has its time in front.
+struct BurstFixture : PumpFixture {
+  static constexpr std::uint64_t kLines = 100'000;
+
+  explicit BurstFixture(const std::string& directory) : PumpFixture(directory, Text()) {
+    ::fcntl(out.writer.get(), F_SETPIPE_SZ, 1 << 20);
+    pump.Add(1, 1, out.reader.get(), -1);
+  }
+  static LogSettings Text() {
+    LogSettings settings;
+    settings.format = LogFormat::kText;
+    return settings;
+  }
+  void PrintBurst() const {
+    std::string burst;
+    for (std::uint64_t i = 0; i < kLines; ++i) burst += std::to_string(100'000'000 + i) + "\n";
+    out.Print(burst);
+  }
+
+  PipePair out;
+};
+
 TEST_CASE("a last burst beyond the buffer is not lost when its worker is removed") {
   TempDir home;
-  LogSettings settings;
-  settings.format = LogFormat::kText;
-  PumpFixture fixture(home.path(), settings);
-  PipePair out;
-  ::fcntl(out.writer.get(), F_SETPIPE_SZ, 1 << 20);
-  fixture.pump.Add(1, 1, out.reader.get(), -1);
-  // 100,000 lines of 10 bytes: five times the buffer once each has its time in front.
-  std::string burst;
-  for (int i = 0; i < 100000; ++i) burst += std::to_string(100000000 + i) + "\n";
-  out.Print(burst);
+  BurstFixture fixture(home.path());
+  PipePair& out = fixture.out;
+  fixture.PrintBurst();
   fixture.pump.Remove(1);
   out.reader.reset();
   out.writer.reset();
@@ -469,26 +485,17 @@ TEST_CASE("a last burst beyond the buffer is not lost when its worker is removed
   if (fixture.pump.dropped() > 0) {
     MESSAGE("lines dropped: " << fixture.pump.dropped());
   } else {
-    CHECK(CountLines(ReadText(home / "out.log")) == 100000);
+    CHECK(CountLines(ReadText(home / "out.log")) == BurstFixture::kLines);
   }
 }
 
 TEST_CASE("where no descriptor is left a last burst is written or counted, at once") {
   TempDir home;
-  LogSettings settings;
-  settings.format = LogFormat::kText;
-  PumpFixture fixture(home.path(), settings);
-  PipePair out;
-  ::fcntl(out.writer.get(), F_SETPIPE_SZ, 1 << 20);
-  fixture.pump.Add(1, 1, out.reader.get(), -1);
+  BurstFixture fixture(home.path());
   // The writer has its files open before it could be told that there is no room for them.
-  out.Print("first\n");
+  fixture.out.Print("first\n");
   REQUIRE(fixture.RunUntil([&] { return CountLines(ReadText(home / "out.log")) == 1; }));
-  // More than fits in the buffer, see above.
-  constexpr std::uint64_t kLines = 100'000;
-  std::string burst;
-  for (std::uint64_t i = 0; i < kLines; ++i) burst += std::to_string(100'000'000 + i) + "\n";
-  out.Print(burst);
+  fixture.PrintBurst();
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   rlimit none = before;
@@ -496,10 +503,11 @@ TEST_CASE("where no descriptor is left a last burst is written or counted, at on
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
   fixture.pump.Remove(1);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
-  out.reader.reset();
+  fixture.out.reader.reset();
   CHECK(fixture.RunUntilIdle());
   CHECK(fixture.pump.dropped() > 0);
-  const auto marks = CountLines(ReadText(home / "out.log")) - 1 - kLines + fixture.pump.dropped();
+  const auto marks =
+      CountLines(ReadText(home / "out.log")) - 1 - BurstFixture::kLines + fixture.pump.dropped();
   // All lines, and what tells of those dropped.
   CHECK(marks >= 1);
   CHECK(marks <= 10);
