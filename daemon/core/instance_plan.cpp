@@ -14,6 +14,9 @@ constexpr Millis kFoundPatience = 55000;
 constexpr Millis kPingEvery = 10000;
 constexpr Millis kPongPatience = 2000;
 constexpr Millis kLongestPause = 5000;
+// After a master that has worked: new connections wait in the kernel's queue meanwhile, and
+// whoever opened them has some seconds of patience. One launch costs some 10 ms of CPU.
+constexpr Millis kLongestAfterWork = 1000;
 // A master that is lost sooner after its launch has not held.
 constexpr Millis kEarly = 1000;
 // A hang of the whole machine (suspend, a stopped VM) looks like silence; a master that has not
@@ -23,16 +26,17 @@ constexpr Millis kEndPatience = 5000;
 constexpr const char* kSilent = "it does not answer";
 
 // 0, 100, 200, 400 ms ...
-Millis Pause(Millis failures) { return BackoffPause(100, kLongestPause, failures); }
+Millis Pause(Millis failures, Millis longest) { return BackoffPause(100, longest, failures); }
 
 // A master that works is followed within half a second even when its predecessors were killed, too,
 // so long as they were not killed faster than one can look: as long as nobody is in charge nobody
-// accepts connections. 0, 100, 200, 200 ms ..., and from the tenth on ever longer.
+// accepts connections. 0, 100, 200, 200 ms ..., and from the tenth on longer, a second at most.
 Millis PauseAfterWork(Millis early_ends) {
   constexpr Millis kShort = 2;
   constexpr Millis kPatient = 8;
-  if (early_ends <= kPatient) return Pause(std::min(early_ends, kShort));
-  return Pause(kShort + early_ends - kPatient);
+  const Millis failures = early_ends <= kPatient ? std::min(early_ends, kShort)
+                                                 : kShort + early_ends - kPatient;
+  return Pause(failures, kLongestAfterWork);
 }
 
 }  // namespace
@@ -202,7 +206,7 @@ void InstancePlan::LaunchOrLeave(Millis now) {
 
 void InstancePlan::Launch(Millis now) {
   launch_pending_ = true;
-  launch_at_ = now + std::max(Pause(failures_), PauseAfterWork(early_ends_));
+  launch_at_ = now + std::max(Pause(failures_, kLongestPause), PauseAfterWork(early_ends_));
   state_ = State::kAbsent;
   patience_.reset();
   left_ = false;

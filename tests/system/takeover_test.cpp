@@ -44,9 +44,11 @@ void ExpectLoss(World& world) {
 }
 
 // SIGKILL to the only master there is, as soon as there is one; waits for its end.
-void KillMaster(World& world) {
+// `after` ms after it was seen: 0 may be before it is in charge.
+void KillMaster(World& world, Millis after = 0) {
   std::optional<ProcessIdentity> master;
   WaitUntil([&] { return (master = MasterOf(world)).has_value(); }, 10'000, "a master to kill");
+  LetPass(after);
   ExpectLoss(world);
   Kill(*master);
   WaitUntil([&] { return !IsAlive(*master); }, 10'000, "the master's end");
@@ -203,10 +205,7 @@ TEST_SUITE("takeover") {
     const App app = world.StartApp("express4", {"--size", "3", "--drain-linger", "400ms"});
     const auto pids = world.ReadyPids(app.name);
     LoadClient load(world, KeepAliveLanes(app));
-    for (int i = 0; i < kKills; ++i) {
-      LetPass(dice.Between(50, 400));
-      KillMaster(world);
-    }
+    for (int i = 0; i < kKills; ++i) KillMaster(world, dice.Between(0, 400));
     world.WaitForState(app.name, "running");
     CHECK(world.ReadyPids(app.name) == pids);
     world.Must({"ctl", "soft-restart", app.name});

@@ -341,7 +341,7 @@ TEST_CASE("InstancePlan paces its tries, whether masters never come up or die so
     world.Search(false);
     world.Want(true);
     world.Run(60'000);
-    // 0, 100, 200, 400 ... 5000 ms apart; 200 ms and 400 ms of life if they get into charge, which
+    // 0, 100, 200, 400 ... 5000 ms apart; 200 ms and a second at most if they get into charge, which
     // costs two percent of a core.
     if (world.launches() > (early ? 100 : 20)) {
       world.Wrong(std::to_string(world.launches()) + " launches within a minute");
@@ -411,9 +411,10 @@ TEST_CASE("Masters that crash soon after each start are followed ever more slowl
   RunHistories(100, [](Random& random) {
     const Millis most = random.Between(0, 200);
     const auto pauses = KillAgain([&] { return random.Between(0, most); }, 60'000);
-    // Nine within two seconds, then 400, 800, ... 5000 ms apart.
+    // Nine within two seconds, then 400, 800, 1000, 1000 ... ms apart.
+    if (pauses.back() > 1000) return "a pause of " + std::to_string(pauses.back()) + " ms";
     const std::size_t count = pauses.size();
-    return count <= 25 ? std::string() : std::to_string(count) + " launches within a minute";
+    return count <= 75 ? std::string() : std::to_string(count) + " launches within a minute";
   });
 }
 
