@@ -1,5 +1,6 @@
 #include "common/base/leftovers.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -264,17 +265,22 @@ Millis SearchTime() {
   return BootNow() - begin;
 }
 
+// Anybody can do that: it looks as in the middle of an exec, for ever.
+int HideEnvironment(void*) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t at = ReadImage(::getpid())->environment / page * page;
+  // Far beyond its end.
+  ::munmap(reinterpret_cast<void*>(at), 64 * page);
+  while (true) ::pause();
+}
+
 TEST_CASE("A process that has no environment, or not any more, keeps nobody waiting") {
   const Spawned bare = StartShell("exec env -i sleep 100", {"SLC_COOKIE=" + AnyCookie() + ".1"});
-  // Anybody can do that: it looks as in the middle of an exec, for ever.
-  const pid_t hidden = ::fork();
-  if (hidden == 0) {
-    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const std::uintptr_t at = ReadImage(::getpid())->environment / page * page;
-    // Far beyond its end: nothing else lies there.
-    ::munmap(reinterpret_cast<void*>(at), 64 * page);
-    while (true) ::pause();
-  }
+  // On a stack of its own: the frames of the first one may begin in the environment's first page.
+  std::vector<char> stack(256U << 10);
+  const pid_t hidden = ::clone(HideEnvironment, stack.data() + stack.size() / 16 * 16, SIGCHLD,
+                               nullptr);
+  REQUIRE(hidden > 0);
   const auto environment_of = [](pid_t pid) {
     return ReadFile("/proc/" + std::to_string(pid) + "/environ", 1U << 20);
   };

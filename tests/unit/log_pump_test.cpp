@@ -490,27 +490,35 @@ TEST_CASE("a last burst beyond the buffer is not lost when its worker is removed
 }
 
 TEST_CASE("where no descriptor is left a last burst is written or counted, at once") {
+  FreezableDisk disk;
   TempDir home;
-  BurstFixture fixture(home.path());
+  const std::string directory = disk ? disk.path() + "/logs" : home.path();
+  BurstFixture fixture(directory);
   // The writer has its files open before it could be told that there is no room for them.
   fixture.out.Print("first\n");
-  REQUIRE(fixture.RunUntil([&] { return CountLines(ReadText(home / "out.log")) == 1; }));
+  REQUIRE(fixture.RunUntil([&] { return CountLines(ReadText(directory + "/out.log")) == 1; }));
   fixture.PrintBurst();
+  // A writer on a free core may be as quick as the burst is read.
+  if (disk) REQUIRE(disk.Freeze());
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   rlimit none = before;
   none.rlim_cur = static_cast<rlim_t>(UniqueFd(::dup(0)).get());
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const Millis start = BootNow();
   fixture.pump.Remove(1);
+  CHECK(BootNow() - start < 1000);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   fixture.out.reader.reset();
+  if (disk) disk.Thaw();
   CHECK(fixture.RunUntilIdle());
-  CHECK(fixture.pump.dropped() > 0);
-  const auto marks =
-      CountLines(ReadText(home / "out.log")) - 1 - BurstFixture::kLines + fixture.pump.dropped();
+  const auto dropped = fixture.pump.dropped();
+  if (disk) CHECK(dropped > 0);
   // All lines, and what tells of those dropped.
-  CHECK(marks >= 1);
-  CHECK(marks <= 10);
+  const auto marks =
+      CountLines(ReadText(directory + "/out.log")) - 1 - BurstFixture::kLines + dropped;
+  CHECK(marks >= (dropped > 0 ? 1 : 0));
+  CHECK(marks <= (dropped > 0 ? 10 : 0));
 }
 
 TEST_CASE("a pump that is paused gives a compression up, and goes on with it afterwards") {
