@@ -34,8 +34,8 @@ Millis Pause(Millis failures, Millis longest) { return BackoffPause(100, longest
 Millis PauseAfterWork(Millis early_ends) {
   constexpr Millis kShort = 2;
   constexpr Millis kPatient = 8;
-  const Millis failures = early_ends <= kPatient ? std::min(early_ends, kShort)
-                                                 : kShort + early_ends - kPatient;
+  const Millis failures =
+      early_ends <= kPatient ? std::min(early_ends, kShort) : kShort + early_ends - kPatient;
   return Pause(failures, kLongestAfterWork);
 }
 

@@ -278,8 +278,8 @@ TEST_CASE("A process that has no environment, or not any more, keeps nobody wait
   const Spawned bare = StartShell("exec env -i sleep 100", {"SLC_COOKIE=" + AnyCookie() + ".1"});
   // On a stack of its own: the frames of the first one may begin in the environment's first page.
   std::vector<char> stack(256U << 10);
-  const pid_t hidden = ::clone(HideEnvironment, stack.data() + stack.size() / 16 * 16, SIGCHLD,
-                               nullptr);
+  const pid_t hidden =
+      ::clone(HideEnvironment, stack.data() + stack.size() / 16 * 16, SIGCHLD, nullptr);
   REQUIRE(hidden > 0);
   const auto environment_of = [](pid_t pid) {
     return ReadFile("/proc/" + std::to_string(pid) + "/environ", 1U << 20);
