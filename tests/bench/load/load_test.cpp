@@ -332,10 +332,10 @@ TEST_CASE("tally: longest gap, first failures, workers") {
   Tally tally;
   for (int at : {10, 15, 45, 40, 50}) tally.AddOk(Time(milliseconds(at)), milliseconds(1));
   CHECK(tally.longest_gap() == milliseconds(30));
-  for (int i = 0; i < 1002; ++i) {
+  for (std::size_t i = 0; i < Tally::kKeptFailures + 2; ++i) {
     tally.AddFailure(FailureOf(FailureKind::kOther, std::to_string(i)));
   }
-  REQUIRE(tally.first_failures().size() == 1000);
+  REQUIRE(tally.first_failures().size() == Tally::kKeptFailures);
   CHECK(tally.first_failures()[9].text == "9");
 
   std::size_t hint = tally.AddWorker("1", true, Tally::kNoWorker);
