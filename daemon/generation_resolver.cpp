@@ -254,6 +254,12 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   }
   config.arguments.insert(config.arguments.end(), spec.arguments.begin(), spec.arguments.end());
 
+  if (!config.node && spec.balance != Balance::kRr) {
+    return Error{ErrorCode::kInvalid, std::string("--balance ") + Name(spec.balance) +
+                                          " is for Node: " + script +
+                                          " is another program, and binds its port itself"};
+  }
+  config.balance = spec.balance;
   config.readiness = spec.readiness;
   config.policy.ready_timeout = spec.ready_timeout;
   config.policy.drain_timeout = spec.drain_timeout;

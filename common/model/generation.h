@@ -39,6 +39,7 @@ struct GenerationConfig {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::vector<std::uint32_t> groups;
+  Balance balance = Balance::kRr;
   Readiness readiness = Readiness::kListening;
   WorkerPolicy policy;
   Millis drain_linger = 500;

@@ -121,6 +121,11 @@ struct ListenerFacts {
   int family = 4;       // 4 or 6, as bound
   int flags = 0;        // UV_TCP_IPV6ONLY, UV_UDP_* as the worker asked
   int backlog = 511;
+  // Of a port with a socket per slot: whose worker accepts on which, in the order in which the
+  // sockets began to listen. 0: on the first, nobody's yet. Empty: one socket, for all.
+  std::vector<SlotNumber> slots;
+  // One of those sockets was lost: which one has which place in the kernel's group is not known.
+  bool disordered = false;
   // Which file a unix socket was bound to; 0: none.
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

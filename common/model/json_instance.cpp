@@ -36,6 +36,14 @@ class ObjectWriter {
   }
   void Flag(const char* key, bool value) { Key(key) += value ? "true" : "false"; }
   void Text(const char* key, std::string_view value) { AppendJsonString(Key(key), value); }
+  void Numbers(const char* key, const std::vector<std::uint32_t>& values) {
+    Key(key) += '[';
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i > 0) out_ += ',';
+      out_ += std::to_string(values[i]);
+    }
+    out_ += ']';
+  }
   void Texts(const char* key, const std::vector<std::string>& values) {
     Key(key) += '[';
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -199,6 +207,8 @@ Status ReadListener(const json& value, ListenerFacts& listener) {
   fields.Read("family", listener.family);
   fields.Read("flags", listener.flags);
   fields.Read("backlog", listener.backlog);
+  fields.Read("slots", listener.slots);
+  fields.Read("disordered", listener.disordered);
   fields.Read("device", listener.device);
   fields.Read("inode", listener.inode);
   fields.Read("data", listener.data);
@@ -257,6 +267,8 @@ std::string EncodeInstanceState(const InstanceState& state) {
       entry.Number("family", listener.family);
       entry.Number("flags", listener.flags);
       entry.Number("backlog", listener.backlog);
+      if (!listener.slots.empty()) entry.Numbers("slots", listener.slots);
+      if (listener.disordered) entry.Flag("disordered", true);
       entry.Number("device", listener.device);
       entry.Number("inode", listener.inode);
       entry.Text("data", listener.data);

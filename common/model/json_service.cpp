@@ -7,6 +7,18 @@ namespace slc {
 
 using nlohmann::json;
 
+namespace {
+
+void ReadBalance(JsonFields& fields, Balance& balance) {
+  fields.ReadName("balance", [&](const std::string& name) {
+    const auto found = BalanceFromName(name);
+    if (found) balance = *found;
+    return found.has_value();
+  });
+}
+
+}  // namespace
+
 json ToJson(const ServiceSpec& spec) {
   json value{
       {"name", spec.name},
@@ -24,6 +36,7 @@ json ToJson(const ServiceSpec& spec) {
       {"caller_environment", spec.caller_environment},
       {"script_environment", spec.script_environment},
       {"environment", spec.environment},
+      {"balance", Name(spec.balance)},
       {"ready", Name(spec.readiness)},
       {"ready_timeout_ms", spec.ready_timeout},
       {"drain_timeout_ms", spec.drain_timeout},
@@ -61,6 +74,7 @@ Status FromJson(const json& value, ServiceSpec& spec) {
   fields.Read("script_environment", spec.script_environment);
   fields.Read("environment", spec.environment);
   fields.Read("port", spec.port);
+  ReadBalance(fields, spec.balance);
   fields.ReadName("ready", [&](const std::string& name) {
     const auto found = ReadinessFromName(name);
     if (found) spec.readiness = *found;
@@ -166,6 +180,7 @@ json ToJson(const GenerationConfig& config) {
       {"uid", config.uid},
       {"gid", config.gid},
       {"groups", config.groups},
+      {"balance", Name(config.balance)},
       {"ready", Name(config.readiness)},
       {"ready_timeout_ms", config.policy.ready_timeout},
       {"drain_timeout_ms", config.policy.drain_timeout},
@@ -201,6 +216,7 @@ Status FromJson(const json& value, GenerationConfig& config) {
   fields.Read("uid", config.uid);
   fields.Read("gid", config.gid);
   fields.Read("groups", config.groups);
+  ReadBalance(fields, config.balance);
   fields.ReadName("ready", [&](const std::string& name) {
     const auto found = ReadinessFromName(name);
     if (found) config.readiness = *found;

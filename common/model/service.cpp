@@ -95,6 +95,20 @@ const char* Name(LogFormat value) {
   return "text";
 }
 
+const char* Name(Balance value) {
+  switch (value) {
+    case Balance::kRr:
+      return "rr";
+    case Balance::kSticky:
+      return "sticky";
+    case Balance::kSlots:
+      return "slots";
+    case Balance::kShared:
+      return "shared";
+  }
+  return "rr";
+}
+
 std::optional<Readiness> ReadinessFromName(const std::string& name) {
   for (const Readiness value : {Readiness::kListening, Readiness::kMessage, Readiness::kAlive}) {
     if (name == Name(value)) return value;
@@ -112,6 +126,13 @@ std::optional<RestartPolicy> RestartPolicyFromName(const std::string& name) {
 
 std::optional<LogFormat> LogFormatFromName(const std::string& name) {
   for (const LogFormat value : {LogFormat::kText, LogFormat::kJson, LogFormat::kRaw}) {
+    if (name == Name(value)) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<Balance> BalanceFromName(const std::string& name) {
+  for (const Balance value : {Balance::kRr, Balance::kSticky, Balance::kSlots, Balance::kShared}) {
     if (name == Name(value)) return value;
   }
   return std::nullopt;
@@ -193,6 +214,7 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteChange(notes, "node", before.node, after.node);
   NoteChange(notes, "cwd", before.cwd, after.cwd);
   NoteChange(notes, "port", port(before), port(after));
+  NoteChange(notes, "balance", std::string(Name(before.balance)), std::string(Name(after.balance)));
   NoteChange(notes, "ready", std::string(Name(before.readiness)),
              std::string(Name(after.readiness)));
   NoteSpan(notes, "ready-timeout", before.ready_timeout, after.ready_timeout);

@@ -21,14 +21,23 @@ enum class Readiness {
 };
 enum class RestartPolicy { kAlways, kOnFailure, kNever };
 enum class LogFormat { kText, kJson, kRaw };
+// How connections on one port reach the workers of a Node service.
+enum class Balance {
+  kRr,      // the master accepts and hands them round
+  kSticky,  // the same, but each client address has its slot
+  kSlots,   // each slot has a socket of its own, on which its worker accepts
+  kShared,  // all workers accept on one socket
+};
 
 // The names used on the command line and in JSON: "listening", "on-failure", "text", ...
 const char* Name(Readiness value);
 const char* Name(RestartPolicy value);
 const char* Name(LogFormat value);
+const char* Name(Balance value);
 std::optional<Readiness> ReadinessFromName(const std::string& name);
 std::optional<RestartPolicy> RestartPolicyFromName(const std::string& name);
 std::optional<LogFormat> LogFormatFromName(const std::string& name);
+std::optional<Balance> BalanceFromName(const std::string& name);
 
 inline constexpr std::uint32_t kMostWorkers = 1024;
 inline constexpr std::uint32_t kSizeCpu = 0xffffffff;  // "cpu": as many as there are CPUs
@@ -61,6 +70,7 @@ struct ServiceSpec {
   Environment environment;         // --env, env-set
   unsigned file_mask = 022;        // umask of workers: that of `slc start`
   std::optional<std::uint16_t> port;
+  Balance balance = Balance::kRr;
   Readiness readiness = Readiness::kListening;
   Millis ready_timeout = 30000;
   Millis drain_timeout = 10000;

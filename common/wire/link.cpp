@@ -229,7 +229,9 @@ Result<Packet> Decode(const std::string& text) {
 }
 
 std::string ConfigName(Generation generation) { return "config/" + std::to_string(generation); }
-std::string ListenerName(const std::string& key) { return "listen/" + key; }
+std::string ListenerName(const std::string& key, std::size_t place) {
+  return place == 0 ? "listen/" + key : "listen-too/" + std::to_string(place) + "/" + key;
+}
 std::string WorkerFdName(WorkerId worker, const char* part) {
   return "worker/" + std::to_string(worker) + "/" + part;
 }

@@ -134,8 +134,9 @@ Result<Packet> Decode(const std::string& text);
 // Names under which descriptors are kept.
 //   "state" the snapshot memfd        "config/GEN" a generation's config memfd
 //   "listen/KEY" a listening socket   "worker/ID/channel|stdout|stderr"
+//   "listen-too/N/KEY" the one beside it that joined N-th (from 1)
 std::string ConfigName(Generation generation);
-std::string ListenerName(const std::string& key);
+std::string ListenerName(const std::string& key, std::size_t place = 0);
 std::string WorkerFdName(WorkerId worker, const char* part);
 inline constexpr const char* kStateName = "state";
 

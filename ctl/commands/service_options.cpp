@@ -92,6 +92,9 @@ void AddBasics(Declarer& declare, StartOptions& start) {
                   spec.port = *port;
                   return Ok();
                 });
+  declare.Choice("balance", "HOW",
+                 "How connections reach the workers: rr, sticky, slots or shared.",
+                 "rr, sticky, slots, shared", &BalanceFromName, spec.balance);
   declare.Values("env", "K=V", "An environment variable; as often as needed.",
                  [&spec](const std::string& text) -> Status {
                    const auto assignment = ParseAssignment(text);

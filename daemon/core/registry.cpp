@@ -25,6 +25,7 @@ void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::strin
   }
   if (!is_given("node-args")) after.node_arguments = before.node_arguments;
   if (!is_given("interpreter")) after.interpreter = before.interpreter;
+  if (!is_given("balance")) after.balance = before.balance;
   if (!is_given("ready") && !is_given("wait-ready")) after.readiness = before.readiness;
   if (!is_given("ready-timeout")) after.ready_timeout = before.ready_timeout;
   if (!is_given("drain-timeout")) after.drain_timeout = before.drain_timeout;

@@ -1,6 +1,12 @@
-// Connections: the listening sockets of an instance and the way of each connection to a worker
-// (mode rr). Owns the listeners and the connections that are on their way; what Dispatch decides it
-// carries out.
+// Connections: the listening sockets of an instance and the way of each connection to a worker that
+// the master accepts. Owns the listeners and the connections that are on their way; what Dispatch
+// decides it carries out.
+//
+// A TCP listener has one socket, or one per slot (SO_REUSEPORT). The master accepts on each on
+// which no worker does: on all in the modes rr and sticky; in slots and shared where no worker is,
+// so that what is in the queue of a slot whose worker has died, or that is not used any more, goes
+// to the others. New connections are steered away from there (see Steer). A socket of a slot is
+// never closed as long as its listener is: that would reset what is in its queue.
 #pragma once
 
 #include <deque>
@@ -11,6 +17,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "common/base/unique_fd.h"
 #include "common/model/instance.h"
@@ -38,15 +45,22 @@ class Connections {
     ListenerId listener = 0;
     std::uint64_t number = 0;  // in the order of acceptance
     std::size_t refusals = 0;  // by how many workers in a row
+    std::uint64_t client = 0;  // whose address it is (sticky only)
+  };
+  struct Socket {
+    UniqueFd fd;
+    std::set<WorkerId> acceptors;    // workers that accept on it by their own copy
+    std::unique_ptr<uv::Poll> poll;  // TCP only
+    bool watched = false;
   };
   struct Listener {
     ListenerId id = 0;
     ListenerFacts facts;
-    UniqueFd fd;
-    std::set<WorkerId> users;        // workers that have it open, by rr or by their own copy
-    std::unique_ptr<uv::Poll> poll;  // rr only
-    bool watched = false;
-    std::deque<Flight> orphans;  // accepted once, to be given to another worker
+    std::vector<std::unique_ptr<Socket>> sockets;  // at least one
+    std::set<WorkerId> users;  // workers that have it open, by us or by their own copy
+    bool sticky = false;
+    std::vector<std::uint32_t> steered;  // to which sockets, if it was
+    std::deque<Flight> orphans;          // accepted, and given to nobody
     // What every worker has refused (server.maxConnections), by number. The first is offered again
     // from time to time, and the next when that one is accepted. Nothing more is accepted
     // meanwhile.
@@ -55,9 +69,13 @@ class Connections {
   };
 
   Listener* Find(const std::string& key);
-  // Takes over a bound socket. It is watched once a worker holds it.
+  // Takes over bound sockets. They are watched once a worker holds the listener.
   Listener& Add(ListenerFacts facts, UniqueFd fd);
-  void AddUser(Listener& listener, WorkerId worker);
+  void AddSocket(Listener& listener, UniqueFd fd);
+  // The worker can be given connections.
+  void AddUser(Listener& listener, WorkerId worker, SlotNumber slot);
+  // The worker accepts on one of the sockets itself, from now on.
+  void AddAcceptor(Listener& listener, WorkerId worker, std::size_t socket);
   // The worker has closed it.
   void RemoveUser(const std::string& key, WorkerId worker);
   // Closes the socket; a unix socket's file is removed.
@@ -92,15 +110,17 @@ class Connections {
   void Resume();
 
  private:
-  void OnAcceptable(Listener& listener);
+  void OnAcceptable(Listener& listener, Socket& socket);
   // Gives it to a worker; false (and it stays the caller's) if nobody can take it now.
   bool Push(const Listener& listener, Flight& flight);
   bool PushOrphans(Listener& listener);
   bool MayAccept(const Listener& listener) const;
+  void NotAcceptor(WorkerId worker);
+  void SteerTo(Listener& listener);
   void Land(std::uint64_t seq, bool accepted);
   void OnRefused(Listener& listener, Flight flight);
   void OfferRefused(Listener& listener);
-  void Watch(Listener& listener, bool on);
+  static void Watch(Socket& socket, bool on);
   Listener* FindById(ListenerId id);
 
   uv::Loop& loop_;

@@ -22,7 +22,9 @@ std::uint64_t TakeNumber(std::string& name) {
 void Connections::Pause() {
   paused_ = true;
   for (const auto& [key, listener] : listeners_) {
-    if (listener->poll) Watch(*listener, false);
+    for (const auto& socket : listener->sockets) {
+      if (socket->poll) Watch(*socket, false);
+    }
   }
 }
 

@@ -16,15 +16,29 @@ std::set<std::string> ListenerDesk::Adopt(const std::vector<ListenerFacts>& list
                                           Predecessor& predecessor) {
   std::set<std::string> gone;
   for (const ListenerFacts& facts : listeners) {
-    UniqueFd fd = predecessor.Take(link::ListenerName(facts.key));
-    const bool kept = static_cast<bool>(fd);
-    if (!kept) fd = BindAgain(facts);
-    if (!fd) {
+    ListenerFacts now = facts;
+    now.slots.clear();
+    std::vector<UniqueFd> fds;
+    const std::size_t count = std::max<std::size_t>(1, facts.slots.size());
+    for (std::size_t place = 0; place < count; ++place) {
+      UniqueFd fd = predecessor.Take(link::ListenerName(facts.key, place));
+      if (!fd) continue;
+      fds.push_back(std::move(fd));
+      if (!facts.slots.empty()) now.slots.push_back(facts.slots[place]);
+    }
+    const bool whole = fds.size() == count;
+    now.disordered = facts.disordered || !whole;
+    if (fds.empty()) fds.push_back(BindAgain(facts));
+    if (!fds[0]) {
       gone.insert(facts.key);
       continue;
     }
-    const auto& listener = connections_.Add(facts, std::move(fd));
-    if (!kept) safekeeping_.Store({link::ListenerName(facts.key), listener.fd.get()});
+    auto& listener = connections_.Add(now, std::move(fds[0]));
+    for (std::size_t i = 1; i < fds.size(); ++i) {
+      connections_.AddSocket(listener, std::move(fds[i]));
+    }
+    // Their names have changed.
+    if (!whole) safekeeping_.Store(KeptFdsOf(listener));
   }
   return gone;
 }
@@ -37,7 +51,7 @@ UniqueFd ListenerDesk::BindAgain(const ListenerFacts& lost) {
   }
   ListenerFacts again = lost;
   again.port = lost.bound_port;
-  BoundListener bound = Bind(again, 0, std::nullopt);
+  BoundListener bound = lost.slots.empty() ? Bind(again, 0, std::nullopt) : BindBeside(lost, -1);
   if (bound.fd) {
     log::Warn(what + " and is bound anew; connections that waited in its queue were reset");
   } else {
@@ -66,26 +80,68 @@ bool ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
   }
   // As in Node's primary: the first data that is any counts for all (TLS tickets).
   if (listener->facts.data == "null") listener->facts.data = query.data;
+  const Balance balance = BalanceOf(worker.id());
+  listener->sticky = balance == Balance::kSticky;
+  PrepareSocket(*listener, worker.slot(), balance);
   if (!has_it) keys.push_back(key);
   if (worker.judge) worker.judge->Opened(key);
   // The worker may exist only in the queue of its channel until it reads the answer; the holders of
   // a listener must be in the snapshot before the query is consumed.
   snapshot_.NoteChange();
   snapshot_.Save();
-  if (listener->facts.kind == ListenerKind::kTcp) {
-    worker.channel()->Send(RoundRobinListener(query.seq, listener->facts, numbers_.Next()));
-    Use(*listener, worker.id());
-  } else {
+  const auto place = SocketOf(listener->facts, worker.slot(), balance);
+  if (place) {
     worker.channel()->Send(SharedListener(query.seq, listener->facts, numbers_.Next()),
-                           listener->fd.get());
-    connections_.AddUser(*listener, worker.id());
+                           listener->sockets[*place]->fd.get());
+  } else {
+    worker.channel()->Send(RoundRobinListener(query.seq, listener->facts, numbers_.Next()));
   }
+  Use(*listener, worker);
   return true;
+}
+
+std::optional<std::size_t> ListenerDesk::SocketOf(const ListenerFacts& facts, SlotNumber slot,
+                                                  Balance balance) {
+  if (facts.kind != ListenerKind::kTcp || balance == Balance::kShared) return 0;
+  if (balance != Balance::kSlots) return std::nullopt;
+  const auto found = std::find(facts.slots.begin(), facts.slots.end(), slot);
+  if (found == facts.slots.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - facts.slots.begin());
+}
+
+void ListenerDesk::PrepareSocket(Connections::Listener& listener, SlotNumber slot,
+                                 Balance balance) {
+  ListenerFacts& facts = listener.facts;
+  if (facts.kind != ListenerKind::kTcp || balance != Balance::kSlots) return;
+  if (SocketOf(facts, slot, balance)) return;
+  if (facts.slots.empty()) facts.slots.push_back(0);
+  if (facts.slots[0] == 0) {
+    facts.slots[0] = slot;
+    return;
+  }
+  BoundListener bound{UniqueFd(), EMFILE};
+  if (CountSockets() < kMostOfInstance) bound = BindBeside(facts, listener.sockets[0]->fd.get());
+  if (!bound.fd) {
+    log::Warn("slot " + std::to_string(slot) + " has no socket of its own on " +
+              DescribeListener(facts) + " (" + std::strerror(bound.errno_value) +
+              "): its worker is handed connections");
+    return;
+  }
+  facts.slots.push_back(slot);
+  connections_.AddSocket(listener, std::move(bound.fd));
+  const std::size_t place = facts.slots.size() - 1;
+  safekeeping_.Store({link::ListenerName(facts.key, place), listener.sockets[place]->fd.get()});
+}
+
+std::size_t ListenerDesk::CountSockets() const {
+  std::size_t count = 0;
+  for (const auto& [key, listener] : connections_.listeners()) count += listener->sockets.size();
+  return count;
 }
 
 Connections::Listener* ListenerDesk::BindNew(ListenerWish& wish, WorkerId worker,
                                              int& errno_value) {
-  const auto full = [this] { return connections_.listeners().size() >= kMostOfInstance; };
+  const auto full = [this] { return CountSockets() >= kMostOfInstance; };
   if (full()) CloseThoseUnused([](const ListenerFacts&) { return true; });
   if (full()) {
     errno_value = EMFILE;
@@ -106,7 +162,7 @@ Connections::Listener* ListenerDesk::BindNew(ListenerWish& wish, WorkerId worker
     return nullptr;
   }
   Connections::Listener& listener = connections_.Add(wish.facts, std::move(bound.fd));
-  safekeeping_.Store({link::ListenerName(wish.facts.key), listener.fd.get()});
+  safekeeping_.Store(KeptFdsOf(listener));
   if (wish.facts.kind != ListenerKind::kUnix) {
     log::Info("service is listening on " + DescribeListener(wish.facts));
   }
@@ -170,20 +226,28 @@ void ListenerDesk::Close(WorkerProcess& worker, const std::string& key) {
 
 void ListenerDesk::Serve(const WorkerProcess& worker) {
   for (const std::string& key : worker.facts().keys) {
-    if (Connections::Listener* listener = connections_.Find(key)) Use(*listener, worker.id());
+    Connections::Listener* listener = connections_.Find(key);
+    if (listener == nullptr) continue;
+    listener->sticky = BalanceOf(worker.id()) == Balance::kSticky;
+    Use(*listener, worker);
   }
 }
 
-// A worker that starts gets connections at once only if no ready one could take them: code that
-// never becomes ready costs no request during a roll. One that leaves gets none.
-void ListenerDesk::Use(Connections::Listener& listener, WorkerId worker) {
+// A worker that starts is given connections at once only if no ready one could take them: code that
+// never becomes ready costs no request during a roll. One with a copy of a socket accepts as soon
+// as it has it. One that leaves gets none.
+void ListenerDesk::Use(Connections::Listener& listener, const WorkerProcess& process) {
+  const WorkerId worker = process.id();
   const auto found = fleet_.state().workers.find(worker);
   const WorkerState state =
       found == fleet_.state().workers.end() ? WorkerState::kDraining : found->second.state;
   const bool now = state == WorkerState::kReady ||
                    (state == WorkerState::kStarting && !connections_.HasHolders(listener));
+  const auto place = SocketOf(listener.facts, process.slot(), BalanceOf(worker));
+  const bool stays = state == WorkerState::kReady || state == WorkerState::kStarting;
+  if (place && stays) connections_.AddAcceptor(listener, worker, *place);
   if (now) {
-    connections_.AddUser(listener, worker);
+    connections_.AddUser(listener, worker, process.slot());
   } else {
     listener.users.insert(worker);
   }
@@ -212,7 +276,9 @@ bool ListenerDesk::CloseThoseUnused(const std::function<bool(const ListenerFacts
   }
   for (const std::string& key : unused) {
     // First: a successor must not be given a socket that has been shut down.
-    safekeeping_.Drop({link::ListenerName(key)});
+    std::vector<std::string> names;
+    for (const KeptFd& kept : KeptFdsOf(*connections_.Find(key))) names.push_back(kept.name);
+    safekeeping_.Drop(names);
     connections_.Close(key);
     snapshot_.NoteChange();
   }
@@ -239,7 +305,16 @@ std::vector<ListenerFacts> ListenerDesk::listeners() const {
 std::vector<KeptFd> ListenerDesk::KeptFds() const {
   std::vector<KeptFd> kept;
   for (const auto& [key, listener] : connections_.listeners()) {
-    kept.push_back({link::ListenerName(key), listener->fd.get()});
+    for (KeptFd& each : KeptFdsOf(*listener)) kept.push_back(std::move(each));
+  }
+  return kept;
+}
+
+std::vector<KeptFd> ListenerDesk::KeptFdsOf(const Connections::Listener& listener) {
+  std::vector<KeptFd> kept;
+  for (std::size_t place = 0; place < listener.sockets.size(); ++place) {
+    kept.push_back(
+        {link::ListenerName(listener.facts.key, place), listener.sockets[place]->fd.get()});
   }
   return kept;
 }

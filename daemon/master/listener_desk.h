@@ -34,7 +34,8 @@ class ListenerDesk {
         numbers_(numbers) {}
 
   // The sockets a predecessor had bound. One that was not kept (slcd had no room for it at the
-  // time) is bound anew where the master alone has it (rr): its workers need not know. Returns the
+  // time) is bound anew where the master alone has it (rr): its workers need not know. That of a
+  // slot lives on in the worker that has it, and the next one of its slot gets another. Returns the
   // keys of those that are gone for good: who has them open serves nobody there any more.
   std::set<std::string> Adopt(const std::vector<ListenerFacts>& listeners,
                               Predecessor& predecessor);
@@ -61,13 +62,22 @@ class ListenerDesk {
 
  private:
   UniqueFd BindAgain(const ListenerFacts& lost);
+  // On which of its sockets a worker of that slot accepts itself; nothing: it is given its
+  // connections.
+  static std::optional<std::size_t> SocketOf(const ListenerFacts& facts, SlotNumber slot,
+                                             Balance balance);
+  // Makes the socket of that slot, if there has to be one.
+  void PrepareSocket(Connections::Listener& listener, SlotNumber slot, Balance balance);
+  Balance BalanceOf(WorkerId worker) const { return configs_.Of(fleet_.state(), worker).balance; }
   // nullptr with the errno if it cannot be bound.
   Connections::Listener* BindNew(ListenerWish& wish, WorkerId worker, int& errno_value);
   // Always false.
   bool Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
               int errno_value);
   std::string ExplainRefusal(const QueryServer& query, const ListenerFacts& facts, int errno_value);
-  void Use(Connections::Listener& listener, WorkerId worker);
+  std::size_t CountSockets() const;
+  static std::vector<KeptFd> KeptFdsOf(const Connections::Listener& listener);
+  void Use(Connections::Listener& listener, const WorkerProcess& worker);
   std::string OwnListenerOn(int port) const;
   // " by pid 12 (node)"; empty if it is not known.
   std::string HolderOf(int port);

@@ -1,6 +1,7 @@
 #include "daemon/master/listeners.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -67,7 +68,8 @@ void SetOption(int fd, int level, int option, int value) {
   ::setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-BoundListener BindInternet(ListenerFacts& facts, int family, int type) {
+// `beside`: others of ours listen there.
+BoundListener BindInternet(ListenerFacts& facts, int family, int type, bool beside = false) {
   const auto address = MakeAddress(facts.address, family, facts.port);
   if (!address) return {UniqueFd(), EINVAL};
   UniqueFd fd(::socket(family == 6 ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -75,6 +77,7 @@ BoundListener BindInternet(ListenerFacts& facts, int family, int type) {
   if (type == SOCK_STREAM) {
     // As libuv does: a port in TIME_WAIT after a restart must not keep us out.
     SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+    if (beside) SetOption(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   } else if ((facts.flags & kUdpReuseAddress) != 0) {
     SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   }
@@ -166,6 +169,31 @@ BoundListener Bind(ListenerFacts& facts, mode_t mode, const std::optional<RunAs>
       break;
   }
   return {UniqueFd(), EINVAL};
+}
+
+BoundListener BindBeside(const ListenerFacts& facts, int beside) {
+  if (beside >= 0) SetOption(beside, SOL_SOCKET, SO_REUSEPORT, 1);
+  ListenerFacts copy = facts;
+  copy.port = facts.bound_port;
+  return BindInternet(copy, facts.family, SOCK_STREAM, true);
+}
+
+bool Steer(int fd, const std::vector<std::uint32_t>& places) {
+  const auto count = static_cast<std::uint32_t>(places.size());
+  // random modulo count; that is the place, or the number of its turn in a list.
+  std::vector<sock_filter> program{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)),
+      BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, count),
+  };
+  bool all_from_first = true;
+  for (std::uint32_t i = 0; i < count; ++i) all_from_first = all_from_first && places[i] == i;
+  for (std::uint32_t i = 0; i < count && !all_from_first; ++i) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, i, 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, places[i]));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_A, 0));
+  const sock_fprog whole{static_cast<unsigned short>(program.size()), program.data()};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &whole, sizeof(whole)) == 0;
 }
 
 }  // namespace slc

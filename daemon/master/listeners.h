@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/spawn.h"
 #include "common/base/unique_fd.h"
@@ -33,5 +34,16 @@ struct BoundListener {
   int errno_value = 0;
 };
 BoundListener Bind(ListenerFacts& facts, mode_t mode, const std::optional<RunAs>& owner);
+
+// One more socket where others of ours listen (TCP): the kernel spreads new connections over all of
+// them. `beside`: one of them, or -1 if workers have them all. The first of them was bound without
+// SO_REUSEPORT, so nobody else is there, and gets that option only now: Linux goes by it when a
+// second socket is bound and when that begins to listen (net/ipv4/inet_connection_sock.c,
+// net/core/sock_reuseport.c).
+BoundListener BindBeside(const ListenerFacts& facts, int beside);
+
+// Has the kernel choose among the sockets of the group that `fd` is in, by chance, only those with
+// these places in it (in the order in which they began to listen). False if it does not allow that.
+bool Steer(int fd, const std::vector<std::uint32_t>& places);
 
 }  // namespace slc

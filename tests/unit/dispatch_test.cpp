@@ -250,6 +250,72 @@ TEST_CASE("A retired worker gets nothing new and may still answer") {
   CHECK(dispatch.Forget(7).empty());
 }
 
+TEST_CASE("Sticky: a client keeps its slot while workers and other slots come and go") {
+  RunHistories(200, [](Random& random) -> std::string {
+    Dispatch dispatch;
+    constexpr SlotNumber kSlots = 8;
+    std::map<SlotNumber, WorkerId> workers;
+    WorkerId last = 0;
+    const auto slot_of = [&](std::uint64_t client) -> SlotNumber {
+      const auto worker = dispatch.PickFor(1, client, 0, 0);
+      for (const auto& [slot, id] : workers) {
+        if (worker == id) return slot;
+      }
+      return 0;
+    };
+    for (SlotNumber slot = 1; slot <= kSlots; ++slot) {
+      dispatch.AddHolder(1, workers[slot] = ++last, slot);
+    }
+    std::map<std::uint64_t, SlotNumber> home;
+    std::map<SlotNumber, int> clients;
+    for (int i = 0; i < 400; ++i) {
+      const std::uint64_t client = random.Next();
+      ++clients[home[client] = slot_of(client)];
+    }
+    for (SlotNumber slot = 1; slot <= kSlots; ++slot) {
+      if (clients[slot] < 20) return "a slot has " + std::to_string(clients[slot]) + " of 50";
+    }
+    for (int turn = 0; turn < 40; ++turn) {
+      const auto slot = static_cast<SlotNumber>(random.Between(1, kSlots));
+      if (workers.count(slot) == 0) {
+        dispatch.AddHolder(1, workers[slot] = ++last, slot);
+      } else if (random.Chance(50)) {
+        dispatch.Forget(workers[slot]);
+        workers.erase(slot);
+      } else {
+        // A roll: both hold the listener for a moment.
+        const WorkerId before = workers[slot];
+        dispatch.AddHolder(1, workers[slot] = ++last, slot);
+        if (dispatch.PickFor(1, 1, 0, 0) == before) return "the older of two was preferred";
+        dispatch.Retire(before);
+      }
+      for (const auto& [client, slot_at_home] : home) {
+        const SlotNumber now = slot_of(client);
+        if (workers.count(slot_at_home) > 0 && now != slot_at_home) return "left its slot";
+        if (!workers.empty() && now == 0) return "went nowhere though there are workers";
+      }
+    }
+    return {};
+  });
+}
+
+TEST_CASE("Sticky: one that is busy is waited for, one that is stuck or refuses is not") {
+  Dispatch dispatch;
+  for (WorkerId worker = 1; worker <= 3; ++worker) dispatch.AddHolder(1, worker, worker);
+  const std::uint64_t client = 4711;
+  const WorkerId first = *dispatch.PickFor(1, client, 0, 0);
+  const WorkerId second = *dispatch.PickFor(1, client, 1, 0);
+  const WorkerId third = *dispatch.PickFor(1, client, 2, 0);
+  CHECK(std::set<WorkerId>{first, second, third} == std::set<WorkerId>{1, 2, 3});
+  CHECK(dispatch.PickFor(1, client, 3, 0) == first);
+  for (std::uint64_t seq = 1; seq <= Dispatch::kCredits; ++seq) dispatch.Pushed(first, seq, 0);
+  CHECK_FALSE(dispatch.PickFor(1, client, 0, 10));
+  CHECK(dispatch.PickFor(1, client, 0, Dispatch::kStuck) == second);
+  dispatch.Forget(first);
+  CHECK(dispatch.PickFor(1, client, 0, 0) == second);
+  CHECK_FALSE(dispatch.PickFor(2, client, 0, 0));
+}
+
 TEST_CASE("A connection that did not arrive is known by the answers to later ones") {
   Dispatch dispatch;
   dispatch.AddHolder(1, 7);

@@ -3,14 +3,31 @@
 #include <algorithm>
 
 namespace slc {
+namespace {
 
-void Dispatch::AddHolder(ListenerId listener, WorkerId worker) {
+// Well mixed, the same on every machine and in every version: clients stay with their slots over an
+// upgrade. (The finalizer of splitmix64.)
+std::uint64_t Mix(std::uint64_t value) {
+  value += 0x9e3779b97f4a7c15;
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+  return value ^ (value >> 31);
+}
+
+}  // namespace
+
+std::vector<Dispatch::Holder>::iterator Dispatch::FindHolder(Listener& listener, WorkerId worker) {
+  return std::find_if(listener.holders.begin(), listener.holders.end(),
+                      [&](const Holder& holder) { return holder.worker == worker; });
+}
+
+void Dispatch::AddHolder(ListenerId listener, WorkerId worker, SlotNumber slot) {
   Listener& entry = listeners_[listener];
-  std::vector<WorkerId>& holders = entry.holders;
-  if (std::find(holders.begin(), holders.end(), worker) != holders.end()) return;
+  std::vector<Holder>& holders = entry.holders;
+  if (FindHolder(entry, worker) != holders.end()) return;
   // A newcomer comes last: just before the one whose turn it is. One that closes and opens its
   // server again and again gets no more than its share.
-  holders.insert(holders.begin() + static_cast<std::ptrdiff_t>(entry.next), worker);
+  holders.insert(holders.begin() + static_cast<std::ptrdiff_t>(entry.next), Holder{worker, slot});
   ++entry.next;
 }
 
@@ -18,7 +35,7 @@ void Dispatch::RemoveHolder(ListenerId id, WorkerId worker) {
   const auto found = listeners_.find(id);
   if (found == listeners_.end()) return;
   Listener& listener = found->second;
-  const auto holder = std::find(listener.holders.begin(), listener.holders.end(), worker);
+  const auto holder = FindHolder(listener, worker);
   if (holder == listener.holders.end()) return;
   const auto index = static_cast<std::size_t>(holder - listener.holders.begin());
   listener.holders.erase(holder);
@@ -64,9 +81,34 @@ std::optional<WorkerId> Dispatch::Pick(ListenerId id, Millis now, Turn turn) {
   const std::size_t count = listener.holders.size();
   for (std::size_t tried = 0; tried < count; ++tried) {
     const std::size_t index = (listener.next + tried) % count;
-    if (!CanTake(listener.holders[index], now)) continue;
+    const WorkerId worker = listener.holders[index].worker;
+    if (!CanTake(worker, now)) continue;
     if (turn == kTake) listener.next = index + 1;
-    return listener.holders[index];
+    return worker;
+  }
+  return std::nullopt;
+}
+
+std::optional<WorkerId> Dispatch::PickFor(ListenerId id, std::uint64_t client, std::size_t refused,
+                                          Millis now) const {
+  const auto found = listeners_.find(id);
+  if (found == listeners_.end()) return std::nullopt;
+  struct Candidate {
+    std::uint64_t rank;
+    WorkerId worker;
+  };
+  std::vector<Candidate> order;
+  for (const Holder& holder : found->second.holders) {
+    order.push_back({Mix(client ^ Mix(holder.slot)), holder.worker});
+  }
+  // While a slot has two, the newer one is to serve.
+  std::sort(order.begin(), order.end(), [](const Candidate& a, const Candidate& b) {
+    return a.rank != b.rank ? a.rank > b.rank : a.worker > b.worker;
+  });
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const WorkerId worker = order[(i + refused) % order.size()].worker;
+    if (StuckSince(worker, now)) continue;
+    return CanTake(worker, now) ? std::optional(worker) : std::nullopt;
   }
   return std::nullopt;
 }
@@ -132,7 +174,8 @@ bool Dispatch::Holds(ListenerId listener, WorkerId worker) const {
   const auto found = listeners_.find(listener);
   if (found == listeners_.end()) return false;
   const auto& holders = found->second.holders;
-  return std::find(holders.begin(), holders.end(), worker) != holders.end();
+  return std::any_of(holders.begin(), holders.end(),
+                     [&](const Holder& holder) { return holder.worker == worker; });
 }
 
 }  // namespace slc

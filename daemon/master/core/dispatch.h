@@ -1,4 +1,4 @@
-// Dispatch: chooses the worker for each new connection (mode rr). Pure.
+// Dispatch: chooses the worker for each new connection that the master accepts. Pure.
 //
 // A worker holds a listener while its server is open. Connections go round the holders of a
 // listener; a worker may have kCredits of them un-acknowledged. What it was given cannot be given
@@ -10,6 +10,11 @@
 // workers), and 16 still skewed a burst of 64 connections. For the same reason a busy worker is not
 // passed over at once: 50 ms are soon gone in a worker that has just booted, and with nothing for
 // it from then on a burst of 64 was shared out 46, 6, 6, 6.
+//
+// Sticky: each client has an order of the slots, drawn from its address and the slot's number
+// (rendezvous hashing), and goes to the first that has a holder. So it stays with its slot when
+// others come and go, and comes back to it when its worker is replaced; a change of the size moves
+// only those that the new or lost slot concerns.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +38,8 @@ class Dispatch {
   static constexpr std::size_t kBusyCredits = 16;
   static constexpr Millis kStuck = 1000;
 
-  void AddHolder(ListenerId listener, WorkerId worker);
+  // `slot` is what sticky goes by; 0: none.
+  void AddHolder(ListenerId listener, WorkerId worker, SlotNumber slot = 0);
   void RemoveHolder(ListenerId listener, WorkerId worker);
   // The listener was closed.
   void RemoveListener(ListenerId listener);
@@ -47,6 +53,11 @@ class Dispatch {
   // is, kTake passes it on.
   enum Turn { kLook, kTake };
   std::optional<WorkerId> Pick(ListenerId listener, Millis now, Turn turn);
+  // The same by the client's address, as a number. The first `refused` workers in its order have
+  // refused the connection. Nothing if it is to wait: for a worker that only has enough just now;
+  // one that is stuck is passed over.
+  std::optional<WorkerId> PickFor(ListenerId listener, std::uint64_t client, std::size_t refused,
+                                  Millis now) const;
   // A connection went out to `worker` under this message number (strictly growing).
   void Pushed(WorkerId worker, std::uint64_t seq, Millis now);
   // The worker accepted or refused it. False if it was not waiting for that.
@@ -73,10 +84,15 @@ class Dispatch {
     std::uint64_t seq;
     Millis at;
   };
+  struct Holder {
+    WorkerId worker;
+    SlotNumber slot;
+  };
   struct Listener {
-    std::vector<WorkerId> holders;
+    std::vector<Holder> holders;
     std::size_t next = 0;
   };
+  static std::vector<Holder>::iterator FindHolder(Listener& listener, WorkerId worker);
   struct Outgoing {
     std::deque<Push> pushes;  // oldest first
     std::size_t missed = 0;   // how many of them have not arrived

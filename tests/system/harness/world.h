@@ -109,6 +109,10 @@ class World {
   void KillMaster(const std::string& service);
 
   // ---- the end
+  // Slots of the service have, or had, sockets of their own: that many beside one an address.
+  void ExpectMoreSockets(const std::string& service, std::size_t count) {
+    more_sockets_[service] = count;
+  }
   // A line of slcd's log that holds `part` is no failure, although it is a warning, an error or
   // says that a master was replaced.
   void ExpectInLog(const std::string& part) { expected_.push_back(part); }
@@ -132,6 +136,7 @@ class World {
   std::map<std::string, std::string> env_;
   std::vector<std::string> expected_;
   std::string programs_;  // folder of its own copies; empty: there are none
+  std::map<std::string, std::size_t> more_sockets_;
   const Millis began_ = BootNow();
   int runs_ = 0;
   bool ended_ = false;

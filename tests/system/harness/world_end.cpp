@@ -87,16 +87,18 @@ std::string World::DescriptorsTooMany() {
       addresses.insert(process.listening.begin(), process.listening.end());
     }
     const std::size_t own = view.processes.size() - 1;
+    const auto beside = more_sockets_.find(view.name);
+    const std::size_t sockets =
+        addresses.size() + (beside == more_sockets_.end() ? 0 : beside->second);
     // Of a state and its successor while it grows, and of a roll's two generations.
-    const std::string excess =
-        Excess(view.processes[0].pid, {{"pipe", 4 + 2 * own},
-                                       {"anon_inode", 4 + own},
-                                       {"socket", 2 + own + addresses.size()},
-                                       {"memfd", 4}});
+    const std::string excess = Excess(view.processes[0].pid, {{"pipe", 4 + 2 * own},
+                                                              {"anon_inode", 4 + own},
+                                                              {"socket", 2 + own + sockets},
+                                                              {"memfd", 4}});
     if (!excess.empty()) return "the master of " + view.name + " has" + excess;
     ++masters;
     workers += own;
-    listeners += addresses.size();
+    listeners += sockets;
   }
   const std::string excess = Excess(daemon->pid, {{"pipe", 4 + 2 * workers},
                                                   {"anon_inode", 2 + masters},
