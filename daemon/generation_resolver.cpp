@@ -18,6 +18,7 @@
 #include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
+#include "common/model/listen_address.h"
 
 namespace slc {
 namespace {
@@ -254,10 +255,23 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   }
   config.arguments.insert(config.arguments.end(), spec.arguments.begin(), spec.arguments.end());
 
-  if (!config.node && spec.balance != Balance::kRr) {
-    return Error{ErrorCode::kInvalid, std::string("--balance ") + Name(spec.balance) +
-                                          " is for Node: " + script +
-                                          " is another program, and binds its port itself"};
+  for (const std::string& text : spec.listen) {
+    auto address = ParseListenAddress(text);
+    if (!address) return address.error();
+    const bool relative = !address->path.empty() && address->path[0] != '/';
+    if (!relative) {
+      config.listen.push_back(text);
+      continue;
+    }
+    config.listen.push_back((address->name.empty() ? "" : address->name + "=") +
+                            "unix:" + config.working_directory + "/" + address->path);
+  }
+  const bool own_sockets = spec.balance == Balance::kSlots || spec.balance == Balance::kShared;
+  if (!config.node && spec.balance != Balance::kRr && (!own_sockets || spec.listen.empty())) {
+    const std::string why = own_sockets ? " binds its port itself; name it with --listen, too"
+                                        : " accepts its connections itself";
+    return Error{ErrorCode::kInvalid,
+                 std::string("--balance ") + Name(spec.balance) + " is for Node: " + script + why};
   }
   config.balance = spec.balance;
   config.readiness = spec.readiness;

@@ -39,6 +39,7 @@ struct GenerationConfig {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::vector<std::uint32_t> groups;
+  std::vector<std::string> listen;  // see listen_address.h; paths are absolute
   Balance balance = Balance::kRr;
   Readiness readiness = Readiness::kListening;
   WorkerPolicy policy;

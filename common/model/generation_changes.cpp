@@ -57,6 +57,7 @@ std::vector<std::string> DescribeGenerationChanges(const GenerationConfig& befor
       before.groups != after.groups) {
     changes.emplace_back("the workers' user changed");
   }
+  changed("--listen", Join(before.listen, " "), Join(after.listen, " "));
   changed("--balance", Name(before.balance), Name(after.balance));
   changed("--ready", Name(before.readiness), Name(after.readiness));
   if (before.policy != after.policy || before.drain_linger != after.drain_linger ||

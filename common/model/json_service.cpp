@@ -36,6 +36,7 @@ json ToJson(const ServiceSpec& spec) {
       {"caller_environment", spec.caller_environment},
       {"script_environment", spec.script_environment},
       {"environment", spec.environment},
+      {"listen", spec.listen},
       {"balance", Name(spec.balance)},
       {"ready", Name(spec.readiness)},
       {"ready_timeout_ms", spec.ready_timeout},
@@ -74,6 +75,7 @@ Status FromJson(const json& value, ServiceSpec& spec) {
   fields.Read("script_environment", spec.script_environment);
   fields.Read("environment", spec.environment);
   fields.Read("port", spec.port);
+  fields.Read("listen", spec.listen);
   ReadBalance(fields, spec.balance);
   fields.ReadName("ready", [&](const std::string& name) {
     const auto found = ReadinessFromName(name);
@@ -180,6 +182,7 @@ json ToJson(const GenerationConfig& config) {
       {"uid", config.uid},
       {"gid", config.gid},
       {"groups", config.groups},
+      {"listen", config.listen},
       {"balance", Name(config.balance)},
       {"ready", Name(config.readiness)},
       {"ready_timeout_ms", config.policy.ready_timeout},
@@ -216,6 +219,7 @@ Status FromJson(const json& value, GenerationConfig& config) {
   fields.Read("uid", config.uid);
   fields.Read("gid", config.gid);
   fields.Read("groups", config.groups);
+  fields.Read("listen", config.listen);
   ReadBalance(fields, config.balance);
   fields.ReadName("ready", [&](const std::string& name) {
     const auto found = ReadinessFromName(name);

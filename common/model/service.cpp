@@ -214,6 +214,7 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteChange(notes, "node", before.node, after.node);
   NoteChange(notes, "cwd", before.cwd, after.cwd);
   NoteChange(notes, "port", port(before), port(after));
+  NoteChange(notes, "listen", Join(before.listen, " "), Join(after.listen, " "));
   NoteChange(notes, "balance", std::string(Name(before.balance)), std::string(Name(after.balance)));
   NoteChange(notes, "ready", std::string(Name(before.readiness)),
              std::string(Name(after.readiness)));

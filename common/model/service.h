@@ -70,6 +70,7 @@ struct ServiceSpec {
   Environment environment;         // --env, env-set
   unsigned file_mask = 022;        // umask of workers: that of `slc start`
   std::optional<std::uint16_t> port;
+  std::vector<std::string> listen;  // --listen, see listen_address.h
   Balance balance = Balance::kRr;
   Readiness readiness = Readiness::kListening;
   Millis ready_timeout = 30000;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/model/listen_address.h"
 #include "ctl/shell_words.h"
 #include "ctl/values.h"
 
@@ -92,6 +93,18 @@ void AddBasics(Declarer& declare, StartOptions& start) {
                   spec.port = *port;
                   return Ok();
                 });
+  declare.Values("listen", "[NAME=]ADDR:PORT|PATH",
+                 "Bound by slc and handed to the workers; as often as needed.",
+                 [&spec](const std::string& text) -> Status {
+                   if (text == "none") {
+                     spec.listen.clear();
+                     return Ok();
+                   }
+                   const auto address = ParseListenAddress(text);
+                   if (!address) return address.error();
+                   spec.listen.push_back(text);
+                   return Ok();
+                 });
   declare.Choice("balance", "HOW",
                  "How connections reach the workers: rr, sticky, slots or shared.",
                  "rr, sticky, slots, shared", &BalanceFromName, spec.balance);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/text.h"
+#include "common/model/listen_address.h"
 
 namespace slc {
 namespace {
@@ -25,6 +26,7 @@ void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::strin
   }
   if (!is_given("node-args")) after.node_arguments = before.node_arguments;
   if (!is_given("interpreter")) after.interpreter = before.interpreter;
+  if (!is_given("listen")) after.listen = before.listen;
   if (!is_given("balance")) after.balance = before.balance;
   if (!is_given("ready") && !is_given("wait-ready")) after.readiness = before.readiness;
   if (!is_given("ready-timeout")) after.ready_timeout = before.ready_timeout;
@@ -195,6 +197,7 @@ Status Registry::CheckSpec(const ServiceSpec& spec) const {
   for (const auto& [name, value] : spec.environment) {
     if (Status good = CheckSetting(name, value); !good) return good;
   }
+  if (Status good = CheckListenAddresses(spec.listen); !good) return good;
   if (spec.ready_timeout < 100) {
     return Error{ErrorCode::kInvalid, "--ready-timeout must be at least 100ms"};
   }

@@ -278,11 +278,10 @@ void Instance::Bury(const WorkerProcess& worker) {
 
 void Instance::Do(const SpawnWorker& action) {
   const GenerationConfig* config = configs_.Find(action.generation);
-  const Status started =
-      config == nullptr
-          ? Error{ErrorCode::kInternal,
-                  "the config of generation " + std::to_string(action.generation) + " is missing"}
-          : workers_.Start(action, *config, JudgeFor(action, *config));
+  Status started =
+      Error{ErrorCode::kInternal,
+            "the config of generation " + std::to_string(action.generation) + " is missing"};
+  if (config != nullptr) started = StartWorker(action, *config);
   if (started) return reporter_.Notify("worker_started", action.worker);
   log::Failure("supervisor cannot start worker " + std::to_string(action.worker) + ": " +
                started.error().message);
@@ -290,6 +289,14 @@ void Instance::Do(const SpawnWorker& action) {
   WorkerExited unborn{action.worker, false, started.error().message};
   unborn.unborn = started.error().code == ErrorCode::kSystem;
   Feed(unborn);
+}
+
+Status Instance::StartWorker(const SpawnWorker& action, const GenerationConfig& config) {
+  auto listeners = desk_.Provide(config, action);
+  if (!listeners) return listeners.error();
+  Status started = workers_.Start(action, config, JudgeFor(action, config), *listeners);
+  if (const WorkerProcess* worker = workers_.Find(action.worker)) desk_.Serve(*worker);
+  return started;
 }
 
 ReadinessJudge Instance::JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const {

@@ -102,6 +102,7 @@ class Instance {
   void Do(const TerminateWorker& action);
   void Do(const KillWorker& action);
   void Do(const ReportGivenUp& action) { reporter_.NotifyGivenUp(action.worker); }
+  Status StartWorker(const SpawnWorker& action, const GenerationConfig& config);
   void RepeatDeeds();
   void JudgeOn(WorkerProcess& worker);
   std::vector<KeptFd> AllKept() const;

@@ -8,6 +8,7 @@
 #include "common/base/process.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
+#include "common/model/listen_address.h"
 #include "common/wire/link.h"
 
 namespace slc {
@@ -61,8 +62,58 @@ UniqueFd ListenerDesk::BindAgain(const ListenerFacts& lost) {
   return std::move(bound.fd);
 }
 
-bool ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
+Result<std::vector<ProvidedListener>> ListenerDesk::Provide(const GenerationConfig& config,
+                                                            const SpawnWorker& worker) {
+  std::vector<ProvidedListener> provided;
+  for (const std::string& text : config.listen) {
+    const auto address = ParseListenAddress(text);
+    if (!address) return address.error();
+    ListenerWish wish = InterpretAddress(*address);
+    ProvidedListener& each = provided.emplace_back();
+    each.key = wish.facts.key;
+    each.name = address->name.empty() ? config.service : address->name;
+    // Node asks for it itself.
+    if (config.node) continue;
+    Connections::Listener* listener = connections_.Find(each.key);
+    if (listener == nullptr) {
+      int errno_value = 0;
+      listener = BindNew(wish, worker.worker, errno_value);
+      if (listener == nullptr) {
+        ListenerFacts facts = wish.facts;
+        facts.bound_port = facts.port;
+        return Error{ErrorCode::kConflict, ExplainRefusal(-1, facts, errno_value)};
+      }
+    }
+    const Balance balance = BalanceOf(config);
+    PrepareSocket(*listener, worker.slot, balance);
+    each.fd =
+        listener->sockets[SocketOf(listener->facts, worker.slot, balance).value_or(0)]->fd.get();
+  }
+  return provided;
+}
+
+Balance ListenerDesk::BalanceOf(const GenerationConfig& config) {
+  if (config.node || config.balance == Balance::kSlots) return config.balance;
+  return Balance::kShared;
+}
+
+ListenerWish ListenerDesk::WishOf(const QueryServer& query, WorkerId worker) const {
   ListenerWish wish = InterpretQuery(query);
+  constexpr int kFirst = 3;
+  const auto& declared = configs_.Of(fleet_.state(), worker).listen;
+  const auto place = static_cast<std::size_t>(query.fd - kFirst);
+  if (query.fd < kFirst || place >= declared.size() || wish.facts.kind == ListenerKind::kUdp) {
+    return wish;
+  }
+  const auto address = ParseListenAddress(declared[place]);
+  if (!address) return wish;
+  ListenerWish named = InterpretAddress(*address);
+  named.facts.data = query.data;
+  return named;
+}
+
+bool ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
+  ListenerWish wish = WishOf(query, worker.id());
   if (wish.errno_value != 0) return Refuse(worker, query, wish.facts, wish.errno_value);
   const std::string key = wish.facts.key;
   auto& keys = worker.facts().keys;
@@ -172,19 +223,22 @@ Connections::Listener* ListenerDesk::BindNew(ListenerWish& wish, WorkerId worker
 bool ListenerDesk::Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
                           int errno_value) {
   facts.bound_port = facts.port;
-  const std::string why = ExplainRefusal(query, facts, errno_value);
+  const bool by_number =
+      query.fd >= 0 && facts.kind != ListenerKind::kUdp && facts.port <= 0 && facts.address.empty();
+  const std::string why = ExplainRefusal(by_number ? query.fd : -1, facts, errno_value);
   log::Warn("supervisor worker " + std::to_string(worker.id()) + ": " + why);
   worker.failed_listen = why;
   worker.channel()->Send(ListenError(query.seq, facts.key, errno_value, numbers_.Next()));
   return false;
 }
 
-std::string ListenerDesk::ExplainRefusal(const QueryServer& query, const ListenerFacts& facts,
-                                         int errno_value) {
+std::string ListenerDesk::ExplainRefusal(int fd, const ListenerFacts& facts, int errno_value) {
   if (errno_value != EADDRINUSE || facts.port <= 0) {
-    const std::string where = query.fd >= 0 && facts.kind != ListenerKind::kUdp
-                                  ? "descriptor " + std::to_string(query.fd)
-                                  : DescribeListener(facts);
+    const std::string where =
+        fd >= 0 ? "descriptor " + std::to_string(fd) : DescribeListener(facts);
+    if (fd >= 0 && errno_value == EBADF) {
+      return "listen on " + where + ": name it with --listen ADDR:PORT, the first one is 3";
+    }
     const std::string reason =
         errno_value == EMFILE ? "it has too many listeners" : std::strerror(errno_value);
     return "listen on " + Printable(where) + ": " + reason;
@@ -246,7 +300,8 @@ void ListenerDesk::Use(Connections::Listener& listener, const WorkerProcess& pro
   const auto place = SocketOf(listener.facts, process.slot(), BalanceOf(worker));
   const bool stays = state == WorkerState::kReady || state == WorkerState::kStarting;
   if (place && stays) connections_.AddAcceptor(listener, worker, *place);
-  if (now) {
+  // Without a channel there is no way to give it any.
+  if (now && configs_.Of(fleet_.state(), worker).node) {
     connections_.AddUser(listener, worker, process.slot());
   } else {
     listener.users.insert(worker);

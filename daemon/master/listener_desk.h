@@ -45,6 +45,10 @@ class ListenerDesk {
   static constexpr std::size_t kMostOfWorker = 256;
   static constexpr std::size_t kMostOfInstance = 512;
 
+  // Binds what a worker of that generation is to be started with (--listen), where it is not bound
+  // yet. kConflict or kInvalid if it cannot be, for people.
+  Result<std::vector<ProvidedListener>> Provide(const GenerationConfig& config,
+                                                const SpawnWorker& worker);
   // Answers a worker that wants to listen. Who has which listener is in the snapshot before. False
   // if it is refused; the worker's failed_listen says why.
   bool Open(WorkerProcess& worker, const QueryServer& query);
@@ -62,19 +66,26 @@ class ListenerDesk {
 
  private:
   UniqueFd BindAgain(const ListenerFacts& lost);
+  // What a query asks for; listen({fd}) means one of --listen.
+  ListenerWish WishOf(const QueryServer& query, WorkerId worker) const;
   // On which of its sockets a worker of that slot accepts itself; nothing: it is given its
   // connections.
   static std::optional<std::size_t> SocketOf(const ListenerFacts& facts, SlotNumber slot,
                                              Balance balance);
   // Makes the socket of that slot, if there has to be one.
   void PrepareSocket(Connections::Listener& listener, SlotNumber slot, Balance balance);
-  Balance BalanceOf(WorkerId worker) const { return configs_.Of(fleet_.state(), worker).balance; }
+  // Programs that are not Node accept on what they are started with.
+  static Balance BalanceOf(const GenerationConfig& config);
+  Balance BalanceOf(WorkerId worker) const {
+    return BalanceOf(configs_.Of(fleet_.state(), worker));
+  }
   // nullptr with the errno if it cannot be bound.
   Connections::Listener* BindNew(ListenerWish& wish, WorkerId worker, int& errno_value);
   // Always false.
   bool Refuse(WorkerProcess& worker, const QueryServer& query, ListenerFacts facts,
               int errno_value);
-  std::string ExplainRefusal(const QueryServer& query, const ListenerFacts& facts, int errno_value);
+  // `fd`: the one that was asked for; -1: an address.
+  std::string ExplainRefusal(int fd, const ListenerFacts& facts, int errno_value);
   std::size_t CountSockets() const;
   static std::vector<KeptFd> KeptFdsOf(const Connections::Listener& listener);
   void Use(Connections::Listener& listener, const WorkerProcess& worker);

@@ -147,6 +147,25 @@ ListenerWish InterpretQuery(const QueryServer& query) {
   return wish;
 }
 
+ListenerWish InterpretAddress(const ListenAddress& address) {
+  ListenerWish wish;
+  ListenerFacts& facts = wish.facts;
+  facts.data = "null";
+  if (!address.path.empty()) {
+    facts.kind = ListenerKind::kUnix;
+    facts.address = address.path;
+    facts.port = -1;
+  } else {
+    facts.address = address.address;
+    facts.port = address.port;
+    facts.family = address.family;
+  }
+  ListenerFacts shown = facts;
+  shown.bound_port = facts.port;
+  facts.key = "listen " + DescribeListener(shown);
+  return wish;
+}
+
 BoundListener Bind(ListenerFacts& facts, mode_t mode, const std::optional<RunAs>& owner) {
   switch (facts.kind) {
     case ListenerKind::kUnix:

@@ -12,6 +12,7 @@
 #include "common/base/spawn.h"
 #include "common/base/unique_fd.h"
 #include "common/model/instance.h"
+#include "common/model/listen_address.h"
 #include "daemon/master/cluster_messages.h"
 
 namespace slc {
@@ -26,6 +27,9 @@ struct ListenerWish {
 // The key is the same for the same address in every worker. An explicit port has one listener per
 // instance; port 0 asks for a new one for each `index`.
 ListenerWish InterpretQuery(const QueryServer& query);
+
+// The same of an address of --listen. A unix socket is for its owner and group.
+ListenerWish InterpretAddress(const ListenAddress& address);
 
 // Binds, and listens if it is a stream. Fills in what was bound. On failure the fd is empty and
 // errno_value tells why. `mode` and `owner` are those of a unix socket's file, see socket_file.h.

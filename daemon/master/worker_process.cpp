@@ -37,6 +37,24 @@ int InspectPort(int base, WorkerId id) {
                                     static_cast<unsigned>(kSpan));
 }
 
+// As systemd's sockets, see sd_listen_fds(3); nginx knows only its own variable. Node asks for them
+// by the same numbers, but by its channel (listen({fd: 3}) in a cluster): it needs the names alone.
+void HandOver(const std::vector<ProvidedListener>& listeners, const GenerationConfig& config,
+              SpawnOptions& options) {
+  constexpr int kFirst = 3;
+  if (listeners.empty()) return;
+  std::string names;
+  std::string numbers;
+  for (const ProvidedListener& listener : listeners) {
+    const int number = kFirst + options.listen_fds++;
+    names += (names.empty() ? "" : ":") + listener.name;
+    numbers += std::to_string(number) + ";";
+    if (!config.node) options.descriptors.emplace_back(listener.fd, number);
+  }
+  options.environment.push_back("LISTEN_FDNAMES=" + names);
+  if (EndsWith(config.program, "/nginx")) options.environment.push_back("NGINX=" + numbers);
+}
+
 std::vector<std::string> Arguments(const GenerationConfig& config, const std::string& agent_path,
                                    WorkerId id) {
   std::vector<std::string> arguments = config.arguments;
@@ -85,7 +103,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Adopt(uv::Loop& loop, Work
   return worker;
 }
 
-Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironment& environment) {
+Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironment& environment,
+                            const std::vector<ProvidedListener>& listeners) {
   // Without it nobody could tell whether the worker is ready, nor have it drain.
   if (config.agent_position > 0 && environment.agent_path.empty()) {
     return Error{ErrorCode::kNotFound,
@@ -108,6 +127,7 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
     options.environment.push_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
     options.descriptors.emplace_back(their_channel_.get(), kChannelFd);
   }
+  HandOver(listeners, config, options);
   options.working_directory = config.working_directory;
   if (config.has_run_as) {
     options.run_as = RunAs{config.uid, config.gid, {config.groups.begin(), config.groups.end()}};

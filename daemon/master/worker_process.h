@@ -32,6 +32,13 @@ struct SpawnEnvironment {
   rlimit core{};           // the same
 };
 
+// A socket that a worker is started with.
+struct ProvidedListener {
+  std::string key;   // of the listener
+  std::string name;  // in LISTEN_FDNAMES
+  int fd = -1;       // not owned
+};
+
 struct WorkerEnd {
   bool clean = false;         // exit code 0
   std::string how;            // for people
@@ -59,7 +66,9 @@ class WorkerProcess {
                                                       Events events);
 
   // Executes it. On failure there is no process.
-  Status Start(const GenerationConfig& config, const SpawnEnvironment& environment);
+  // `listeners` are its descriptors from 3 on; of a Node worker only the names count.
+  Status Start(const GenerationConfig& config, const SpawnEnvironment& environment,
+               const std::vector<ProvidedListener>& listeners);
   // Begins to deliver events.
   void Watch();
   // Listens to its channel no more; what it started may have it open still.

@@ -34,11 +34,16 @@ constexpr std::uint64_t kStrays = 0;
 // deeds
 
 Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
-                      ReadinessJudge judge) {
+                      ReadinessJudge judge, const std::vector<ProvidedListener>& listeners) {
   const WorkerId id = action.worker;
   auto prepared = WorkerProcess::Prepare(loop_, id, action.slot, EventsOf(id));
   if (!prepared) return prepared.error();
   WorkerProcess& worker = **prepared;
+  if (!config.node) {
+    for (const ProvidedListener& listener : listeners) {
+      worker.facts().keys.push_back(listener.key);
+    }
+  }
   workers_[id] = std::move(*prepared);
   // Before the process exists: whoever takes over must know that it may exist, and slcd must hold
   // the other ends, or the worker would die with us.
@@ -50,7 +55,7 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
     kept.push_back(std::move(each));
   }
   safekeeping_.Store(kept);
-  if (Status started = worker.Start(config, environment_); !started) {
+  if (Status started = worker.Start(config, environment_, listeners); !started) {
     for (const KeptFd& each : kept) safekeeping_.Drop({each.name});
     workers_.erase(id);
     return started;

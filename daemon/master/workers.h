@@ -72,7 +72,8 @@ class Workers {
 
   // --- deeds
   // On failure there is no worker.
-  Status Start(const SpawnWorker& action, const GenerationConfig& config, ReadinessJudge judge);
+  Status Start(const SpawnWorker& action, const GenerationConfig& config, ReadinessJudge judge,
+               const std::vector<ProvidedListener>& listeners);
   // Asks it to finish what it has and to leave: by its channel, without one by its stop signal.
   void Drain(WorkerId worker, const GenerationConfig& config);
   // Asks its agent to end the connections that are left.

@@ -204,6 +204,10 @@ TEST_CASE("slc start takes all its options, and knows which were given") {
                                             "A=1",
                                             "--env",
                                             "B=x y",
+                                            "--listen",
+                                            "80",
+                                            "--listen",
+                                            "a=/run/a",
                                             "--balance",
                                             "slots",
                                             "--cwd",
@@ -252,6 +256,7 @@ TEST_CASE("slc start takes all its options, and knows which were given") {
   CHECK(options.size == kSizeCpu);
   CHECK(spec.port == 8080);
   CHECK(spec.environment == Environment{{"A", "1"}, {"B", "x y"}});
+  CHECK(spec.listen == Words{"80", "a=/run/a"});
   CHECK(spec.balance == Balance::kSlots);
   CHECK(spec.cwd == "/srv");
   CHECK(spec.node == "/n");
@@ -276,12 +281,11 @@ TEST_CASE("slc start takes all its options, and knows which were given") {
   // In no particular order, each once.
   Words given = options.given;
   std::sort(given.begin(), given.end());
-  CHECK(given == Words{"arguments",     "balance",       "cwd",         "drain-linger",
-                       "drain-timeout", "env",           "interpreter", "log-files",
-                       "log-format",    "log-size",      "min-uptime",  "name",
-                       "no-agent",      "node",          "node-args",   "port",
-                       "ready",         "ready-timeout", "restart",     "run-as",
-                       "size",          "stop-signal",   "stop-timeout"});
+  CHECK(given == Words{"arguments", "balance",     "cwd",         "drain-linger",  "drain-timeout",
+                       "env",       "interpreter", "listen",      "log-files",     "log-format",
+                       "log-size",  "min-uptime",  "name",        "no-agent",      "node",
+                       "node-args", "port",        "ready",       "ready-timeout", "restart",
+                       "run-as",    "size",        "stop-signal", "stop-timeout"});
 }
 
 TEST_CASE("slc start alone gives nothing") {

@@ -88,6 +88,10 @@ TEST_CASE("Every option that changes is told, and values of variables are not") 
       {"node (none) -> /n", [](ServiceSpec& s) { s.node = "/n"; }},
       {"cwd (none) -> y", [](ServiceSpec& s) { s.cwd = "y"; }},
       {"port (default) -> 80", [](ServiceSpec& s) { s.port = 80; }},
+      {"listen (none) -> 80 /a",
+       [](ServiceSpec& s) {
+         s.listen = {"80", "/a"};
+       }},
       {"balance rr -> sticky", [](ServiceSpec& s) { s.balance = Balance::kSticky; }},
       {"ready listening -> alive", [](ServiceSpec& s) { s.readiness = Readiness::kAlive; }},
       {"ready-timeout 30s -> 1ms", [](ServiceSpec& s) { s.ready_timeout = 1; }},

@@ -23,6 +23,7 @@ Wish FullWish(ServiceId id) {
   wish.spec.port = 4000;
   wish.spec.readiness = Readiness::kMessage;
   wish.spec.restart = RestartPolicy::kOnFailure;
+  wish.spec.listen = {"80", "/run/a.sock"};
   wish.spec.balance = Balance::kSlots;
   wish.spec.log_format = LogFormat::kJson;
   wish.spec.drain_timeout = 12345;
