@@ -341,8 +341,8 @@ TEST_CASE("InstancePlan paces its tries, whether masters never come up or die so
     world.Search(false);
     world.Want(true);
     world.Run(60'000);
-    // 0, 100, 200, 400 ... 5000 ms apart; 200 ms and a second at most if they get into charge, which
-    // costs two percent of a core.
+    // 0, 100, 200, 400 ... 5000 ms apart; 200 ms and a second at most if they get into charge,
+    // which costs two percent of a core.
     if (world.launches() > (early ? 100 : 20)) {
       world.Wrong(std::to_string(world.launches()) + " launches within a minute");
     }
