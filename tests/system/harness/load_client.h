@@ -31,7 +31,7 @@ struct LaneReport {
   std::int64_t ok = 0;
   std::int64_t failed = 0;                       // all kinds
   std::map<std::string, std::int64_t> failures;  // by kind: refused, reset, cut, fin_crossed, ...
-  std::vector<LoadFailure> first_failures;       // up to 1000
+  std::vector<LoadFailure> first_failures;       // up to 10,000
   std::int64_t closed_between = 0;
   std::int64_t reset_between = 0;
   std::int64_t connections = 0;
@@ -73,6 +73,8 @@ class LoadClient {
   pid_t pid() const { return process_->pid(); }
 
  private:
+  bool HasConnected();
+
   std::unique_ptr<Running> process_;
   std::size_t seen_ = 0;  // bytes of its output
 };
