@@ -28,7 +28,7 @@ std::set<std::string> ListenerDesk::Adopt(const std::vector<ListenerFacts>& list
       if (!facts.slots.empty()) now.slots.push_back(facts.slots[place]);
     }
     const bool whole = fds.size() == count;
-    now.disordered = facts.disordered || !whole;
+    now.disordered = facts.disordered || (!whole && !facts.slots.empty());
     if (fds.empty()) fds.push_back(BindAgain(facts));
     if (!fds[0]) {
       gone.insert(facts.key);

@@ -242,12 +242,7 @@ TEST_SUITE("balance") {
       // A boot takes a second; 100 ms is what is promised, for a machine that does nothing else.
       CHECK(took < 500);
       MESSAGE(queued, " connections in a killed worker's queue, all answered after ", took, " ms");
-      WaitUntil(
-          [&] {
-            const auto now = world.ReadyPids(app.name);
-            return now.size() == 3 && std::count(now.begin(), now.end(), victim) == 0;
-          },
-          10'000, "its successor");
+      world.WaitForSuccessor(app.name, victim, 3);
     }
   }
 
@@ -297,6 +292,7 @@ TEST_SUITE("balance") {
     RawConnection blocked(app.port);
     REQUIRE(blocked.SendGet("/block"));
     REQUIRE(Contains(blocked.Answer(), "soon"));
+    // It blocks 50 ms after its answer.
     LetPass(100);
     // More than a busy worker is given.
     std::vector<std::unique_ptr<RawConnection>> waiting;
@@ -322,6 +318,7 @@ TEST_SUITE("balance") {
           world.StartApp("socketio", {"--name", mode, "--size", "3", "--balance", mode});
       Running clients = world.BeginProgram({"node", SourcePath("tests/apps/socketio/client.js"),
                                             app.url(), std::to_string(kClients)});
+      // For as long they use it.
       LetPass(3000);
       clients.Signal(SIGTERM);
       const auto report = nlohmann::json::parse(clients.Wait().out);

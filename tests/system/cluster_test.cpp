@@ -528,12 +528,7 @@ TEST_SUITE("cluster") {
       for (const auto& connection : connections) CHECK(connection->end().empty());
       MESSAGE("Node ", version, ": ", trapped, " connections were with the killed worker, ",
               count(), " of ", kRequests, " answered");
-      WaitUntil(
-          [&] {
-            const auto now = world.ReadyPids(app.name);
-            return now.size() == 2 && std::count(now.begin(), now.end(), victim) == 0;
-          },
-          10'000, "its successor");
+      world.WaitForSuccessor(app.name, victim, 2);
     }
   }
 

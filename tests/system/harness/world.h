@@ -95,6 +95,8 @@ class World {
   std::vector<ServiceView> Views();
   std::vector<int> ReadyPids(const std::string& service);  // of its workers, sorted
   int MasterPid(const std::string& service);
+  // Waits until `size` workers are ready, none of them with that pid.
+  void WaitForSuccessor(const std::string& service, int pid, std::size_t size);
   std::optional<ProcessIdentity> Daemon() const;  // the slcd of this home, alive
   // slcd and masters of this home; workers and all their descendants, by cookie.
   std::vector<ProcessIdentity> Supervisors() const;

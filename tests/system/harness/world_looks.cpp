@@ -52,6 +52,15 @@ std::vector<int> World::ReadyPids(const std::string& service) {
   return pids;
 }
 
+void World::WaitForSuccessor(const std::string& service, int pid, std::size_t size) {
+  WaitUntil(
+      [&] {
+        const auto now = ReadyPids(service);
+        return now.size() == size && std::count(now.begin(), now.end(), pid) == 0;
+      },
+      10'000, "the successor of pid " + std::to_string(pid));
+}
+
 int World::MasterPid(const std::string& service) {
   const ServiceView view = View(service);
   for (const ProcessView& process : view.processes) {
