@@ -38,7 +38,7 @@ Result<std::uint16_t> ToPort(const std::string& text) {
   return static_cast<std::uint16_t>(*port);
 }
 
-Result<std::uint64_t> ToBytes(const std::string& text) {
+Result<std::uint64_t> ToBytes(const std::string& text, const std::string& what) {
   std::size_t digits = 0;
   while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
   const auto number = ParseInteger(text.substr(0, digits), 1, 1LL << 40);
@@ -50,9 +50,8 @@ Result<std::uint64_t> ToBytes(const std::string& text) {
   constexpr std::uint64_t kLeast = 64U << 10;
   const std::uint64_t bytes = number ? static_cast<std::uint64_t>(*number) << shift : 0;
   if (!number || (shift == 0 && !unit.empty()) || bytes < kLeast || bytes > (1ULL << 40)) {
-    return Refusal("'" + Printable(text) +
-                   "' is no size of a file; write for example 512k, 10M, 1G "
-                   "(64k at least)");
+    return Refusal("'" + Printable(text) + "' is no " + what +
+                   "; write for example 512k, 10M, 1G (64k at least)");
   }
   return bytes;
 }

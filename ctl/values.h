@@ -18,8 +18,9 @@ Result<Millis> ToDuration(const std::string& text, Millis least);
 // "10m" ago, or a time in UTC: wall time.
 Result<Millis> ToWallTime(const std::string& text);
 Result<std::uint16_t> ToPort(const std::string& text);
-// "500k", "10M", "1G" or bytes: of a file, 64k at least.
-Result<std::uint64_t> ToBytes(const std::string& text);
+// "500k", "10M", "1G" or bytes: 64k at least, a T at most. `what` goes into the refusal: "size of a
+// file".
+Result<std::uint64_t> ToBytes(const std::string& text, const std::string& what);
 // A number from `least` to `most`; `what` begins the refusal: "a number from 1 to 1000".
 Result<std::int64_t> ToNumber(const std::string& text, std::int64_t least, std::int64_t most,
                               const std::string& what);

@@ -280,6 +280,10 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   config.policy.stop_timeout = spec.stop_timeout;
   config.policy.min_uptime = spec.min_uptime;
   config.policy.restart = spec.restart;
+  config.policy.max_restarts = spec.max_restarts;
+  config.limits = spec.limits;
+  config.spare = spec.spare;
+  config.compile_cache = spec.compile_cache;
   config.drain_linger = spec.drain_linger;
   config.stop_signal = SignalFromName(spec.stop_signal).value_or(15);
   config.file_mask = spec.file_mask;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct WorkerPolicy {
   Millis stop_timeout = 5000;
   Millis min_uptime = 10000;
   RestartPolicy restart = RestartPolicy::kAlways;
+  std::optional<std::uint32_t> max_restarts;  // failures in a row; nothing: no limit
 
   bool operator==(const WorkerPolicy&) const = default;
 };
@@ -43,6 +45,9 @@ struct GenerationConfig {
   Balance balance = Balance::kRr;
   Readiness readiness = Readiness::kListening;
   WorkerPolicy policy;
+  WorkerLimits limits;
+  bool spare = false;
+  bool compile_cache = true;
   Millis drain_linger = 500;
   int stop_signal = 15;
   unsigned file_mask = 022;  // umask

@@ -64,6 +64,10 @@ std::vector<std::string> DescribeGenerationChanges(const GenerationConfig& befor
       before.stop_signal != after.stop_signal) {
     changes.emplace_back("times or signals changed");
   }
+  if (before.limits != after.limits) changes.emplace_back("limits changed");
+  changed("--spare", before.spare ? "on" : "off", after.spare ? "on" : "off");
+  changed("--compile-cache", before.compile_cache ? "on" : "off",
+          after.compile_cache ? "on" : "off");
   AddEnvironment(before, after, changes);
   const auto code = DescribeCodeChanges(before.code, after.code);
   changes.insert(changes.end(), code.begin(), code.end());

@@ -146,6 +146,13 @@ void JsonFields::Read(const char* key, std::optional<int>& target) {
   if (present) target = static_cast<int>(number);
 }
 
+void JsonFields::Read(const char* key, std::optional<std::uint32_t>& target) {
+  if (Find(key) == nullptr) return;
+  std::uint32_t number = 0;
+  Read(key, number);
+  if (!error_) target = number;
+}
+
 void JsonFields::ReadName(const char* key, const std::function<bool(const std::string&)>& parse) {
   const json* value = Find(key);
   if (value == nullptr) return;

@@ -34,6 +34,7 @@ class JsonFields {
   void Read(const char* key, std::map<std::string, std::string>& target);
   void Read(const char* key, std::optional<std::uint16_t>& target);
   void Read(const char* key, std::optional<int>& target);
+  void Read(const char* key, std::optional<std::uint32_t>& target);
   void ReadIndex(const char* key, std::size_t& target);
   // A word that `parse` understands.
   void ReadName(const char* key, const std::function<bool(const std::string&)>& parse);

@@ -17,6 +17,27 @@ void ReadBalance(JsonFields& fields, Balance& balance) {
   });
 }
 
+json ToJson(const WorkerLimits& limits) {
+  json value{
+      {"max_memory_bytes", limits.max_memory}, {"hang_timeout_ms", limits.hang_timeout},
+      {"open_files", limits.open_files},       {"cpu_millis", limits.cpu_millis},
+      {"log_rate_bytes", limits.log_rate},
+  };
+  if (limits.nice) value["nice"] = *limits.nice;
+  return value;
+}
+
+Status FromJson(const json& value, WorkerLimits& limits) {
+  JsonFields fields(value, "limits");
+  fields.Read("max_memory_bytes", limits.max_memory);
+  fields.Read("hang_timeout_ms", limits.hang_timeout);
+  fields.Read("open_files", limits.open_files);
+  fields.Read("nice", limits.nice);
+  fields.Read("cpu_millis", limits.cpu_millis);
+  fields.Read("log_rate_bytes", limits.log_rate);
+  return fields.status();
+}
+
 }  // namespace
 
 json ToJson(const ServiceSpec& spec) {
@@ -46,6 +67,13 @@ json ToJson(const ServiceSpec& spec) {
       {"stop_timeout_ms", spec.stop_timeout},
       {"restart", Name(spec.restart)},
       {"min_uptime_ms", spec.min_uptime},
+      {"limits", ToJson(spec.limits)},
+      {"spare", spec.spare},
+      {"compile_cache", spec.compile_cache},
+      {"restart_at", spec.restart_at},
+      {"watch", spec.watch},
+      {"watch_only", spec.watch_only},
+      {"watch_restart", spec.watch_restart},
       {"agent", spec.agent},
       {"run_as", spec.run_as},
       {"log_format", Name(spec.log_format)},
@@ -53,6 +81,7 @@ json ToJson(const ServiceSpec& spec) {
       {"log_files", spec.log_files},
   };
   if (spec.port) value["port"] = *spec.port;
+  if (spec.max_restarts) value["max_restarts"] = *spec.max_restarts;
   return value;
 }
 
@@ -93,6 +122,14 @@ Status FromJson(const json& value, ServiceSpec& spec) {
     return found.has_value();
   });
   fields.Read("min_uptime_ms", spec.min_uptime);
+  fields.Read("max_restarts", spec.max_restarts);
+  fields.ReadObject("limits", [&](const json& limits) { return FromJson(limits, spec.limits); });
+  fields.Read("spare", spec.spare);
+  fields.Read("compile_cache", spec.compile_cache);
+  fields.Read("restart_at", spec.restart_at);
+  fields.Read("watch", spec.watch);
+  fields.Read("watch_only", spec.watch_only);
+  fields.Read("watch_restart", spec.watch_restart);
   fields.Read("agent", spec.agent);
   fields.Read("run_as", spec.run_as);
   fields.ReadName("log_format", [&](const std::string& name) {
@@ -168,7 +205,7 @@ Status FromJson(const json& value, Wish& wish) {
 }
 
 json ToJson(const GenerationConfig& config) {
-  return json{
+  json value{
       {"generation", config.generation},
       {"service", config.service},
       {"program", config.program},
@@ -199,7 +236,12 @@ json ToJson(const GenerationConfig& config) {
       {"code_version", config.code.version},
       {"code_commit", config.code.commit},
       {"code_script_changed", config.code.script_changed},
+      {"limits", ToJson(config.limits)},
+      {"spare", config.spare},
+      {"compile_cache", config.compile_cache},
   };
+  if (config.policy.max_restarts) value["max_restarts"] = *config.policy.max_restarts;
+  return value;
 }
 
 Status FromJson(const json& value, GenerationConfig& config) {
@@ -230,6 +272,10 @@ Status FromJson(const json& value, GenerationConfig& config) {
   fields.Read("drain_timeout_ms", config.policy.drain_timeout);
   fields.Read("stop_timeout_ms", config.policy.stop_timeout);
   fields.Read("min_uptime_ms", config.policy.min_uptime);
+  fields.Read("max_restarts", config.policy.max_restarts);
+  fields.ReadObject("limits", [&](const json& limits) { return FromJson(limits, config.limits); });
+  fields.Read("spare", config.spare);
+  fields.Read("compile_cache", config.compile_cache);
   fields.ReadName("restart", [&](const std::string& name) {
     const auto found = RestartPolicyFromName(name);
     if (found) config.policy.restart = *found;

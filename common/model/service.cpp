@@ -36,6 +36,30 @@ void NoteSpan(std::vector<std::string>& notes, const std::string& what, Millis b
   NoteChange(notes, what, OptionText(before), OptionText(after));
 }
 
+void NoteSwitch(std::vector<std::string>& notes, const std::string& what, bool before, bool after) {
+  const auto text = [](bool on) { return std::string(on ? "on" : "off"); };
+  NoteChange(notes, what, text(before), text(after));
+}
+
+// Nothing where there is no such limit.
+template <typename T>
+std::string CountText(const std::optional<T>& count) {
+  return count ? std::to_string(*count) : std::string();
+}
+
+void NoteLimits(std::vector<std::string>& notes, const WorkerLimits& before,
+                const WorkerLimits& after) {
+  NoteChange(notes, "max-memory", before.max_memory, after.max_memory);
+  NoteSpan(notes, "hang-timeout", before.hang_timeout, after.hang_timeout);
+  NoteChange(notes, "nofile", before.open_files, after.open_files);
+  NoteChange(notes, "nice", CountText(before.nice), CountText(after.nice));
+  const auto cpus = [](std::uint32_t millis) {
+    return millis == 0 ? std::string() : FormatCpus(millis);
+  };
+  NoteChange(notes, "cpus", cpus(before.cpu_millis), cpus(after.cpu_millis));
+  NoteChange(notes, "log-rate", before.log_rate, after.log_rate);
+}
+
 std::string Octal(unsigned mask) {
   std::string text = "000";
   for (std::size_t i = 3; i-- > 0; mask >>= 3) text[i] = static_cast<char>('0' + (mask & 7));
@@ -153,6 +177,29 @@ std::string FormatSize(std::uint32_t size) {
   return size == kSizeCpu ? "cpu" : std::to_string(size);
 }
 
+Result<std::uint32_t> ParseCpus(const std::string& text) {
+  const std::size_t dot = text.find('.');
+  const auto whole = ParseInteger(text.substr(0, dot), 0, 1024);
+  std::string decimals = dot == std::string::npos ? "0" : text.substr(dot + 1);
+  const bool three = !decimals.empty() && decimals.size() <= 3;
+  decimals.resize(3, '0');
+  const auto thousandths = ParseInteger(decimals, 0, 999);
+  const std::int64_t millis = whole && thousandths ? *whole * 1000 + *thousandths : 0;
+  if (!three || millis < 10 || millis > 1024 * 1000) {
+    return Error{ErrorCode::kInvalid,
+                 "a number of CPUs from 0.01 to 1024 like 1.5, not '" + Printable(text) + "'"};
+  }
+  return static_cast<std::uint32_t>(millis);
+}
+
+std::string FormatCpus(std::uint32_t millis) {
+  std::string text = std::to_string(millis / 1000);
+  if (millis % 1000 == 0) return text;
+  text += "." + std::to_string(1000 + millis % 1000).substr(1);
+  while (text.back() == '0') text.pop_back();
+  return text;
+}
+
 Status CheckServiceName(const std::string& name) {
   const bool length = !name.empty() && name.size() <= 64;
   const bool characters = std::all_of(name.begin(), name.end(), IsNameCharacter);
@@ -225,8 +272,15 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteSpan(notes, "stop-timeout", before.stop_timeout, after.stop_timeout);
   NoteChange(notes, "restart", std::string(Name(before.restart)), std::string(Name(after.restart)));
   NoteSpan(notes, "min-uptime", before.min_uptime, after.min_uptime);
-  NoteChange(notes, "agent", std::string(before.agent ? "on" : "off"),
-             std::string(after.agent ? "on" : "off"));
+  NoteChange(notes, "max-restarts", CountText(before.max_restarts), CountText(after.max_restarts));
+  NoteLimits(notes, before.limits, after.limits);
+  NoteSwitch(notes, "spare", before.spare, after.spare);
+  NoteSwitch(notes, "compile-cache", before.compile_cache, after.compile_cache);
+  NoteChange(notes, "restart-at", before.restart_at, after.restart_at);
+  NoteSwitch(notes, "watch", before.watch, after.watch);
+  NoteChange(notes, "watch-only", Join(before.watch_only, " "), Join(after.watch_only, " "));
+  NoteSwitch(notes, "watch-restart", before.watch_restart, after.watch_restart);
+  NoteSwitch(notes, "agent", before.agent, after.agent);
   NoteChange(notes, "run-as", before.run_as, after.run_as);
   NoteChange(notes, "umask", Octal(before.file_mask), Octal(after.file_mask));
   NoteChange(notes, "log-format", std::string(Name(before.log_format)),

@@ -46,11 +46,28 @@ inline constexpr std::uint32_t kSizeCpu = 0xffffffff;  // "cpu": as many as ther
 Result<std::uint32_t> ParseSize(const std::string& text);
 std::string FormatSize(std::uint32_t size);
 
+// CPUs in thousandths: "1.5" is 1500, from 0.01 to 1024 with three decimals at most. kInvalid with
+// a message that names the limits.
+Result<std::uint32_t> ParseCpus(const std::string& text);
+std::string FormatCpus(std::uint32_t millis);
+
 // [A-Za-z0-9._-]{1,64}, not only digits, not starting with '.' or '-'.
 Status CheckServiceName(const std::string& name);
 // A package or folder name made into a service name: "@acme/api" becomes "acme-api". Empty if
 // nothing usable is left.
 std::string ToServiceName(const std::string& name);
+
+// What a worker may take. 0 or nothing: no limit of ours.
+struct WorkerLimits {
+  std::uint64_t max_memory = 0;  // bytes resident; a worker beyond them is replaced
+  Millis hang_timeout = 0;       // an event loop that stands still for so long is replaced
+  std::uint64_t open_files = 0;  // RLIMIT_NOFILE
+  std::optional<int> nice;       // -20..19
+  std::uint32_t cpu_millis = 0;  // thousandths of a CPU, for all workers together
+  std::uint64_t log_rate = 0;    // bytes per second that are logged, for all workers together
+
+  bool operator==(const WorkerLimits&) const = default;
+};
 
 struct ServiceSpec {
   std::string name;
@@ -80,6 +97,14 @@ struct ServiceSpec {
   Millis stop_timeout = 5000;
   RestartPolicy restart = RestartPolicy::kAlways;
   Millis min_uptime = 10000;
+  std::optional<std::uint32_t> max_restarts;  // failures in a row; nothing: no limit
+  WorkerLimits limits;
+  bool spare = false;         // one more worker waits, booted, for the place of one that ends
+  bool compile_cache = true;  // Node keeps its compiled code, where it can
+  std::string restart_at;     // times of soft restarts, as cron writes them; empty: none
+  bool watch = false;         // a changed file restarts the service
+  std::vector<std::string> watch_only;  // patterns of the files that count; none: all
+  bool watch_restart = false;           // by a restart instead of a soft restart
   bool agent = true;
   std::string run_as;  // USER[:GROUP]; empty: the daemon's own user
   LogFormat log_format = LogFormat::kText;

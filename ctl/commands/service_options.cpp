@@ -37,6 +37,17 @@ class Declarer {
       return Ok();
     });
   }
+  // none, or an amount of bytes.
+  void Size(const char* name, const char* help, const char* what, std::uint64_t& target) {
+    Value(name, "SIZE", help, [what, &target](const std::string& text) -> Status {
+      target = 0;
+      if (text == "none") return Ok();
+      const auto bytes = ToBytes(text, what);
+      if (!bytes) return bytes.error();
+      target = *bytes;
+      return Ok();
+    });
+  }
   template <typename T>
   void Choice(const char* name, const char* kind, const char* help, const char* choices,
               std::optional<T> (*parse)(const std::string&), T& target) {
@@ -160,12 +171,89 @@ void AddLifeCycle(Declarer& declare, ServiceSpec& spec) {
   declare.Text("run-as", "USER[:GROUP]", "The workers' user; only for root.", spec.run_as);
 }
 
+void AddLimits(Declarer& declare, ServiceSpec& spec) {
+  declare.Value("max-restarts", "N", "Failures in a row after which it is given up (none).",
+                [&spec](const std::string& text) -> Status {
+                  spec.max_restarts.reset();
+                  if (text == "none") return Ok();
+                  const auto number = ToNumber(text, 0, 1'000'000, "none or a number from 0");
+                  if (!number) return number.error();
+                  spec.max_restarts = static_cast<std::uint32_t>(*number);
+                  return Ok();
+                });
+  WorkerLimits& limits = spec.limits;
+  declare.Size("max-memory", "A worker beyond it is replaced, the successor first.",
+               "amount of memory", limits.max_memory);
+  declare.Value("hang-timeout", "TIME", "A worker whose event loop stands still is replaced.",
+                [&limits](const std::string& text) -> Status {
+                  limits.hang_timeout = 0;
+                  if (text == "none") return Ok();
+                  const auto value = ToDuration(text, 1000);
+                  if (!value) return value.error();
+                  limits.hang_timeout = *value;
+                  return Ok();
+                });
+  declare.Value("nofile", "N", "Files and connections that a worker may have open.",
+                [&limits](const std::string& text) -> Status {
+                  limits.open_files = 0;
+                  if (text == "none") return Ok();
+                  const auto number = ToNumber(text, 64, 1 << 30, "none or a number from 64");
+                  if (!number) return number.error();
+                  limits.open_files = static_cast<std::uint64_t>(*number);
+                  return Ok();
+                });
+  declare.Value("nice", "N", "Niceness of the workers, -20 to 19.",
+                [&limits](const std::string& text) -> Status {
+                  limits.nice.reset();
+                  if (text == "none") return Ok();
+                  const auto number = ToNumber(text, -20, 19, "none or a number from -20 to 19");
+                  if (!number) return number.error();
+                  limits.nice = static_cast<int>(*number);
+                  return Ok();
+                });
+  declare.Value("cpus", "N", "CPUs that the workers may use together, as 1.5.",
+                [&limits](const std::string& text) -> Status {
+                  limits.cpu_millis = 0;
+                  if (text == "none") return Ok();
+                  const auto millis = ParseCpus(text);
+                  if (!millis) return Refusal(millis.error().message);
+                  limits.cpu_millis = *millis;
+                  return Ok();
+                });
+}
+
+void AddRestarts(Declarer& declare, ServiceSpec& spec) {
+  declare.Flag("spare", "One more worker waits, booted, to take the place of one that ends.",
+               "spare", spec.spare, true);
+  declare.Flag("no-spare", "No such worker.", "spare", spec.spare, false);
+  declare.Flag("no-compile-cache", "Node compiles anew in each worker.", "compile-cache",
+               spec.compile_cache, false);
+  declare.Flag("compile-cache", "Node keeps compiled code, where it can.", "compile-cache",
+               spec.compile_cache, true);
+  declare.Value("restart-at", "CRON", "Soft-restart at these times: '0 4 * * *'.",
+                [&spec](const std::string& text) -> Status {
+                  spec.restart_at = text == "none" ? std::string() : text;
+                  return Ok();
+                });
+  declare.Flag("watch", "Soft-restart when a file changes, for development.", "watch", spec.watch,
+               true);
+  declare.Values("watch-only", "GLOB", "The same, for these files; as often as needed.",
+                 [&spec](const std::string& text) -> Status {
+                   if (text.empty()) return Refusal("must not be empty");
+                   spec.watch = true;
+                   spec.watch_only.push_back(text);
+                   return Ok();
+                 });
+  declare.Flag("watch-restart", "The same, by a restart.", "watch", spec.watch_restart, true);
+  declare.Flag("no-watch", "Files are not watched.", "watch", spec.watch, false);
+}
+
 void AddLogs(Declarer& declare, ServiceSpec& spec) {
   declare.Choice("log-format", "HOW", "text, json or raw.", "text, json, raw", &LogFormatFromName,
                  spec.log_format);
   declare.Value("log-size", "BYTES", "A log file is rotated at this size (10M).",
                 [&spec](const std::string& text) -> Status {
-                  const auto bytes = ToBytes(text);
+                  const auto bytes = ToBytes(text, "size of a file");
                   if (!bytes) return bytes.error();
                   spec.log_file_bytes = *bytes;
                   return Ok();
@@ -177,6 +265,8 @@ void AddLogs(Declarer& declare, ServiceSpec& spec) {
                   spec.log_files = static_cast<std::uint32_t>(*number);
                   return Ok();
                 });
+  declare.Size("log-rate", "What is logged in a second at most; the rest is dropped and counted.",
+               "amount of bytes", spec.limits.log_rate);
 }
 
 }  // namespace
@@ -185,6 +275,8 @@ void AddServiceOptions(OptionParser& options, StartOptions& start) {
   Declarer declare(options, start);
   AddBasics(declare, start);
   AddLifeCycle(declare, start.spec);
+  AddLimits(declare, start.spec);
+  AddRestarts(declare, start.spec);
   AddLogs(declare, start.spec);
 }
 
@@ -193,6 +285,7 @@ Status TakeTarget(StartOptions& start, const Words& operands, const Words& behin
     if (operands[0].empty()) return Refusal("DIR|FILE must not be empty");
     start.target = operands[0];
   }
+  if (start.spec.watch_restart) start.spec.watch = true;
   if (!behind.empty()) {
     start.spec.arguments = behind;
     start.given.emplace_back("arguments");

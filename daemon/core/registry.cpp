@@ -36,6 +36,21 @@ void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::strin
   if (!is_given("stop-timeout")) after.stop_timeout = before.stop_timeout;
   if (!is_given("restart")) after.restart = before.restart;
   if (!is_given("min-uptime")) after.min_uptime = before.min_uptime;
+  if (!is_given("max-restarts")) after.max_restarts = before.max_restarts;
+  if (!is_given("max-memory")) after.limits.max_memory = before.limits.max_memory;
+  if (!is_given("hang-timeout")) after.limits.hang_timeout = before.limits.hang_timeout;
+  if (!is_given("nofile")) after.limits.open_files = before.limits.open_files;
+  if (!is_given("nice")) after.limits.nice = before.limits.nice;
+  if (!is_given("cpus")) after.limits.cpu_millis = before.limits.cpu_millis;
+  if (!is_given("log-rate")) after.limits.log_rate = before.limits.log_rate;
+  if (!is_given("spare")) after.spare = before.spare;
+  if (!is_given("compile-cache")) after.compile_cache = before.compile_cache;
+  if (!is_given("restart-at")) after.restart_at = before.restart_at;
+  if (!is_given("watch") && !is_given("watch-only")) {
+    after.watch = before.watch;
+    after.watch_only = before.watch_only;
+    after.watch_restart = before.watch_restart;
+  }
   if (!is_given("no-agent")) after.agent = before.agent;
   if (!is_given("run-as")) after.run_as = before.run_as;
   if (!is_given("log-format")) after.log_format = before.log_format;

@@ -247,6 +247,27 @@ TEST_CASE("slc start takes all its options, and knows which were given") {
                                             "1M",
                                             "--log-files",
                                             "3",
+                                            "--max-restarts",
+                                            "4",
+                                            "--max-memory",
+                                            "300M",
+                                            "--hang-timeout",
+                                            "20s",
+                                            "--nofile",
+                                            "4096",
+                                            "--nice",
+                                            "-5",
+                                            "--cpus",
+                                            "0.5",
+                                            "--log-rate",
+                                            "1M",
+                                            "--spare",
+                                            "--no-compile-cache",
+                                            "--restart-at",
+                                            "@daily",
+                                            "--watch-only",
+                                            "*.js",
+                                            "--watch-restart",
                                             "--",
                                             "--port",
                                             "9"});
@@ -275,17 +296,34 @@ TEST_CASE("slc start takes all its options, and knows which were given") {
   CHECK(spec.log_format == LogFormat::kJson);
   CHECK(spec.log_file_bytes == 1U << 20);
   CHECK(spec.log_files == 3);
+  CHECK(spec.max_restarts == 4U);
+  CHECK(spec.limits.max_memory == 300U << 20);
+  CHECK(spec.limits.hang_timeout == 20000);
+  CHECK(spec.limits.open_files == 4096);
+  CHECK(spec.limits.nice == -5);
+  CHECK(spec.limits.cpu_millis == 500);
+  CHECK(spec.limits.log_rate == 1U << 20);
+  CHECK(spec.spare);
+  CHECK_FALSE(spec.compile_cache);
+  CHECK(spec.restart_at == "@daily");
+  CHECK(spec.watch);
+  CHECK(spec.watch_only == Words{"*.js"});
+  CHECK(spec.watch_restart);
   CHECK(spec.arguments == Words{"--port", "9"});
   CHECK(options.replace);
   CHECK_FALSE(options.wait);
   // In no particular order, each once.
   Words given = options.given;
   std::sort(given.begin(), given.end());
-  CHECK(given == Words{"arguments", "balance",     "cwd",         "drain-linger",  "drain-timeout",
-                       "env",       "interpreter", "listen",      "log-files",     "log-format",
-                       "log-size",  "min-uptime",  "name",        "no-agent",      "node",
-                       "node-args", "port",        "ready",       "ready-timeout", "restart",
-                       "run-as",    "size",        "stop-signal", "stop-timeout"});
+  CHECK(given == Words{"arguments",    "balance",      "compile-cache", "cpus",
+                       "cwd",          "drain-linger", "drain-timeout", "env",
+                       "hang-timeout", "interpreter",  "listen",        "log-files",
+                       "log-format",   "log-rate",     "log-size",      "max-memory",
+                       "max-restarts", "min-uptime",   "name",          "nice",
+                       "no-agent",     "node",         "node-args",     "nofile",
+                       "port",         "ready",        "ready-timeout", "restart",
+                       "restart-at",   "run-as",       "size",          "spare",
+                       "stop-signal",  "stop-timeout", "watch",         "watch-only"});
 }
 
 TEST_CASE("slc start alone gives nothing") {

@@ -71,6 +71,24 @@ TEST_CASE("Whatever a folder is called, its service's name is good or there is n
   });
 }
 
+TEST_CASE("A number of CPUs is written with three decimals at most") {
+  for (const auto& [text, millis] : {std::pair{"1", 1000U},
+                                     {"1.5", 1500U},
+                                     {"0.01", 10U},
+                                     {"2.125", 2125U},
+                                     {"1024", 1024000U}}) {
+    CAPTURE(text);
+    REQUIRE(ParseCpus(text));
+    CHECK(*ParseCpus(text) == millis);
+    CHECK(FormatCpus(millis) == text);
+  }
+  for (const char* bad :
+       {"", ".", "1.", ".5", "0", "0.001", "-1", "1025", "1024.001", "1.0000", "1,5", "x"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(ParseCpus(bad));
+  }
+}
+
 TEST_CASE("Every option that changes is told, and values of variables are not") {
   const ServiceSpec before;
   const std::vector<std::pair<const char*, std::function<void(ServiceSpec&)>>> changes = {
@@ -101,6 +119,19 @@ TEST_CASE("Every option that changes is told, and values of variables are not") 
       {"stop-timeout 5s -> 1ms", [](ServiceSpec& s) { s.stop_timeout = 1; }},
       {"restart always -> never", [](ServiceSpec& s) { s.restart = RestartPolicy::kNever; }},
       {"min-uptime 10s -> 1ms", [](ServiceSpec& s) { s.min_uptime = 1; }},
+      {"max-restarts (none) -> 3", [](ServiceSpec& s) { s.max_restarts = 3; }},
+      {"max-memory 0 -> 5", [](ServiceSpec& s) { s.limits.max_memory = 5; }},
+      {"hang-timeout 0s -> 2s", [](ServiceSpec& s) { s.limits.hang_timeout = 2000; }},
+      {"nofile 0 -> 99", [](ServiceSpec& s) { s.limits.open_files = 99; }},
+      {"nice (none) -> -3", [](ServiceSpec& s) { s.limits.nice = -3; }},
+      {"cpus (none) -> 1.5", [](ServiceSpec& s) { s.limits.cpu_millis = 1500; }},
+      {"log-rate 0 -> 7", [](ServiceSpec& s) { s.limits.log_rate = 7; }},
+      {"spare off -> on", [](ServiceSpec& s) { s.spare = true; }},
+      {"compile-cache on -> off", [](ServiceSpec& s) { s.compile_cache = false; }},
+      {"restart-at (none) -> @daily", [](ServiceSpec& s) { s.restart_at = "@daily"; }},
+      {"watch off -> on", [](ServiceSpec& s) { s.watch = true; }},
+      {"watch-only (none) -> *.js", [](ServiceSpec& s) { s.watch_only = {"*.js"}; }},
+      {"watch-restart off -> on", [](ServiceSpec& s) { s.watch_restart = true; }},
       {"agent on -> off", [](ServiceSpec& s) { s.agent = false; }},
       {"umask 022 -> 077", [](ServiceSpec& s) { s.file_mask = 077; }},
       {"run-as (none) -> nobody", [](ServiceSpec& s) { s.run_as = "nobody"; }},

@@ -27,6 +27,14 @@ Wish FullWish(ServiceId id) {
   wish.spec.balance = Balance::kSlots;
   wish.spec.log_format = LogFormat::kJson;
   wish.spec.drain_timeout = 12345;
+  wish.spec.max_restarts = 5;
+  wish.spec.limits = {300U << 20, 20000, 4096, -5, 1500, 1U << 20};
+  wish.spec.spare = true;
+  wish.spec.compile_cache = false;
+  wish.spec.restart_at = "CRON_TZ=Europe/Berlin 0 4 * * *";
+  wish.spec.watch = true;
+  wish.spec.watch_only = {"*.js"};
+  wish.spec.watch_restart = true;
   wish.spec.run_as = "nobody:nogroup";
   wish.size = 4;
   wish.run = true;
