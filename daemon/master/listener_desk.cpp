@@ -132,7 +132,7 @@ bool ListenerDesk::Open(WorkerProcess& worker, const QueryServer& query) {
   // As in Node's primary: the first data that is any counts for all (TLS tickets).
   if (listener->facts.data == "null") listener->facts.data = query.data;
   const Balance balance = BalanceOf(worker.id());
-  listener->sticky = balance == Balance::kSticky;
+  if (!connections_.HasHolders(*listener)) listener->sticky = balance == Balance::kSticky;
   PrepareSocket(*listener, worker.slot(), balance);
   if (!has_it) keys.push_back(key);
   if (worker.judge) worker.judge->Opened(key);
@@ -282,8 +282,24 @@ void ListenerDesk::Serve(const WorkerProcess& worker) {
   for (const std::string& key : worker.facts().keys) {
     Connections::Listener* listener = connections_.Find(key);
     if (listener == nullptr) continue;
-    listener->sticky = BalanceOf(worker.id()) == Balance::kSticky;
+    DecideSticky(*listener, worker.id());
     Use(*listener, worker);
+  }
+}
+
+// As the newest generation that serves says: after a failed roll the old one goes on beside it, and
+// one that never becomes ready has no say.
+void ListenerDesk::DecideSticky(Connections::Listener& listener, WorkerId joins) {
+  const auto& workers = fleet_.state().workers;
+  std::set<WorkerId> users = listener.users;
+  users.insert(joins);
+  std::optional<Generation> newest;
+  for (const WorkerId user : users) {
+    const auto found = workers.find(user);
+    if (found == workers.end() || found->second.state != WorkerState::kReady) continue;
+    if (newest && found->second.generation <= *newest) continue;
+    newest = found->second.generation;
+    listener.sticky = BalanceOf(user) == Balance::kSticky;
   }
 }
 

@@ -89,6 +89,7 @@ class ListenerDesk {
   std::size_t CountSockets() const;
   static std::vector<KeptFd> KeptFdsOf(const Connections::Listener& listener);
   void Use(Connections::Listener& listener, const WorkerProcess& worker);
+  void DecideSticky(Connections::Listener& listener, WorkerId joins);
   std::string OwnListenerOn(int port) const;
   // " by pid 12 (node)"; empty if it is not known.
   std::string HolderOf(int port);

@@ -105,6 +105,32 @@ TEST_SUITE("upgrade") {
     }
   }
 
+  TEST_CASE("an upgrade keeps the sockets of slots and shared, and who is whose client") {
+    World world;
+    world.OwnPrograms();
+    Words lanes;
+    std::map<std::string, std::vector<int>> pids;
+    for (const std::string mode : {"slots", "shared", "sticky"}) {
+      const App app = world.StartApp("express4", {"--size", "2", "--name", mode, "--balance", mode,
+                                                  "--drain-linger", "400ms"});
+      if (mode == "slots") world.ExpectMoreSockets(app.name, 1);
+      lanes.push_back("name=" + mode + "-kept,connections=6,url=" + app.url("/slow?ms=10"));
+      lanes.push_back("name=" + mode + "-close,mode=close,connections=4,rate=60,url=" + app.url());
+      pids[mode] = world.ReadyPids(mode);
+    }
+    LoadClient load(world, lanes);
+    load.AwaitKept();
+    for (const std::string version : {"next/", ""}) {
+      InstallAll(world, version);
+      UpgradeTo(world, VersionOf(version));
+      for (const auto& [service, before] : pids) CHECK(world.ReadyPids(service) == before);
+    }
+    for (const auto& [service, before] : pids) world.Must({"ctl", "soft-restart", service});
+    const LoadReport report = load.Stop();
+    MESSAGE("2 upgrades", Figures(report));
+    CheckNoneFailed(report);
+  }
+
   TEST_CASE("an upgrade in the middle of a soft restart") {
     const int rounds = Blows(30);
     Dice dice;

@@ -4,6 +4,8 @@
 // SLC_LONG=1: on every version of Node, and Express 5 too.
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -269,6 +271,31 @@ TEST_SUITE("balance") {
     CHECK(Differences(first, fewer) == clients.at("3"));
     world.Must({"ctl", "set-size", app.name, "4"});
     CHECK(Differences(first, SlotsOfClients(app, kClients)) == 0);
+  }
+
+  TEST_CASE(
+      "after a roll that has failed half-way the newest generation says whether it is sticky") {
+    World world;
+    const std::string folder =
+        world.MakeFolder("half", {{"server.js",
+                                   "if (process.env.SLC_SLOT === '1' && require('fs').existsSync("
+                                   "'broken')) process.exit(1);\n" +
+                                       std::string(kSlotApp)}});
+    const App app = world.StartPath(folder, {"--size", "2"});
+    const auto before = world.ReadyPids(app.name);
+    WriteText(folder + "/broken", "");
+    CHECK(world.Slc({"start", folder, "--balance", "sticky"}).code == 1);
+    std::filesystem::remove(folder + "/broken");
+    CHECK(Slots(app, 20).size() == 1);
+    // That of the second slot is of the old generation, and is the last to get ready.
+    const auto after = world.ReadyPids(app.name);
+    std::vector<int> kept;
+    std::set_intersection(before.begin(), before.end(), after.begin(), after.end(),
+                          std::back_inserter(kept));
+    REQUIRE(kept.size() == 1);
+    REQUIRE(::kill(kept[0], SIGKILL) == 0);
+    world.WaitForSuccessor(app.name, kept[0], 2);
+    CHECK(Slots(app, 20).size() == 1);
   }
 
   TEST_CASE("sticky: a client of a busy worker waits, the others do not") {
