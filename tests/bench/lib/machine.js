@@ -21,8 +21,10 @@ function describeMachine(world) {
 
 function machineLine(machine) {
   const load = machine.loadBefore[0].toFixed(1);
-  return `${machine.slc}, Node ${machine.node}, ${machine.cores} cores of ${machine.cpu}, ${machine.kernel}, ` +
-    `${machine.date}, load of others before the run ${load}${machine.quick ? ', --quick' : ''}`;
+  return (
+    `${machine.slc}, Node ${machine.node}, ${machine.cores} cores of ${machine.cpu}, ${machine.kernel}, ` +
+    `${machine.date}, load of others before the run ${load}${machine.quick ? ', --quick' : ''}`
+  );
 }
 
 module.exports = { describeMachine, machineLine };

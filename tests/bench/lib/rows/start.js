@@ -1,58 +1,108 @@
-// From the command to the first 200 of an Express app, with the daemon already there.
+// From the command to the first 200, without a daemon and with one; and until a stopped app is gone.
 'use strict';
 
+const fs = require('fs');
 const path = require('path');
 const { alive } = require('../procfs');
-const { median, ratio, round, spread } = require('../numbers');
 const { until } = require('../command');
+const { family } = require('../managers/manager');
+const { limit } = require('../targets');
 
-async function plain(world, app, port) {
-  const env = { ...process.env, PORT: String(port) };
-  const [{ ms, pid }] = await world.time(['first-200', port, process.execPath, path.join(app, 'server.js')], env);
-  process.kill(pid, 'SIGKILL');
-  await until('plain node is gone', () => !alive(pid));
-  return ms;
+const ALL = ['slc', 'pm2', 'forever', 'strong', 'supervisord', 'runit', 'cluster-rr', 'cluster-none', 'plain'];
+// Those whose daemon stays when an app is started.
+const WITH_DAEMON = ['slc', 'pm2', 'supervisord', 'runit', 'plain'];
+
+async function first200(manager, script, name) {
+  const port = await manager.world.freePort();
+  const argv = manager.startCommand({ name, script, port });
+  const [{ ms, pid }] = await manager.world.time(['first-200', port, ...argv], {
+    ...manager.env,
+    PORT: String(port),
+  });
+  return { ms, pid, port };
 }
 
-async function ours(world, slc, app, port) {
-  const [{ ms, pid }] = await world.time(
-    ['first-200', port, slc.program, 'start', '--name', 'express', '--size', 1, '--port', port, app], slc.env);
-  await until('slc start has returned', () => !alive(pid));
-  await slc.run('ctl', 'remove', 'express');
-  return ms;
+const manages = (manager) => ['strong', 'cluster-rr', 'cluster-none', 'plain', 'runit'].includes(manager.kind);
+
+async function cold(manager) {
+  const name = manager.newName('express');
+  const { ms, pid } = await first200(manager, path.join(manager.apps, 'express/server.js'), name);
+  // What started it stays where it is itself the manager.
+  if (!manages(manager)) await until('the command has returned', () => !alive(pid));
+  if (manager.kind === 'runit') manager.daemon = { pid, stop: async () => process.kill(pid, 'SIGTERM') };
+  if (manager.kind === 'strong') manager.pid = pid;
+  const stopMs = await stopped(manager, name, pid);
+  return { start_ms: ms, stop_ms: stopMs };
 }
 
-async function theirs(world, pm2, app, port) {
-  const script = path.join(app, 'server.js');
-  const [{ ms, pid }] = await world.time(
-    ['first-200', port, ...pm2.command, 'start', script, '--name', 'express'], { ...pm2.env, PORT: String(port) });
-  await until('pm2 start has returned', () => !alive(pid));
-  await pm2.run('delete', 'express');
-  return ms;
+// Until no process of the app is left: by the manager's own command, or a SIGTERM to what was started.
+async function stopped(manager, name, pid) {
+  const workers = manages(manager) && manager.kind !== 'runit' ? family([pid]) : manager.workerPids();
+  const begin = process.hrtime.bigint();
+  if (['cluster-rr', 'cluster-none', 'plain'].includes(manager.kind)) process.kill(pid, 'SIGTERM');
+  else await manager.run(manager.stopCommand(name));
+  await until('the app is gone', () => !workers.some(alive));
+  return Number(process.hrtime.bigint() - begin) / 1e6;
 }
 
-module.exports = (world) => world.withSlc(async (slc) => world.withPm2(async (pm2) => {
-  const app = await world.expressApp();
-  const tiny = path.join(world.apps, 'tiny.js');
-  // The daemons run, and everything is in the page cache.
-  await slc.start('other', tiny, 1, await world.freePort());
-  if (pm2) await pm2.start('other', tiny, 1, await world.freePort());
-  await plain(world, app, await world.freePort());
+async function warm(manager) {
+  const { pid, ms } = await first200(
+    manager,
+    path.join(manager.apps, 'express/server.js'),
+    manager.newName('express'),
+  );
+  if (manager.kind !== 'plain') await until('the command has returned', () => !alive(pid));
+  else process.kill(pid, 'SIGKILL');
+  if (manager.kind !== 'plain') await manager.run(manager.stopCommand(`express${manager.count}`));
+  return { start_ms: ms };
+}
 
-  const times = { plain: [], slc: [], pm2: [] };
-  for (let i = 0; i < (world.quick ? 3 : 25); i += 1) {
-    times.plain.push(await plain(world, app, await world.freePort()));
-    times.slc.push(await ours(world, slc, app, await world.freePort()));
-    if (pm2 && i % 3 === 0) times.pm2.push(await theirs(world, pm2, app, await world.freePort()));
-  }
-  const factor = ratio(times.slc, times.plain);
-  const factors = times.slc.map((ms, i) => ms / times.plain[i]);
-  return [{
-    what: '`slc start --size 1` to the first 200, daemon running, Express 4',
-    target: '≤ 1.15 × plain `node`',
-    measured: `${round(factor)} × (${round(median(times.slc), 0)} ms against ${round(median(times.plain), 0)} ms)`,
-    peer: pm2 && `\`pm2 start\` ${round(median(times.pm2) / median(times.plain))} ×`,
-    met: factor <= 1.15,
-    data: { ...times, factors: spread(factors) },
-  }];
-}));
+async function openWarm(manager) {
+  if (manager.kind !== 'plain') await manager.web();
+  await withExpress(manager);
+}
+
+async function withExpress(manager) {
+  fs.cpSync(await manager.world.expressApp(), path.join(manager.apps, 'express'), { recursive: true });
+}
+
+module.exports = {
+  cases: (world) => [
+    {
+      id: 'start-cold',
+      metrics: [
+        { key: 'start_ms', group: 'b', title: 'start, Express 4, no daemon yet: to the first 200', unit: 'ms' },
+        { key: 'stop_ms', group: 'b', title: 'stop: until it is gone', unit: 'ms' },
+      ],
+      managers: ALL,
+      rounds: world.quick ? 1 : 7,
+      measure: async (manager) => {
+        await withExpress(manager);
+        return cold(manager);
+      },
+    },
+    {
+      id: 'start-warm',
+      metrics: [
+        { key: 'start_ms', group: 'b', title: 'start, Express 4, daemon running: to the first 200', unit: 'ms' },
+      ],
+      managers: WITH_DAEMON,
+      rounds: world.quick ? 3 : 25,
+      open: openWarm,
+      measure: warm,
+    },
+  ],
+  targets: (stored) => [
+    limit(
+      stored,
+      'start-warm',
+      'start_ms',
+      '`slc start --size 1` to the first 200, daemon running, Express 4',
+      1.15,
+      '×',
+      '≤',
+      'plain',
+      'plain `node`',
+    ),
+  ],
+};

@@ -1,0 +1,76 @@
+// A program that costs nothing itself. Times are nanoseconds of the monotonic clock.
+//
+//   program pause FILE         appends the time of its start to FILE, and stays
+//   program crash FILE         appends the time of its start to FILE, and exits with 1
+//   program print MB FILE      prints MB megabytes in numbered lines of 100 bytes, 4096 bytes a write, then appends
+//                              "BEGIN END FAILED" to FILE (FAILED: writes that were refused), and stays
+//   program again MB FILE      prints as above over and over; a line in FILE for each time
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { kLine = 100, kBlock = 4096 };
+
+static long long Now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static void Append(const char* file, const char* text) {
+  int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0 || write(fd, text, strlen(text)) < 0) _exit(3);
+  close(fd);
+}
+
+static int PutAll(const char* data, size_t size) {
+  while (size > 0) {
+    ssize_t put = write(STDOUT_FILENO, data, size);
+    if (put < 0) return -1;
+    data += put;
+    size -= (size_t)put;
+  }
+  return 0;
+}
+
+static void Print(long megabytes, const char* file) {
+  static char buffer[kBlock + kLine];
+  const long lines = megabytes * 1000000 / kLine;
+  const long long begin = Now();
+  size_t used = 0;
+  long failed = 0;
+  for (long i = 0; i < lines; ++i) {
+    char* line = buffer + used;
+    long number = i;
+    memset(line, 'x', kLine - 1);
+    for (int digit = 9; digit-- > 0; number /= 10) line[digit] = (char)('0' + number % 10);
+    line[kLine - 1] = '\n';
+    used += kLine;
+    if (used < kBlock && i + 1 < lines) continue;
+    failed += PutAll(buffer, used) != 0;
+    used = 0;
+  }
+  char text[96];
+  snprintf(text, sizeof(text), "%lld %lld %ld\n", begin, Now(), failed);
+  Append(file, text);
+}
+
+int main(int argc, char** argv) {
+  const char* mode = argc > 2 ? argv[1] : "";
+  if (strcmp(mode, "pause") == 0 || strcmp(mode, "crash") == 0) {
+    char text[32];
+    snprintf(text, sizeof(text), "%lld\n", Now());
+    Append(argv[2], text);
+    if (mode[0] == 'c') return 1;
+  } else if (argc > 3 && strcmp(mode, "print") == 0) {
+    Print(atol(argv[2]), argv[3]);
+  } else if (argc > 3 && strcmp(mode, "again") == 0) {
+    for (;;) Print(atol(argv[2]), argv[3]);
+  } else {
+    return 2;
+  }
+  for (;;) pause();
+}
