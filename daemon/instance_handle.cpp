@@ -56,14 +56,21 @@ std::optional<MasterInfo> InstanceHandle::about_master() const {
 }
 
 std::optional<InstanceState> InstanceHandle::ReadState() const {
-  if (!has_master()) return std::nullopt;
+  if (!has_master()) {
+    looked_.reset();
+    return std::nullopt;
+  }
   const int memfd = keeper_.Find(link::kStateName);
   if (memfd < 0) return std::nullopt;
   auto content = ReadSnapshot(memfd);
   if (!content) return std::nullopt;
-  auto state = DecodeInstanceState(content->state);
-  if (!state) return std::nullopt;
-  return std::move(*state);
+  // Most looks find what the one before has found.
+  if (!looked_ || looked_->text != content->state) {
+    auto state = DecodeInstanceState(content->state);
+    if (!state) return std::nullopt;
+    looked_ = LastLook{std::move(content->state), std::move(*state)};
+  }
+  return looked_->state;
 }
 
 // ----------------------------------------------------------------------------------------------

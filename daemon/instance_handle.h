@@ -158,6 +158,12 @@ class InstanceHandle {
   bool follows_ = false;
   std::optional<bool> stop_followed_;  // whether softly
   std::optional<link::Facts> facts_;
+  // What the snapshot held at the last look, and what that means.
+  struct LastLook {
+    std::string text;
+    InstanceState state;
+  };
+  mutable std::optional<LastLook> looked_;
   std::optional<ProcessIdentity> master_;
   link::MasterHello hello_;  // of that one; its version is empty until it has come
   UniqueFd pidfd_;

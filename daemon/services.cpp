@@ -260,7 +260,6 @@ ViewInput Services::ViewInputOf(const Service& service, const std::string& name,
   input.launching = service.instance->has_master() || service.preparing;
   input.silent_for = service.instance->silent_for();
   if (!name.empty()) input.log_directory = context_.logs + "/" + name;
-  input.cpus = UsableCpus();
   input.now = BootNow();
   return input;
 }
@@ -269,7 +268,10 @@ ServiceView Services::ViewOf(const Wish& wish) {
   const Service& service = ServiceOf(wish.id);
   const std::optional<InstanceState> state = service.instance->ReadState();
   const Fallback* fallback = registry_.GetFallback(wish.id);
-  ServiceView view = MakeView(wish, ViewInputOf(service, wish.spec.name, state));
+  ViewInput input = ViewInputOf(service, wish.spec.name, state);
+  // It is asked of the kernel and the cgroup's files.
+  if (wish.size == kSizeCpu) input.cpus = UsableCpus();
+  ServiceView view = MakeView(wish, input);
   if (fallback != nullptr) view.damage = DescribeFallback(*fallback);
   if (!service.instance->foreign().empty()) {
     view.state = "adopting";

@@ -17,8 +17,8 @@ struct ViewInput {
   bool launching = false;  // a master is being started
   Millis silent_for = 0;
   std::string log_directory;
-  unsigned cpus = 1;
-  Millis now = 0;  // BOOTTIME
+  unsigned cpus = 1;  // if the size goes by them
+  Millis now = 0;     // BOOTTIME
 };
 
 ServiceView MakeView(const Wish& wish, const ViewInput& input);

@@ -7,21 +7,64 @@ namespace slc {
 
 using nlohmann::json;
 
-json ToJson(const ProcessView& view) {
-  return json{
-      {"pid", view.pid},
-      {"worker", view.worker},
-      {"slot", view.slot},
-      {"generation", view.generation},
-      {"state", view.state},
-      {"listening", view.listening},
-      {"started", view.started_wall > 0 ? json(FormatIso(view.started_wall)) : json()},
-      {"started_ms", view.started_wall},
-      {"uptime_ms", view.uptime},
-      {"restarts", view.restarts},
-      {"stuck_ms", view.stuck},
-      {"reason", view.reason},
-  };
+namespace {
+
+json ToJson(const SlotView& slot, ViewForm form);
+
+// Puts members into an object; in the sparse form only those that say something, so that who reads
+// it into a fresh value gets the same.
+class Members {
+ public:
+  Members(json& object, ViewForm form) : object_(object), sparse_(form == ViewForm::kSparse) {}
+
+  template <typename T>
+  void Put(const char* key, const T& value) {
+    if (!sparse_ || value != T{}) object_[key] = value;
+  }
+  template <typename T>
+  void PutAll(const char* key, const std::vector<T>& values, ViewForm form) {
+    if (sparse_ && values.empty()) return;
+    json list = json::array();
+    for (const T& value : values) list.push_back(ToJson(value, form));
+    object_[key] = std::move(list);
+  }
+
+ private:
+  json& object_;
+  bool sparse_;
+};
+
+json ToJson(const SlotView& slot, ViewForm form) {
+  json value = json::object();
+  Members members(value, form);
+  members.Put("slot", slot.slot);
+  members.Put("state", slot.state);
+  members.Put("retry_in_ms", slot.retry_in);
+  members.Put("restarts", slot.restarts);
+  members.Put("reason", slot.reason);
+  return value;
+}
+
+}  // namespace
+
+json ToJson(const ProcessView& view, ViewForm form) {
+  json value = json::object();
+  Members members(value, form);
+  members.Put("pid", view.pid);
+  members.Put("worker", view.worker);
+  members.Put("slot", view.slot);
+  members.Put("generation", view.generation);
+  members.Put("state", view.state);
+  members.Put("listening", view.listening);
+  if (form == ViewForm::kWhole) {
+    value["started"] = view.started_wall > 0 ? json(FormatIso(view.started_wall)) : json();
+  }
+  members.Put("started_ms", view.started_wall);
+  members.Put("uptime_ms", view.uptime);
+  members.Put("restarts", view.restarts);
+  members.Put("stuck_ms", view.stuck);
+  members.Put("reason", view.reason);
+  return value;
 }
 
 namespace {
@@ -54,41 +97,32 @@ Status FromJson(const json& value, SlotView& view) {
 
 }  // namespace
 
-json ToJson(const ServiceView& view) {
-  json processes = json::array();
-  for (const ProcessView& process : view.processes) processes.push_back(ToJson(process));
-  json idle = json::array();
-  for (const SlotView& slot : view.idle_slots) {
-    idle.push_back(json{{"slot", slot.slot},
-                        {"state", slot.state},
-                        {"retry_in_ms", slot.retry_in},
-                        {"restarts", slot.restarts},
-                        {"reason", slot.reason}});
-  }
-  return json{
-      {"id", view.id},
-      {"name", view.name},
-      {"state", view.state},
-      {"reason", view.reason},
-      {"damage", view.damage},
-      {"directory", view.directory},
-      {"script", view.script},
-      {"wanted", view.wanted},
-      {"size", view.size},
-      {"cluster_size", view.cluster_size},
-      {"generation", view.generation},
-      {"port", view.port ? json(*view.port) : json()},
-      {"environment", view.environment},
-      {"agent_version", view.agent_version},
-      {"log_directory", view.log_directory},
-      {"run_as", view.run_as},
-      {"log_lines_dropped", view.log_lines_dropped},
-      {"log_dropped_ago_ms", view.log_dropped_ago},
-      {"log_trouble", view.log_trouble},
-      {"facts_age_ms", view.facts_age},
-      {"processes", std::move(processes)},
-      {"idle_slots", std::move(idle)},
-  };
+json ToJson(const ServiceView& view, ViewForm form) {
+  json value = json::object();
+  Members members(value, form);
+  members.Put("id", view.id);
+  members.Put("name", view.name);
+  members.Put("state", view.state);
+  members.Put("reason", view.reason);
+  members.Put("damage", view.damage);
+  members.Put("directory", view.directory);
+  members.Put("script", view.script);
+  members.Put("wanted", view.wanted);
+  members.Put("size", view.size);
+  members.Put("cluster_size", view.cluster_size);
+  members.Put("generation", view.generation);
+  if (view.port || form == ViewForm::kWhole) value["port"] = view.port ? json(*view.port) : json();
+  members.Put("environment", view.environment);
+  members.Put("agent_version", view.agent_version);
+  members.Put("log_directory", view.log_directory);
+  members.Put("run_as", view.run_as);
+  members.Put("log_lines_dropped", view.log_lines_dropped);
+  members.Put("log_dropped_ago_ms", view.log_dropped_ago);
+  members.Put("log_trouble", view.log_trouble);
+  members.Put("facts_age_ms", view.facts_age);
+  members.PutAll("processes", view.processes, form);
+  members.PutAll("idle_slots", view.idle_slots, form);
+  return value;
 }
 
 Status FromJson(const json& value, ServiceView& view) {

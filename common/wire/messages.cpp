@@ -149,7 +149,7 @@ json ReplyToJson(const Reply& reply) {
   if (!reply.notes.empty()) value["notes"] = reply.notes;
   if (const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data)) {
     json list = json::array();
-    for (const ServiceView& view : *services) list.push_back(ToJson(view));
+    for (const ServiceView& view : *services) list.push_back(ToJson(view, ViewForm::kSparse));
     value["services"] = std::move(list);
   } else if (const auto* info = std::get_if<DaemonInfo>(&reply.data)) {
     value["info"] = ToJson(*info);

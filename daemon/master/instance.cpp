@@ -192,6 +192,12 @@ void Instance::Feed(const FleetEvent& event) {
     const std::vector<FleetAction> actions = fleet_.On(next, loop_.now());
     snapshot_.NoteChange();
     reporter_.NoteFailure();
+    // Before a process exists: whoever takes over must know that it may exist. Once for all that
+    // are started now, or hundreds of workers would each write of all the others.
+    const bool starts = std::any_of(actions.begin(), actions.end(), [](const auto& action) {
+      return std::holds_alternative<SpawnWorker>(action);
+    });
+    if (starts) snapshot_.Save();
     for (const FleetAction& action : actions) {
       std::visit([this](const auto& deed) { Do(deed); }, action);
     }

@@ -45,10 +45,7 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
     }
   }
   workers_[id] = std::move(*prepared);
-  // Before the process exists: whoever takes over must know that it may exist, and slcd must hold
-  // the other ends, or the worker would die with us.
-  snapshot_.NoteChange();
-  snapshot_.Save();
+  // Before the process exists slcd must hold the other ends, or the worker would die with us.
   std::vector<KeptFd> kept;
   for (KeptFd& each : worker.KeptFds()) {
     if (!config.node && EndsWith(each.name, "/channel")) continue;
@@ -61,8 +58,8 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
     return started;
   }
   worker.judge = std::make_unique<ReadinessJudge>(std::move(judge));
+  // Written when all are started: until then a successor finds this one by its cookie.
   snapshot_.NoteChange();
-  snapshot_.Save();
   const pid_t pid = worker.facts().process.pid;
   logs_.Add(id, pid, worker.output_fd(), worker.errors_fd());
   log::Info("supervisor started worker " + std::to_string(id) + " (pid " + std::to_string(pid) +

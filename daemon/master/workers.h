@@ -71,7 +71,7 @@ class Workers {
                               const std::set<std::string>& gone);
 
   // --- deeds
-  // On failure there is no worker.
+  // The written snapshot names the worker already. On failure there is none.
   Status Start(const SpawnWorker& action, const GenerationConfig& config, ReadinessJudge judge,
                const std::vector<ProvidedListener>& listeners);
   // Asks it to finish what it has and to leave: by its channel, without one by its stop signal.

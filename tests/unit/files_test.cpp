@@ -18,6 +18,18 @@ TEST_CASE("CRC-32C of the standard's examples") {
   CHECK(Crc32c("123456789") == 0xe3069283U);
   CHECK(Crc32c(std::string(32, '\0')) == 0x8a9136aaU);
   CHECK(Crc32c(std::string(32, '\xff')) == 0x62a8ab43U);
+  // Of any length, whichever way it is calculated.
+  std::string text;
+  for (std::size_t length = 0; length < 40; ++length) {
+    std::uint32_t crc = 0xffffffffU;
+    for (const char c : text) {
+      crc ^= static_cast<unsigned char>(c);
+      for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78U : 0U);
+    }
+    CAPTURE(length);
+    CHECK(Crc32c(text) == (crc ^ 0xffffffffU));
+    text += static_cast<char>(length * 37 + 11);
+  }
 }
 
 TEST_CASE("A file is replaced as a whole, and the version before kept") {
