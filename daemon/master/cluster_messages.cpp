@@ -115,6 +115,7 @@ WorkerMessage ParseAgent(const json& value) {
     constexpr std::size_t kLongest = 64;
     return AgentListening{Text(value, "address").substr(0, kLongest), Integer(value, "port", 0)};
   }
+  if (act == "pong") return AgentPong{Flag(value, "debugged")};
   return OtherMessage{};
 }
 
@@ -219,6 +220,13 @@ std::string AgentDrain(Millis linger) {
 }
 
 std::string AgentHangUp() { return "{\"cmd\":\"NODE_SLC\",\"act\":\"hangup\"}\n"; }
+
+std::string AgentPing() { return "{\"cmd\":\"NODE_SLC\",\"act\":\"ping\"}\n"; }
+
+// The first one took whatever it did not know for the order to drain.
+bool AnswersPings(const std::string& agent_version) {
+  return !agent_version.empty() && agent_version != "1.0.0";
+}
 
 std::string ShutdownText() { return "\"shutdown\"\n"; }
 std::string ShutdownCommand() { return "{\"cmd\":\"CLUSTER_CONTROL_shutdown\"}\n"; }

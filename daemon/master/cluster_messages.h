@@ -59,6 +59,9 @@ struct AgentListening {  // a server that bound by itself (exclusive, reusePort)
   std::string address;
   int port = 0;
 };
+struct AgentPong {        // answers AgentPing
+  bool debugged = false;  // a debugger is attached, or may be
+};
 struct AppReady {};      // process.send('ready')
 struct OtherMessage {};  // the app's own business
 struct TooDeep {         // readable, but deeper than any message of Node's
@@ -68,7 +71,7 @@ struct Garbage {};  // not JSON
 
 using WorkerMessage =
     std::variant<Online, QueryServer, Listening, CloseServer, ExitedAfterDisconnect, Accepted,
-                 HandleAck, HandleNack, HandleSent, AgentHello, AgentListening, AppReady,
+                 HandleAck, HandleNack, HandleSent, AgentHello, AgentListening, AgentPong, AppReady,
                  OtherMessage, TooDeep, Garbage>;
 
 // `line` without its '\n'. A leading 0x02 (Bun) is passed over.
@@ -92,6 +95,9 @@ std::string Disconnect(std::uint64_t seq);
 std::string AgentDrain(Millis linger);
 // To our agent in a worker that drains: the drain timeout is over, end what is still connected.
 std::string AgentHangUp();
+// To our agent: answer from the event loop (AgentPong). Only to one that AnswersPings.
+std::string AgentPing();
+bool AnswersPings(const std::string& agent_version);
 // The messages applications listen for to shut down: PM2's and StrongLoop's.
 std::string ShutdownText();
 std::string ShutdownCommand();

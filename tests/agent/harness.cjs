@@ -80,6 +80,7 @@ class Worker {
     this.drainedAt = now();
     this.worker.process.send({ cmd: 'NODE_SLC', act: 'drain', linger });
   }
+  askAgent() { this.worker.process.send({ cmd: 'NODE_SLC', act: 'ping' }); }
   hangUp() { this.worker.process.send({ cmd: 'NODE_SLC', act: 'hangup' }); }
   disconnect() {
     if (this.drainedAt === undefined) this.drainedAt = now();

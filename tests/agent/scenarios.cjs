@@ -633,9 +633,44 @@ scenarios['the app sees nothing of the agent'] = async () => {
 scenarios['says hello once, and nothing of a listen through the primary'] = async () => {
   const worker = await http();
   await worker.ping();
-  assert.deepStrictEqual(worker.agentMessages(), [{ cmd: 'NODE_SLC', act: 'hello', version: '1.0.0' }]);
+  assert.deepStrictEqual(worker.agentMessages(), [{ cmd: 'NODE_SLC', act: 'hello', version: '1.1.0' }]);
   worker.drain(0);
   await worker.gone();
+};
+
+const pongs = (worker) => worker.agentMessages('pong');
+
+scenarios['answers a ping as soon as the event loop turns, unseen by the app'] = async () => {
+  const worker = await http();
+  worker.askAgent();
+  const [pong] = await until('pong', () => pongs(worker).length && pongs(worker));
+  assert.deepStrictEqual(pong, { cmd: 'NODE_SLC', act: 'pong', debugged: false });
+  const client = await Client.open(worker.port);
+  const answered = client.send('/block', { headers: { 'x-ms': 600 } }).next();
+  await until('blocking', () => worker.messages.includes('blocking'));
+  const asked = now();
+  worker.askAgent();
+  await until('pong', () => pongs(worker).length > 1);
+  const took = Math.round(now() - asked);
+  assert(took >= 500 - longestStall(), `answered within ${took} ms while the loop stood still`);
+  await answered;
+  // An order it does not know is no order to drain.
+  worker.worker.process.send({ cmd: 'NODE_SLC', act: 'of a later version' });
+  await worker.ping();
+  saysKeepAlive(await client.get('/'));
+  assert.deepStrictEqual(worker.seenByApp(), []);
+  worker.drain(0);
+  await worker.gone();
+  return `${took} ms`;
+};
+
+scenarios['says so when a debugger may hold it'] = async () => {
+  const worker = await http({ INSPECT: 1 });
+  worker.askAgent();
+  await until('pong', () => pongs(worker).length);
+  assert.strictEqual(pongs(worker)[0].debugged, true);
+  worker.worker.process.kill('SIGKILL');
+  await until('exit', () => worker.exit);
 };
 
 async function ownListen(env, check) {

@@ -49,6 +49,9 @@ std::string Text(const AgentHello& message) { return "agent " + message.version;
 std::string Text(const AgentListening& message) {
   return "agent listening " + message.address + " " + std::to_string(message.port);
 }
+std::string Text(const AgentPong& message) {
+  return message.debugged ? "agent turns, debugged" : "agent turns";
+}
 std::string Text(const AppReady& /*message*/) { return "ready"; }
 std::string Text(const OtherMessage& /*message*/) { return "other"; }
 std::string Text(const TooDeep& message) { return "deep " + std::to_string(message.depth); }
@@ -146,16 +149,19 @@ std::map<std::string, Meanings> Expected(int node_version) {
       {"commands of its own", Meanings(5, "other")},
       {"looks like ours", Meanings(3, "other")},
 
-      {"agent", {"agent 1.0.0", "query 1: any 8101 type '4'", "listening any 8101 type '4'"}},
-      {"agent, exclusive", {"agent 1.0.0", "agent listening 127.0.0.1 49152"}},
-      {"agent, exclusive unix", {"agent 1.0.0", "agent listening /app/app.sock -1"}},
+      {"agent", {"agent 1.1.0", "query 1: any 8101 type '4'", "listening any 8101 type '4'"}},
+      {"agent, exclusive", {"agent 1.1.0", "agent listening 127.0.0.1 49152"}},
+      {"agent, exclusive unix", {"agent 1.1.0", "agent listening /app/app.sock -1"}},
+      {"agent, asked",
+       {"agent 1.1.0", "query 1: any 8101 type '4'", "query 2: any 8102 type '4'",
+        "listening any 8101 type '4'", "listening any 8102 type '4'", "agent turns"}},
       {"agent, drained",
-       {"agent 1.0.0", "query 1: any 8101 type '4'", "listening any 8101 type '4'", "close key-0"}},
+       {"agent 1.1.0", "query 1: any 8101 type '4'", "listening any 8101 type '4'", "close key-0"}},
   };
   if (node_version >= 22) {
     // 0 is a limit like others; before it meant none.
     expected["maxConnections"] = PortAnd({"ack", "not accepted 1"});
-    expected["agent, reusePort"] = {"agent 1.0.0", "agent listening 0.0.0.0 49152"};
+    expected["agent, reusePort"] = {"agent 1.1.0", "agent listening 0.0.0.0 49152"};
   }
   return expected;
 }
@@ -193,6 +199,8 @@ TEST_CASE("What no Node was seen to send is read too, or is garbage") {
   CHECK(MeaningOf(R"({"cmd":"NODE_CLUSTER","act":"queryServer","seq":1,"port":"80","fd":-2,)"
                   R"("addressType":{},"backlog":false,"index":-1})") == "query 1: any 0 type ''");
   CHECK(MeaningOf(R"({"cmd":"NODE_CLUSTER","act":"invented"})") == "other");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"pong","debugged":true})") == "agent turns, debugged");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"pong","debugged":1})") == "agent turns");
   CHECK(MeaningOf(R"({"cmd":"NODE_CLUSTER","ack":3})") == "other");
   for (const char* line : {"", "{", "ready", R"({"cmd":"NODE_CLUSTER","act":"onl)"}) {
     CHECK(MeaningOf(line) == "garbage");

@@ -5,7 +5,7 @@
 // says that the worker drains, this file does better. Until then it costs two calls and a map entry per connection and
 // nothing per request: diagnostics_channel does not show TLS sockets, a wrapped emit() would cost each request.
 
-const VERSION = '1.0.0';
+const VERSION = '1.1.0';
 const TICK = 20; // ms between two looks at the connections while draining: the precision of the linger
 const BATCH = 64; // connections closed per turn of the event loop, see closeIdle()
 const guard = (fn) => (...args) => { try { return fn(...args); } catch { /* better no agent than no app */ } };
@@ -137,9 +137,20 @@ function install() {
     for (const socket of [...connections.keys(), ...foreign]) socket.end();
   });
 
+  function obey({ act, linger: ms }) {
+    if (act === 'drain') drain(ms);
+    else if (act === 'hangup') hangUp();
+    else if (act === 'ping') tell({ act: 'pong', debugged: isDebugged() });
+  }
+
+  // Who waits at a breakpoint does not answer, and does not hang. Some builds have no inspector.
+  function isDebugged() {
+    try { return require('inspector').url() !== undefined; } catch { return false; }
+  }
+
   // Ahead of cluster's own listener. This event, unlike 'message', does not ref the channel.
   process.prependListener('internalMessage', guard((message) => {
-    if (message.cmd === 'NODE_SLC') return message.act === 'hangup' ? hangUp() : drain(message.linger);
+    if (message.cmd === 'NODE_SLC') return obey(message);
     if (message.cmd !== 'NODE_CLUSTER' || message.act !== 'disconnect') return;
     drain();
     for (const server of own) server.close();

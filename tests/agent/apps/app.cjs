@@ -4,7 +4,9 @@
 // by time: 'ping' -> 'pong' proves that everything sent before has been handled; 'release' lets held answers go.
 
 const fs = require('fs');
-const { PROTO = 'http', TLS_DIR = '', HOST = '127.0.0.1', EXCLUSIVE, REUSE_PORT, UNIX_PATH } = process.env;
+const { PROTO = 'http', TLS_DIR = '', HOST = '127.0.0.1', EXCLUSIVE, REUSE_PORT, UNIX_PATH, INSPECT } = process.env;
+
+if (INSPECT) require('inspector').open(0, '127.0.0.1');
 
 const held = [];
 const hold = (fn) => held.push(fn);
