@@ -155,7 +155,8 @@ std::string StateRemark(const ServiceView& service) {
 
 std::string StuckRemark(const ProcessView& process) {
   if (process.stuck <= 0) return {};
-  return "has not taken a connection for " + FormatSpan(process.stuck);
+  return "has not answered for " + FormatSpan(process.stuck) +
+         (process.replaced ? ", it is being replaced" : "");
 }
 
 std::string LogRemark(const ServiceView& service) {

@@ -36,7 +36,7 @@ std::string DamageCure(const std::string& service);
 // How a service is, for people: "backoff, next try in 3.0 s: exit code 1". Empty when all is well.
 std::string StateRemark(const ServiceView& service);
 
-// Of a worker that is stuck, see ProcessView: "has not taken a connection for 12 s"; else empty.
+// Of a worker that is stuck, see ProcessView: "has not answered for 12 s"; else empty.
 std::string StuckRemark(const ProcessView& process);
 
 }  // namespace slc::ctl

@@ -273,6 +273,13 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
     return Error{ErrorCode::kInvalid,
                  std::string("--balance ") + Name(spec.balance) + " is for Node: " + script + why};
   }
+  if (spec.limits.hang_timeout > 0 && config.agent_position == 0) {
+    return Error{ErrorCode::kInvalid,
+                 config.node ? "--hang-timeout needs what --no-agent leaves out: give --agent, or "
+                               "--hang-timeout none"
+                             : "--hang-timeout is for Node: nothing asks " + script +
+                                   " whether it hangs; give --hang-timeout none"};
+  }
   config.balance = spec.balance;
   config.readiness = spec.readiness;
   config.policy.ready_timeout = spec.ready_timeout;

@@ -126,7 +126,7 @@ void Journal::NoteNotice(ServiceId id, const link::Notice& notice) {
   const Progress& progress = notice.progress;
   JournalRecord record;
   if (progress.kind == "worker_ready" || progress.kind == "worker_given_up" ||
-      progress.kind == "worker_killed") {
+      progress.kind == "worker_hung" || progress.kind == "worker_killed") {
     record.kind = progress.kind;
   } else if (progress.kind == "worker_exited" && notice.unasked) {
     record.kind = "worker_ended";
@@ -145,7 +145,10 @@ void Journal::NoteNotice(ServiceId id, const link::Notice& notice) {
   if (progress.worker != 0) record.took = progress.millis;
   if (!progress.text.empty()) record.text = progress.text;
   record.status = notice.status;
-  if (progress.kind == "worker_ready") record.text = Join(progress.listening, " ");
+  if (progress.kind == "worker_ready") {
+    record.text = Join(progress.listening, " ");
+    if (!progress.text.empty()) record.text += (record.text.empty() ? "" : ", ") + progress.text;
+  }
   NoteEvent(id, std::move(record));
 }
 

@@ -37,6 +37,9 @@ std::string ReasonOf(const FleetWorker& worker, const FleetSlot& slot, Millis no
   if (worker.state == WorkerState::kStarting) {
     return recent || slot.failures > 0 ? slot.last_exit : std::string();
   }
+  if (worker.state == WorkerState::kReady && worker.unfit) {
+    return slot.last_exit;
+  }
   if (worker.state != WorkerState::kReady || !recent) return {};
   return "last end: " + slot.last_exit + ", " + FormatSpan(now - slot.last_exit_at) + " ago";
 }
@@ -55,6 +58,7 @@ ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker,
   view.slot = worker.slot;
   view.generation = worker.generation;
   view.state = Name(worker.state);
+  view.replaced = worker.unfit;
   view.uptime = std::max<Millis>(0, now - worker.spawned_at);
   const auto facts = state.workers.find(worker.id);
   if (facts != state.workers.end()) {
@@ -109,7 +113,7 @@ void AddFacts(const InstanceState& state, const ViewInput& input, ServiceView& v
 
 bool AnyReady(const InstanceState& state) {
   return std::any_of(state.fleet.workers.begin(), state.fleet.workers.end(),
-                     [](const auto& entry) { return entry.second.state == WorkerState::kReady; });
+                     [](const auto& entry) { return Serves(entry.second); });
 }
 
 std::string BackoffReason(const ServiceView& view) {

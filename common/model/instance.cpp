@@ -31,6 +31,14 @@ std::optional<WorkerState> WorkerStateFromName(const std::string& name) {
   return std::nullopt;
 }
 
+bool IsStaying(const FleetWorker& worker) {
+  return worker.state <= WorkerState::kReady && !worker.unfit;
+}
+
+bool Serves(const FleetWorker& worker) {
+  return worker.state == WorkerState::kReady && !worker.hung;
+}
+
 // A roll is under way or done, as opposed to given up.
 bool IsRolling(const FleetState& state) {
   return state.wish.run && state.wish.mode == RollMode::kRolling &&
@@ -60,9 +68,7 @@ const char* RunningPhase(const FleetState& state) {
     const Generation wanted = rolling ? wish.generation : slot->second.generation;
     bool serves = false;
     for (const auto& [id, worker] : state.workers) {
-      if (worker.slot != number || worker.state != WorkerState::kReady ||
-          worker.generation != wanted)
-        continue;
+      if (worker.slot != number || !Serves(worker) || worker.generation != wanted) continue;
       serves = true;
       counted.insert(id);
     }

@@ -49,10 +49,16 @@ struct FleetWorker {
   Millis deadline = 0;        // when the state is escalated; 0: none
   bool disconnected = false;  // its channel has ended
   bool hung_up = false;       // it drained in vain, and was told to end its connections
+  bool unfit = false;         // it is to be replaced: it leaves when its successor serves
+  bool hung = false;          // its event loop stands still: it serves nobody, and hears nothing
   std::string trouble;        // what may keep it from getting ready, e.g. "port 80 is in use"
 
   bool operator==(const FleetWorker&) const = default;
 };
+
+// Meant to serve: starting or ready, not on its way out, not to be replaced.
+bool IsStaying(const FleetWorker& worker);
+bool Serves(const FleetWorker& worker);
 
 struct FleetSlot {
   Generation generation = 0;       // of the config its next worker is spawned with
@@ -103,8 +109,8 @@ struct WorkerFacts {
   std::vector<std::string> own_listeners;  // "address:port" it bound itself (reported by the agent)
   std::string agent_version;               // empty: no agent has spoken
   bool drain_sent = false;  // it was told to drain; a second time would cut connections
-  // When (BOOTTIME) it was given the connection that it has not taken, if that was seen to be too
-  // long; 0: it takes them. Seen when the master looks around, so up to 10 s late; over at once.
+  // When (BOOTTIME) it was given the connection, or asked, that it has not answered, if that was
+  // seen to be too long; 0: it answers. Seen up to 10 s late; over at once.
   Millis stuck_since = 0;
 
   bool operator==(const WorkerFacts&) const = default;

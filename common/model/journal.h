@@ -43,6 +43,7 @@ struct JournalActor {
 //   worker_ready      worker, slot, generation, pid, took (since its spawn)
 //   worker_ended      nobody had asked it to: the same, status; took (its life)
 //   worker_given_up   it lives, but is taken for failed and killed
+//   worker_hung       its event loop stands still, and it is replaced
 //   workers_lost      some did not outlive their master
 //   worker_killed     it was asked to end, and had not in time
 //   running, stopped, finished, failed      the service; `failed`: its workers did not come up

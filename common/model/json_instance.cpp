@@ -120,6 +120,8 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     entry.Number("deadline", worker.deadline);
     entry.Flag("disconnected", worker.disconnected);
     entry.Flag("hung_up", worker.hung_up);
+    if (worker.unfit) entry.Flag("unfit", true);
+    if (worker.hung) entry.Flag("hung", true);
     if (!worker.trouble.empty()) entry.Text("trouble", worker.trouble);
   }
   out += ']';
@@ -182,6 +184,8 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("deadline", worker.deadline);
     entry.Read("disconnected", worker.disconnected);
     entry.Read("hung_up", worker.hung_up);
+    entry.Read("unfit", worker.unfit);
+    entry.Read("hung", worker.hung);
     entry.Read("trouble", worker.trouble);
     fleet.workers[worker.id] = worker;
     return entry.status();

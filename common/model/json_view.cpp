@@ -63,6 +63,7 @@ json ToJson(const ProcessView& view, ViewForm form) {
   members.Put("uptime_ms", view.uptime);
   members.Put("restarts", view.restarts);
   members.Put("stuck_ms", view.stuck);
+  members.Put("replaced", view.replaced);
   members.Put("reason", view.reason);
   return value;
 }
@@ -81,6 +82,7 @@ Status FromJson(const json& value, ProcessView& view) {
   fields.Read("uptime_ms", view.uptime);
   fields.Read("restarts", view.restarts);
   fields.Read("stuck_ms", view.stuck);
+  fields.Read("replaced", view.replaced);
   fields.Read("reason", view.reason);
   return fields.status();
 }

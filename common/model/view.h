@@ -23,11 +23,14 @@ struct ProcessView {
   Millis started_wall = 0;
   Millis uptime = 0;
   std::uint32_t restarts = 0;
-  // For how long a worker that is ready has not taken a connection it was given; 0: it takes them,
-  // or was given none. Noticed 1 s after at the earliest, 11 s at the latest; over at once.
+  // For how long a worker that is ready has not taken a connection it was given, or not answered
+  // when it was asked because connections wait for it; 0: it answers, or nothing is due. Noticed
+  // 1 s after at the earliest, 11 s at the latest; over at once.
   Millis stuck = 0;
+  bool replaced = false;  // its successor is to take its place, see --hang-timeout
   // The last unexpected end in its slot, as long as that explains what is seen: while the successor
   // is starting, and for 10 minutes behind a worker that serves: "last end: exit code 1, 3m2s ago".
+  // Of a worker that is to be replaced, why.
   std::string reason;
 };
 

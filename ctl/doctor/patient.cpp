@@ -104,7 +104,8 @@ void ReadPast(Patient& patient) {
       told_of_daemon = true;
       past.shut_down = record.kind == "daemon_stopping" && record.time >= boot;
     }
-    const bool ended = record.kind == "worker_ended" || record.kind == "worker_given_up";
+    const bool ended = record.kind == "worker_ended" || record.kind == "worker_given_up" ||
+                       record.kind == "worker_hung";
     if (ended && record.time >= now - kRecent) past.ends[record.id] += record.times;
     return false;
   };

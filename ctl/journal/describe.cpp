@@ -76,6 +76,8 @@ std::string DescribeEvent(const JournalRecord& record) {
     what = Behind(Worker(record) + " ended" + After(record), record.text);
   } else if (record.kind == "worker_given_up") {
     what = Behind(Worker(record) + " given up", record.text);
+  } else if (record.kind == "worker_hung") {
+    what = Worker(record) + " " + record.text + "; it is replaced";
   } else if (record.kind == "worker_killed") {
     what = Behind(Worker(record) + " killed (SIGKILL)", record.text);
   } else if (StartsWith(record.kind, "master_")) {

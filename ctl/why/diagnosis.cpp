@@ -57,13 +57,14 @@ std::string NameOf(const ProcessView& process) {
 }
 
 void AddHangs(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis) {
-  const std::size_t stuck = Stuck(view);
-  if (stuck == 0) return;
+  if (Stuck(view) == 0) return;
+  bool all_replaced = true;
   for (const ProcessView& process : view.processes) {
     if (process.stuck <= 0) continue;
     diagnosis.hangs.push_back("worker " + std::to_string(process.worker) + " (pid " +
                               std::to_string(process.pid) + ") " + StuckRemark(process) +
                               ": its event loop is busy or blocked, or the process is stopped");
+    all_replaced = all_replaced && process.replaced;
   }
   std::vector<std::string>& doing = diagnosis.doing;
   doing.push_back(serving > 0
@@ -73,8 +74,15 @@ void AddHangs(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis
       "how much CPU it takes tells an endless loop (100 %) from a call that does not "
       "return (0 %): slc ctl status " +
       view.name + " --wide");
+  if (all_replaced) {
+    doing.emplace_back(
+        "its successor takes its place as soon as that is ready; connections that it has not "
+        "taken go to others then");
+    return;
+  }
   doing.push_back(
-      "nothing of slc ends it by itself; to have it replaced: slc ctl soft-restart " + view.name +
+      "without --hang-timeout nothing of slc ends it; to have it replaced: slc ctl soft-restart " +
+      view.name +
       "; what does not leave within --drain-timeout gets SIGTERM, after --stop-timeout SIGKILL; "
       "connections that it has not taken go to others then");
 }

@@ -23,7 +23,8 @@ bool IsOfMany(const JournalRecord& record) {
 }
 
 bool IsUnaskedEnd(const JournalRecord& record) {
-  return record.kind == "worker_ended" || record.kind == "worker_given_up" || IsOfMany(record);
+  return record.kind == "worker_ended" || record.kind == "worker_given_up" ||
+         record.kind == "worker_hung" || IsOfMany(record);
 }
 
 std::string CountOfEnds(const Records& records) {

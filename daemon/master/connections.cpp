@@ -1,8 +1,10 @@
 #include "daemon/master/connections.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -89,8 +91,59 @@ void Connections::AddUser(Listener& listener, WorkerId worker, SlotNumber slot) 
 void Connections::AddAcceptor(Listener& listener, WorkerId worker, std::size_t socket) {
   Socket& own = *listener.sockets[socket];
   own.acceptors.insert(worker);
-  if (own.watched) Watch(own, false);
+  if (own.watched && IsTended(own)) Watch(own, false);
   SteerTo(listener);
+}
+
+bool Connections::IsTended(const Socket& socket) const {
+  return std::any_of(socket.acceptors.begin(), socket.acceptors.end(),
+                     [this](WorkerId worker) { return stuck_.count(worker) == 0; });
+}
+
+void Connections::SetStuck(WorkerId worker, bool stuck) {
+  if ((stuck_.count(worker) > 0) == stuck) return;
+  if (stuck) {
+    stuck_.insert(worker);
+  } else {
+    stuck_.erase(worker);
+  }
+  dispatch_.SetStuck(worker, stuck);
+  for (auto& [key, listener] : listeners_) {
+    for (const auto& socket : listener->sockets) {
+      if (socket->watched && IsTended(*socket)) Watch(*socket, false);
+    }
+    SteerTo(*listener);
+  }
+  Resume();
+}
+
+std::vector<std::set<WorkerId>> Connections::Sharing() const {
+  std::vector<std::set<WorkerId>> groups;
+  for (const auto& [key, listener] : listeners_) {
+    for (const auto& socket : listener->sockets) {
+      if (socket->acceptors.size() > 1) groups.push_back(socket->acceptors);
+    }
+  }
+  return groups;
+}
+
+std::set<WorkerId> Connections::Awaited() const {
+  std::set<WorkerId> awaited;
+  std::vector<pollfd> polled;
+  std::vector<const Socket*> sockets;
+  for (const auto& [key, listener] : listeners_) {
+    for (const auto& socket : listener->sockets) {
+      if (socket->acceptors.empty()) continue;
+      polled.push_back({socket->fd.get(), POLLIN, 0});
+      sockets.push_back(socket.get());
+    }
+  }
+  if (polled.empty() || ::poll(polled.data(), polled.size(), 0) <= 0) return awaited;
+  for (std::size_t i = 0; i < polled.size(); ++i) {
+    if ((polled[i].revents & POLLIN) == 0) continue;
+    awaited.insert(sockets[i]->acceptors.begin(), sockets[i]->acceptors.end());
+  }
+  return awaited;
 }
 
 // It accepts no more, or soon will not: others are to see to its queue.
@@ -107,9 +160,13 @@ void Connections::NotAcceptor(WorkerId worker) {
 void Connections::SteerTo(Listener& listener) {
   if (listener.sockets.size() < 2 || listener.facts.disordered) return;
   std::vector<std::uint32_t> places;
+  bool accepted_on = false;
   for (std::uint32_t i = 0; i < listener.sockets.size(); ++i) {
-    if (!listener.sockets[i]->acceptors.empty()) places.push_back(i);
+    if (IsTended(*listener.sockets[i])) places.push_back(i);
+    accepted_on = accepted_on || !listener.sockets[i]->acceptors.empty();
   }
+  // All are stuck: there is nobody to send them to instead.
+  if (places.empty() && accepted_on) return;
   if (places.empty()) places.push_back(0);
   if (places == listener.steered) return;
   if (Steer(listener.sockets[0]->fd.get(), places)) listener.steered = std::move(places);
@@ -148,6 +205,7 @@ void Connections::Retire(WorkerId worker) {
 
 void Connections::Forget(WorkerId worker) {
   NotAcceptor(worker);
+  stuck_.erase(worker);
   for (auto& [key, listener] : listeners_) listener->users.erase(worker);
   for (const std::uint64_t seq : dispatch_.Forget(worker)) {
     const auto flight = flights_.find(seq);
@@ -220,7 +278,7 @@ void Connections::Resume() {
     if (!pushed && HasHolders(*listener) && !again_.active()) again_.StartIn(kTryAgain);
     if (!MayAccept(*listener) || !HasHolders(*listener)) continue;
     for (const auto& socket : listener->sockets) {
-      if (socket->poll && !socket->watched && socket->acceptors.empty()) Watch(*socket, true);
+      if (socket->poll && !socket->watched && !IsTended(*socket)) Watch(*socket, true);
     }
   }
 }

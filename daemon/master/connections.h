@@ -4,9 +4,9 @@
 //
 // A TCP listener has one socket, or one per slot (SO_REUSEPORT). The master accepts on each on
 // which no worker does: on all in the modes rr and sticky; in slots and shared where no worker is,
-// so that what is in the queue of a slot whose worker has died, or that is not used any more, goes
-// to the others. New connections are steered away from there (see Steer). A socket of a slot is
-// never closed as long as its listener is: that would reset what is in its queue.
+// so that what is in the queue of a slot whose worker has died or is stuck, or that is not used any
+// more, goes to the others. New connections are steered away from there (see Steer). A socket of a
+// slot is never closed as long as its listener is: that would reset what is in its queue.
 #pragma once
 
 #include <deque>
@@ -92,6 +92,14 @@ class Connections {
   // Takes up those that the image before has left. The workers are known.
   void Adopt(Predecessor& predecessor);
 
+  // Its event loop does not turn, or turns again: in between others see to the queue on which it
+  // accepts, and it is given nothing.
+  void SetStuck(WorkerId worker, bool stuck);
+  // Those who accept on a socket in whose queue somebody waits.
+  std::set<WorkerId> Awaited() const;
+  // Those who accept on one socket together, for each socket that has several.
+  std::vector<std::set<WorkerId>> Sharing() const;
+
   // Nothing new for this worker, from now on.
   void Retire(WorkerId worker);
   // The worker has ended: what it had not accepted goes to others.
@@ -116,6 +124,8 @@ class Connections {
   bool PushOrphans(Listener& listener);
   bool MayAccept(const Listener& listener) const;
   void NotAcceptor(WorkerId worker);
+  // Somebody accepts on it who is not stuck.
+  bool IsTended(const Socket& socket) const;
   void SteerTo(Listener& listener);
   void Land(std::uint64_t seq, bool accepted);
   void OnRefused(Listener& listener, Flight flight);
@@ -131,6 +141,7 @@ class Connections {
   ListenerId last_listener_ = 0;
   std::uint64_t last_flight_ = 0;
   std::unordered_map<std::uint64_t, Flight> flights_;
+  std::set<WorkerId> stuck_;
   bool paused_ = false;
   uv::Timer again_;
 };

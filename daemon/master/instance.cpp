@@ -51,6 +51,7 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
           [this](const WorkerProcess& worker) {
             Feed(WorkerHindered{worker.id(), worker.failed_listen});
           },
+          [this](const WorkerProcess& worker) { OnMoved(worker); },
           [this](WorkerProcess& worker, const ConductFact& fact) { workers_.Note(worker, fact); }),
       workers_(loop, std::move(environment), logs, safekeeping_, snapshot_, numbers_,
                Workers::Events{[this](WorkerProcess& worker, std::string_view line) {
@@ -68,6 +69,7 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
              [this] {
                JudgeReadiness();
                JudgeConduct();
+               JudgeSilence();
                Feed(TimePassed{});
              }),
       finish_timer_(loop, [this] { loop_.Stop(); }) {
@@ -156,6 +158,7 @@ void Instance::TakeOver() {
   // hold its port for ever.
   safekeeping_.Drop(predecessor_.Forget());
   for (const auto& [id, worker] : workers_.all()) desk_.Serve(*worker);
+  for (const auto& [id, worker] : workers_.all()) BeginHeartbeat(*worker);
   for (const WorkerId id : lost) connections_.Forget(id);
   in_charge_ = true;
   snapshot_.NoteChange();
@@ -235,8 +238,54 @@ void Instance::JudgeReadiness() {
     // Before the fact that may complete an order: whoever waits for that order hangs up then.
     reporter_.Notify("worker_ready", id);
     Feed(WorkerReady{id});
-    if (const WorkerProcess* worker = workers_.Find(id)) desk_.Serve(*worker);
+    WorkerProcess* worker = workers_.Find(id);
+    if (worker == nullptr) continue;
+    desk_.Serve(*worker);
+    BeginHeartbeat(*worker);
   }
+}
+
+// Of one that is ready. What a predecessor had found counts until it moves; the question may have
+// died with that.
+void Instance::BeginHeartbeat(WorkerProcess& worker) {
+  const auto found = fleet_.state().workers.find(worker.id());
+  const bool ready = found != fleet_.state().workers.end() &&
+                     found->second.state == WorkerState::kReady && !found->second.disconnected;
+  if (!ready || !AnswersPings(worker.facts().agent_version)) return;
+  const WorkerLimits& limits = configs_.Of(fleet_.state(), worker.id()).limits;
+  worker.heartbeat.Begin(limits.hang_timeout, loop_.now());
+  if (worker.facts().stuck_since == 0) return;
+  connections_.SetStuck(worker.id(), true);
+  workers_.Suspect(worker.id());
+}
+
+void Instance::JudgeSilence() {
+  for (const auto& [id, deed] : workers_.TakeSilent()) {
+    WorkerProcess* worker = workers_.Find(id);
+    if (worker == nullptr) continue;
+    const Millis since = worker->heartbeat.asked_at().value_or(loop_.now());
+    connections_.SetStuck(id, true);
+    if (worker->facts().stuck_since == 0) {
+      worker->facts().stuck_since = since;
+      snapshot_.NoteChange();
+      snapshot_.Save();
+    }
+    if (deed != Heartbeat::Deed::kTellHung) continue;
+    const Millis timeout = configs_.Of(fleet_.state(), id).limits.hang_timeout;
+    const std::string why = "hung, its event loop had not turned for " + FormatSpan(timeout);
+    log::Failure("supervisor worker id " + std::to_string(id) + " (pid " +
+                 std::to_string(worker->facts().process.pid) + ") " + why + "; it is replaced");
+    Feed(WorkerHung{id, since, why});
+  }
+}
+
+void Instance::OnMoved(const WorkerProcess& worker) {
+  const WorkerId id = worker.id();
+  connections_.SetStuck(id, false);
+  const auto found = fleet_.state().workers.find(id);
+  if (found == fleet_.state().workers.end() || !found->second.hung) return;
+  log::Info("supervisor worker id " + std::to_string(id) + ": its event loop turns again");
+  Feed(WorkerMoved{id});
 }
 
 bool Instance::IsAskedToEnd(WorkerId id) const {
@@ -380,6 +429,14 @@ void Instance::LookForStuck() {
     worker->facts().stuck_since = *since;
     snapshot_.NoteChange();
   }
+  for (const WorkerId id : connections_.Awaited()) workers_.Suspect(id);
+  // What one of them does not take the others do, so that nothing is seen to wait. Who has nothing
+  // to do is not woken.
+  for (const auto& group : connections_.Sharing()) {
+    if (!workers_.AnyWorked(group)) continue;
+    for (const WorkerId id : group) workers_.Suspect(id);
+  }
+  ArmTimer();
 }
 
 InstanceState Instance::GatherState() const {

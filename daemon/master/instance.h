@@ -70,9 +70,10 @@ class Instance {
 
   // A process that slcd has reaped.
   void NoteStatus(const ProcessIdentity& process, int status);
-  // Writes to the snapshot how the log does and which workers are stuck, if that has changed, and
-  // remembers how often the OOM killer has struck. To be called when slcd pings: often enough for
-  // what nobody else tells, and no wake-up of our own.
+  // Writes to the snapshot how the log does and which workers are stuck, if that has changed, asks
+  // those for whom connections wait whether they are, and remembers how often the OOM killer has
+  // struck. To be called when slcd pings: often enough for what nobody else tells, and no wake-up
+  // of our own.
   void LookAround();
   // A new daemon: it gets every descriptor and the facts.
   void TellEverything();
@@ -92,6 +93,9 @@ class Instance {
   bool IsAskedToEnd(WorkerId worker) const;
   void JudgeReadiness();
   void JudgeConduct();
+  void JudgeSilence();
+  void OnMoved(const WorkerProcess& worker);
+  void BeginHeartbeat(WorkerProcess& worker);
   void AddConfig(UniqueFd memfd);
   void StopAll(FleetWish wish);
 
@@ -101,7 +105,10 @@ class Instance {
   void Do(const HangUpWorker& action);
   void Do(const TerminateWorker& action);
   void Do(const KillWorker& action);
-  void Do(const ReportGivenUp& action) { reporter_.NotifyGivenUp(action.worker); }
+  void Do(const ReportGivenUp& action) {
+    reporter_.NotifyGivenUp("worker_given_up", action.worker);
+  }
+  void Do(const ReportHung& action) { reporter_.NotifyGivenUp("worker_hung", action.worker); }
   Status StartWorker(const SpawnWorker& action, const GenerationConfig& config);
   void RepeatDeeds();
   void JudgeOn(WorkerProcess& worker);

@@ -24,7 +24,7 @@ void Reporter::TellFacts() {
   facts.phase = InstancePhase(state);
   facts.workers = static_cast<std::uint32_t>(state.workers.size());
   for (const auto& [id, worker] : state.workers) {
-    if (worker.state == WorkerState::kReady) ++facts.ready;
+    if (Serves(worker)) ++facts.ready;
   }
   facts.failure = state.failure;
   facts.exit_code = FinalExitCode(state);
@@ -53,7 +53,15 @@ link::Notice Reporter::NoticeOf(const std::string& kind, WorkerId worker) const 
   return notice;
 }
 
-void Reporter::Notify(const std::string& kind, WorkerId worker) { Send(NoticeOf(kind, worker)); }
+void Reporter::Notify(const std::string& kind, WorkerId worker) {
+  link::Notice notice = NoticeOf(kind, worker);
+  for (const auto& [id, other] : fleet_.state().workers) {
+    const bool before = other.hung && other.slot == notice.progress.slot && id != worker;
+    if (kind != "worker_ready" || !before) continue;
+    notice.progress.text = "in place of worker " + std::to_string(id) + ", which hung";
+  }
+  Send(std::move(notice));
+}
 
 void Reporter::NotifyEnd(WorkerId worker, const WorkerEnd& end, bool unasked) {
   link::Notice notice = NoticeOf("worker_exited", worker);
@@ -63,8 +71,8 @@ void Reporter::NotifyEnd(WorkerId worker, const WorkerEnd& end, bool unasked) {
   Send(std::move(notice));
 }
 
-void Reporter::NotifyGivenUp(WorkerId worker) {
-  link::Notice notice = NoticeOf("worker_given_up", worker);
+void Reporter::NotifyGivenUp(const std::string& kind, WorkerId worker) {
+  link::Notice notice = NoticeOf(kind, worker);
   const auto& slots = fleet_.state().slots;
   const auto slot = slots.find(notice.progress.slot);
   if (slot != slots.end()) notice.progress.text = slot->second.last_exit;
@@ -83,7 +91,8 @@ void Reporter::Send(link::Notice notice) {
     return;
   }
   const std::string& kind = notice.progress.kind;
-  const bool told = kind == "worker_ready" || kind == "worker_given_up" || kind == "worker_killed";
+  const bool told = kind == "worker_ready" || kind == "worker_given_up" || kind == "worker_hung" ||
+                    kind == "worker_killed";
   if (!told && !notice.unasked) return;
   constexpr std::size_t kMost = 64;
   if (missed_.size() >= kMost) {

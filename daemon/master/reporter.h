@@ -36,7 +36,8 @@ class Reporter {
   void Notify(const std::string& kind, WorkerId worker);
   // `unasked`: nobody of us had asked it to end.
   void NotifyEnd(WorkerId worker, const WorkerEnd& end, bool unasked);
-  void NotifyGivenUp(WorkerId worker);
+  // `kind`: worker_given_up, worker_hung. Why stands in its slot.
+  void NotifyGivenUp(const std::string& kind, WorkerId worker);
   // It had not ended `waited` after its stop signal.
   void NotifyKilled(WorkerId worker, Millis waited);
   // What slcd's journal should know of the time in which there was no slcd: the last 64 of these.

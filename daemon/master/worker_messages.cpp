@@ -62,13 +62,15 @@ void WorkerMessages::On(WorkerProcess& worker, const ExitedAfterDisconnect& requ
   worker.channel()->Send(Acknowledge(request.seq, numbers_.Next()));
 }
 
-// Its event loop turns. Only what Node itself answers tells that: an app may send messages from
-// within an endless loop.
-void WorkerMessages::NoteMoved(WorkerProcess& worker) {
+// Its event loop turns. Only what Node itself or the agent answers tells that: an app may send
+// messages from within an endless loop.
+void WorkerMessages::NoteMoved(WorkerProcess& worker, std::optional<bool> debugged) {
+  worker.heartbeat.Heard(debugged);
   if (worker.facts().stuck_since == 0) return;
   worker.facts().stuck_since = 0;
   snapshot_.NoteChange();
   snapshot_.Save();
+  on_moved_(worker);
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const Accepted& answer) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include "common/uv/loop.h"
@@ -19,11 +20,13 @@ class WorkerMessages {
  public:
   // `on_progress`: a worker has come nearer to being ready, or listens on something more.
   // `on_refused`: it may not listen where it wants to; its failed_listen says why.
+  // `on_moved`: the event loop of one that was stuck or hung turns again.
   // `note`: what the message says about the worker's conduct. Must not destroy the channel.
   WorkerMessages(const uv::Loop& loop, ListenerDesk& desk, Connections& connections,
                  SnapshotWriter& snapshot, MessageNumbers& numbers,
                  std::function<void()> on_progress,
                  std::function<void(const WorkerProcess&)> on_refused,
+                 std::function<void(const WorkerProcess&)> on_moved,
                  std::function<void(WorkerProcess&, const ConductFact&)> note)
       : loop_(loop),
         desk_(desk),
@@ -32,13 +35,14 @@ class WorkerMessages {
         numbers_(numbers),
         on_progress_(std::move(on_progress)),
         on_refused_(std::move(on_refused)),
+        on_moved_(std::move(on_moved)),
         note_(std::move(note)) {}
 
   // `line` without its '\n'.
   void Read(WorkerProcess& worker, std::string_view line);
 
  private:
-  void NoteMoved(WorkerProcess& worker);
+  void NoteMoved(WorkerProcess& worker, std::optional<bool> debugged = std::nullopt);
   void On(WorkerProcess& worker, const QueryServer& query);
   void On(WorkerProcess& worker, const Listening& listening);
   void On(WorkerProcess& worker, const CloseServer& close);
@@ -47,6 +51,7 @@ class WorkerMessages {
   void On(WorkerProcess& worker, const HandleNack&);
   void On(WorkerProcess& worker, const AgentHello& hello);
   void On(WorkerProcess& worker, const AgentListening& listening);
+  void On(WorkerProcess& worker, const AgentPong& pong) { NoteMoved(worker, pong.debugged); }
   void On(WorkerProcess& worker, const AppReady&);
   void On(WorkerProcess& worker, const HandleSent&) { note_(worker, Requested{}); }
   void On(WorkerProcess& worker, const TooDeep& message) {
@@ -64,6 +69,7 @@ class WorkerMessages {
   MessageNumbers& numbers_;
   std::function<void()> on_progress_;
   std::function<void(const WorkerProcess&)> on_refused_;
+  std::function<void(const WorkerProcess&)> on_moved_;
   std::function<void(WorkerProcess&, const ConductFact&)> note_;
 };
 

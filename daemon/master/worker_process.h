@@ -18,6 +18,7 @@
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "daemon/master/core/conduct.h"
+#include "daemon/master/core/heartbeat.h"
 #include "daemon/master/core/readiness.h"
 #include "daemon/master/node_channel.h"
 #include "daemon/master/safekeeping.h"
@@ -93,8 +94,10 @@ class WorkerProcess {
 
   std::unique_ptr<ReadinessJudge> judge;  // while starting
   Conduct conduct;
+  Heartbeat heartbeat;                   // while it is ready
   std::optional<Millis> missed_told_at;  // when it was last logged that it has no descriptors left
   std::string failed_listen;             // why the last listen that failed was refused, for people
+  std::uint64_t cpu_ticks_seen = 0;      // see Workers::AnyWorked
   bool killed = false;                   // by us
   std::optional<WorkerEnd> end;          // once it has ended
 

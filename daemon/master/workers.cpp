@@ -71,6 +71,7 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
 void Workers::Drain(WorkerId id, const GenerationConfig& config) {
   WorkerProcess* worker = Find(id);
   if (worker == nullptr) return;
+  worker->heartbeat.End();
   snapshot_.NoteChange();
   snapshot_.Save();
   if (worker->channel() != nullptr && !worker->channel()->ended()) {
@@ -99,6 +100,7 @@ void Workers::HangUp(WorkerId id) {
 void Workers::Terminate(WorkerId id, const GenerationConfig& config) {
   WorkerProcess* worker = Find(id);
   if (worker == nullptr) return;
+  worker->heartbeat.End();
   snapshot_.NoteChange();
   snapshot_.Save();
   worker->Signal(config.stop_signal);
@@ -112,6 +114,7 @@ void Workers::Kill(WorkerId id) {
   std::optional<ProcessIdentity> leader;
   if (worker != nullptr) {
     worker->killed = true;
+    worker->heartbeat.End();
     worker->Signal(SIGKILL);
     leader = worker->facts().process;
   }
@@ -228,7 +231,10 @@ WorkerProcess::Events Workers::EventsOf(WorkerId id) {
   events.on_line = [this, id](std::string_view line) {
     if (WorkerProcess* worker = Find(id)) events_.on_line(*worker, line);
   };
-  events.on_disconnected = [this, id] { events_.on_disconnected(id); };
+  events.on_disconnected = [this, id] {
+    if (WorkerProcess* worker = Find(id)) worker->heartbeat.End();
+    events_.on_disconnected(id);
+  };
   events.on_room = [this] { events_.on_room(); };
   events.on_fact = [this, id](const ConductFact& fact) {
     if (WorkerProcess* worker = Find(id)) Note(*worker, fact);
@@ -274,6 +280,7 @@ void Workers::Conclude(WorkerId id, std::optional<int> status) {
   // What it said and printed last is still in the socket and the pipes.
   if (worker->channel() != nullptr) worker->channel()->ReadDry();
   worker->CloseChannel();
+  worker->heartbeat.End();
   logs_.Remove(id);
   worker->end = WorkerEnd{
       IsCleanExit(status),
@@ -306,9 +313,48 @@ std::vector<std::pair<WorkerId, std::string>> Workers::TakeRogues() {
     auto breach = worker->conduct.TakeBreach(loop_.now());
     if (!breach) continue;
     worker->CloseChannel();
+    worker->heartbeat.End();
     rogues.emplace_back(id, std::move(*breach));
   }
   return rogues;
+}
+
+std::vector<std::pair<WorkerId, Heartbeat::Deed>> Workers::TakeSilent() {
+  std::vector<std::pair<WorkerId, Heartbeat::Deed>> silent;
+  for (const auto& [id, worker] : workers_) {
+    for (const Heartbeat::Deed deed : worker->heartbeat.Look(loop_.now())) {
+      if (deed == Heartbeat::Deed::kAsk) {
+        Ask(*worker);
+      } else {
+        silent.emplace_back(id, deed);
+      }
+    }
+  }
+  return silent;
+}
+
+void Workers::Suspect(WorkerId id) {
+  WorkerProcess* worker = Find(id);
+  if (worker != nullptr && worker->heartbeat.Suspect(loop_.now())) Ask(*worker);
+}
+
+bool Workers::AnyWorked(const std::set<WorkerId>& workers) {
+  constexpr std::uint64_t kIdleTicks = 2;
+  bool worked = false;
+  for (const WorkerId id : workers) {
+    WorkerProcess* worker = Find(id);
+    if (worker == nullptr) continue;
+    const auto usage = ReadUsage(worker->facts().process.pid);
+    if (!usage) continue;
+    worked = worked || usage->cpu_ticks > worker->cpu_ticks_seen + kIdleTicks;
+    worker->cpu_ticks_seen = usage->cpu_ticks;
+  }
+  return worked;
+}
+
+// What finds no room waits: who does not read is not asked a second time.
+void Workers::Ask(WorkerProcess& worker) {
+  if (worker.channel() != nullptr) worker.channel()->Send(AgentPing());
 }
 
 void Workers::Note(WorkerProcess& worker, const ConductFact& fact) {
@@ -324,6 +370,7 @@ std::optional<Millis> Workers::deadline() const {
   for (const auto& [id, worker] : workers_) {
     if (worker->judge) consider(worker->judge->deadline());
     if (!worker->end) consider(worker->conduct.deadline());
+    consider(worker->heartbeat.deadline());
   }
   return next;
 }

@@ -23,6 +23,7 @@
 #include "common/uv/loop.h"
 #include "common/uv/timer.h"
 #include "daemon/master/core/fleet.h"
+#include "daemon/master/core/heartbeat.h"
 #include "daemon/master/core/readiness.h"
 #include "daemon/master/log_pump.h"
 #include "daemon/master/message_numbers.h"
@@ -95,7 +96,15 @@ class Workers {
   // Those that have broken the protocol of their channels, each told once with its reason. They are
   // listened to no more.
   std::vector<std::pair<WorkerId, std::string>> TakeRogues();
-  // When somebody may be ready, or found to be a rogue, by time alone.
+  // Asks those whose event loops are to be asked, and returns those that have not answered; each is
+  // told once.
+  std::vector<std::pair<WorkerId, Heartbeat::Deed>> TakeSilent();
+  // Something may wait for it: it is asked.
+  void Suspect(WorkerId worker);
+  // Somebody among them has taken more CPU since this was asked last than one takes who has nothing
+  // to do.
+  bool AnyWorked(const std::set<WorkerId>& workers);
+  // When somebody may be ready, silent or found to be a rogue, by time alone.
   std::optional<Millis> deadline() const;
 
   // What a worker did on its channel.
@@ -112,6 +121,7 @@ class Workers {
  private:
   bool AdoptOne(const FleetWorker& worker, const WorkerFacts& facts, Predecessor& predecessor);
   WorkerProcess::Events EventsOf(WorkerId worker);
+  static void Ask(WorkerProcess& worker);
   void OnProcessEnded(WorkerId worker);
   void StopWaiting();
   void Search(WorkerId worker, const std::optional<ProcessIdentity>& leader);

@@ -364,10 +364,11 @@ TEST_SUITE("why") {
     json why = WhyWithHangs(world, 1);
     CHECK(why["up"] == false);
     CHECK(why["state"] == "web is up: running, 1 worker serves of 2");
-    CHECK_MESSAGE(Contains(why["hangs"][0], "(pid " + first + ") has not taken a connection for "),
+    CHECK_MESSAGE(Contains(why["hangs"][0], "(pid " + first + ") has not answered for "),
                   why.dump());
     CHECK(Contains(world.Must({"why", "web"}).out, "1 worker serves on"));
-    CHECK(Contains(world.Must({"ctl", "status", "web"}).out, "(pid " + first + ") has not taken"));
+    CHECK(
+        Contains(world.Must({"ctl", "status", "web"}).out, "(pid " + first + ") has not answered"));
     for (const auto& process : world.Json({"ctl", "status", "web"})[0]["processes"]) {
       const bool hangs = std::to_string(process["pid"].get<int>()) == first;
       CHECK((process["stuck_ms"].get<Millis>() >= 1000) == hangs);
@@ -380,7 +381,7 @@ TEST_SUITE("why") {
     CHECK(why["up"] == false);
     CHECK(why["state"] == "web is down: running, but no worker takes connections");
     const std::string text = world.Must({"why", "web"}).out;
-    CHECK(Contains(text, "(pid " + second + ") has not taken"));
+    CHECK(Contains(text, "(pid " + second + ") has not answered"));
     CHECK(Contains(text, "nobody serves: new connections wait in the kernel's queue"));
     CHECK_FALSE(Contains(text, "nothing is left to be done"));
 

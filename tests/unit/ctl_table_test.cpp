@@ -144,13 +144,15 @@ TEST_CASE("What is wrong stands in a line below the name, with the nearest next 
 
 TEST_CASE("A worker that takes no connections is named above the table, and in it with --wide") {
   ServiceView view = MyApp(100, 2);
-  CHECK(StatusText({view}, true, {}).find("connection") == std::string::npos);
+  CHECK(StatusText({view}, true, {}).find("answered") == std::string::npos);
   view.processes[2].stuck = 12'000;
   view.processes[2].reason = "last end: exit code 1";
-  const std::string remark = "has not taken a connection for 12 s";
+  const std::string remark = "has not answered for 12 s";
   const std::string line = "\nHangs: worker 2 (pid 102) " + remark + "\n";
   CHECK(StatusText({view}, false, {}).find(line) != std::string::npos);
   CHECK(StatusText({view}, true, {}).find(remark + "; last end: exit code 1") != std::string::npos);
+  view.processes[2].replaced = true;
+  CHECK(StatusText({view}, false, {}).find(remark + ", it is being replaced") != std::string::npos);
 }
 
 TEST_CASE("A next try that the reason tells of already is not told twice") {

@@ -219,6 +219,26 @@ TEST_CASE("A worker has 64 credits, 16 while its oldest waits for 50 ms, none af
   CHECK_FALSE(dispatch.Pick(1, 0, Dispatch::kLook));
 }
 
+TEST_CASE("Who was found to be stuck gets nothing, until it was found to move") {
+  Dispatch dispatch;
+  dispatch.AddHolder(1, 7, 1);
+  dispatch.AddHolder(1, 8, 2);
+  dispatch.SetStuck(7, true);
+  for (int i = 0; i < 4; ++i) CHECK(dispatch.Pick(1, 0, Dispatch::kTake) == 8);
+  for (std::uint64_t client = 1; client < 50; ++client)
+    CHECK(dispatch.PickFor(1, client, 0, 0) == 8);
+  dispatch.SetStuck(8, true);
+  CHECK_FALSE(dispatch.Pick(1, 0, Dispatch::kLook));
+  CHECK_FALSE(dispatch.PickFor(1, 1, 0, 0));
+  dispatch.SetStuck(7, false);
+  CHECK(dispatch.Pick(1, 0, Dispatch::kTake) == 7);
+  // A later worker is another one.
+  dispatch.Forget(8);
+  dispatch.AddHolder(1, 8, 2);
+  dispatch.SetStuck(7, true);
+  CHECK(dispatch.Pick(1, 0, Dispatch::kTake) == 8);
+}
+
 TEST_CASE("A worker is stuck since its oldest unanswered connection went out, until it answers") {
   Dispatch dispatch;
   dispatch.AddHolder(1, 7);

@@ -34,6 +34,8 @@ Behaviour AnyBehaviour(Random& random) {
   sometimes(how.ends_clean);
   sometimes(how.disconnects);
   sometimes(how.breaks);
+  sometimes(how.hangs);
+  sometimes(how.moves_again);
   sometimes(how.ignores_drain);
   sometimes(how.ignores_stop);
   if (random.Chance(50)) how.lives_to = random.Between(1, 20000);
@@ -359,6 +361,8 @@ TEST_CASE("Fleet: a service that crashes all the time costs at most 12 boots per
     how.lives_to = random.Between(1, 3000);
     how.cannot_start = random.Chance(20) ? 100 : 0;
     how.disconnects = random.Chance(20) ? 30 : 0;
+    how.hangs = random.Chance(30) ? static_cast<int>(random.Between(1, 100)) : 0;
+    how.moves_again = random.Chance(30) ? 50 : 0;
     WorkerPolicy policy = QuickPolicy(random);
     user.Prepare(policy, how);
     const auto size = static_cast<std::uint32_t>(random.Between(1, 8));
@@ -381,6 +385,35 @@ TEST_CASE("Fleet: a service that crashes all the time costs at most 12 boots per
     if (!world.RunUntil(40'000, [&] { return AllServe(world, 1); })) {
       world.Wrong("did not recover");
     }
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: workers that hang are replaced one for one, and by then nothing else is lost") {
+  RunHistories(kHistories / 5, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    Behaviour how;
+    how.hangs = 100;
+    how.moves_again = random.Chance(50) ? static_cast<int>(random.Between(1, 100)) : 0;
+    how.lives_from = 11'000;
+    how.lives_to = random.Between(11'000, 40'000);
+    WorkerPolicy policy = QuickPolicy(random);
+    user.Prepare(policy, how);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 5));
+    user.Start(size);
+    world.Run(2000);
+    if (!AllServe(world, 1)) world.Wrong("did not start");
+    const bool killed = random.Chance(20);
+    world.Run(random.Between(0, 100'000));
+    if (killed) world.TakeOver();
+    world.Run(random.Between(0, 60'000));
+    world.SetBehaviour(1, Behaviour{});
+    // All that were to hang have done so, and have been replaced.
+    world.Run(60'000);
+    if (!AllServe(world, 1)) world.Wrong("what hung was not replaced");
+    if (world.phase() != "running") world.Wrong("the phase is " + world.phase());
+    if (world.most_workers() > 3 * size) world.Wrong("too many workers");
     return world.wrong();
   });
 }

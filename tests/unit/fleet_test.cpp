@@ -52,6 +52,9 @@ class Bench {
     Feed(WorkerExited{id, clean, clean ? "exit code 0" : "exit code 1"});
   }
   void Disconnect(WorkerId id) { Feed(WorkerDisconnected{id}); }
+  // Its event loop stands still, for so long already.
+  void Hang(WorkerId id, Millis span) { Feed(WorkerHung{id, now_ - span, "hung"}); }
+  void Move(WorkerId id) { Feed(WorkerMoved{id}); }
   void Break(WorkerId id) { Feed(WorkerBroke{id, "broke the protocol"}); }
   void Wait(Millis span) {
     now_ += span;
@@ -75,6 +78,8 @@ class Bench {
         text += "stop " + std::to_string(stop->worker);
       } else if (const auto* report = std::get_if<ReportGivenUp>(&deed)) {
         text += "give up " + std::to_string(report->worker);
+      } else if (const auto* hung = std::get_if<ReportHung>(&deed)) {
+        text += "hung " + std::to_string(hung->worker);
       } else {
         const auto& kill = std::get<KillWorker>(deed);
         text += "kill " + std::to_string(kill.worker);
@@ -600,6 +605,125 @@ TEST_CASE("A worker lost with its master is nobody's failure") {
   CHECK(bench.deeds() == "spawn 2 in 1 of 1");
   CHECK(bench.state().slots.at(1).failures == 0);
   CHECK(bench.state().slots.at(1).restarts == 0);
+}
+
+TEST_CASE("One that hangs is ended when its successor serves") {
+  Bench bench;
+  bench.Up(2);
+  bench.Wait(40'000);
+  bench.Hang(1, 20'000);
+  CHECK(bench.deeds() == "hung 1, spawn 3 in 1 of 1");
+  CHECK(bench.phase() == "starting");
+  CHECK(bench.state().slots.at(1).last_exit == "hung");
+  CHECK(bench.state().slots.at(1).restarts == 1);
+  bench.Hang(1, 30'000);
+  CHECK(bench.deeds().empty());
+  bench.Ready(3);
+  CHECK(bench.deeds() == "stop 1");
+  CHECK(bench.phase() == "changing");
+  bench.Wait(5000);
+  CHECK(bench.deeds() == "kill 1 after 5000");
+  bench.Exit(1);
+  CHECK(bench.deeds().empty());
+  CHECK(bench.phase() == "running");
+  CHECK(bench.state().slots.at(1).restarts == 1);
+}
+
+TEST_CASE("One that hung as soon as it was ready is replaced after a pause, as if it had crashed") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(29'000);
+  bench.Hang(1, 20'000);
+  CHECK(bench.deeds() == "hung 1");
+  CHECK(bench.phase() == "backoff");
+  CHECK(bench.state().slots.at(1).failures == 1);
+  REQUIRE(bench.wait());
+  bench.Wait(*bench.wait());
+  CHECK(bench.deeds() == "spawn 2 in 1 of 1");
+  bench.Ready(2);
+  CHECK(bench.deeds() == "stop 1");
+}
+
+TEST_CASE("One that hangs makes room when its successor fails beside it") {
+  Bench bench;
+  bench.Up(2);
+  bench.Wait(40'000);
+  bench.Hang(2, 20'000);
+  bench.Exit(3);
+  CHECK(bench.deeds() == "stop 2");
+  bench.Exit(2);
+  CHECK(bench.state().slots.at(2).restarts == 2);
+  REQUIRE(bench.wait());
+  bench.Wait(*bench.wait());
+  CHECK(bench.deeds() == "spawn 4 in 2 of 1");
+}
+
+TEST_CASE("One that hung and goes on serves until its successor does, and drains then") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(40'000);
+  bench.Hang(1, 20'000);
+  bench.Move(1);
+  CHECK(bench.deeds().empty());
+  CHECK(Serves(bench.state().workers.at(1)));
+  // Not a second failure.
+  bench.Hang(1, 20'000);
+  CHECK(bench.deeds().empty());
+  bench.Move(1);
+  bench.Ready(2);
+  CHECK(bench.deeds() == "drain 1");
+  CHECK(bench.state().slots.at(1).restarts == 1);
+}
+
+TEST_CASE("One that hangs and is not to be replaced is ended") {
+  Bench bench;
+  bench.Policy(1, RestartPolicy::kNever);
+  bench.Up(1);
+  bench.Wait(40'000);
+  bench.Hang(1, 20'000);
+  CHECK(bench.deeds() == "hung 1, stop 1");
+  bench.Exit(1);
+  CHECK(bench.phase() == "finished");
+}
+
+TEST_CASE("What hangs is stopped where others are drained") {
+  Bench bench;
+  bench.Up(3);
+  bench.Wait(40'000);
+  bench.Hang(1, 20'000);
+  bench.Hang(3, 20'000);
+  CHECK(bench.deeds() == "hung 3, spawn 5 in 3 of 1");
+  bench.SetSize(2);
+  CHECK(bench.deeds() == "stop 3, stop 5");
+  bench.Stop(true);
+  CHECK(bench.deeds() == "stop 1, drain 2, stop 4");
+}
+
+TEST_CASE("A roll replaces what hangs, and not by one of the old generation") {
+  Bench bench;
+  bench.Up(2);
+  bench.Wait(40'000);
+  bench.Hang(1, 20'000);
+  CHECK(bench.deeds() == "hung 1, spawn 3 in 1 of 1");
+  bench.Roll();
+  CHECK(bench.deeds() == "stop 3, spawn 4 in 1 of 2");
+  bench.Ready(4);
+  CHECK(bench.deeds() == "stop 1");
+  bench.Exit(3);
+  bench.Exit(1);
+  CHECK(bench.deeds() == "spawn 5 in 2 of 2");
+}
+
+TEST_CASE("A new generation that hangs before it has proved itself has failed") {
+  Bench bench;
+  bench.Up(2);
+  bench.Roll();
+  bench.Ready(3);
+  CHECK(bench.deeds() == "drain 1");
+  bench.Wait(3'000);
+  bench.Hang(3, 1'000);
+  REQUIRE(bench.state().failure);
+  CHECK(bench.state().failure->reason == "hung");
 }
 
 TEST_CASE("A worker that had lived for its minimum is replaced at once, one that had not waits") {

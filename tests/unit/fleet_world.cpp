@@ -17,10 +17,6 @@ constexpr Millis kAfterHangUp = 200;
 // So many are spawned at one moment.
 constexpr std::ptrdiff_t kSpawnsAtOnce = 4;
 
-bool IsStaying(const FleetWorker& worker) {
-  return worker.state == WorkerState::kStarting || worker.state == WorkerState::kReady;
-}
-
 // A history that is replayed tells all of it.
 bool Tracing() {
   static const bool tracing = std::getenv("SLC_SEED") != nullptr;
@@ -46,6 +42,8 @@ std::string Describe(const FleetEvent& event) {
     text << gone->worker << " disconnected";
   }
   if (const auto* broke = std::get_if<WorkerBroke>(&event)) text << broke->worker << " broke";
+  if (const auto* hung = std::get_if<WorkerHung>(&event)) text << hung->worker << " hung";
+  if (const auto* moved = std::get_if<WorkerMoved>(&event)) text << moved->worker << " moved";
   if (const auto* exited = std::get_if<WorkerExited>(&event)) text << exited->worker << " exited";
   if (const auto* lost = std::get_if<WorkerLost>(&event)) text << lost->worker << " lost";
   return text.str();
@@ -64,6 +62,7 @@ std::string Describe(const FleetAction& action) {
   if (const auto* kill = std::get_if<KillWorker>(&action)) text << "kill " << kill->worker;
   if (const auto* report = std::get_if<ReportGivenUp>(&action))
     text << "give up " << report->worker;
+  if (const auto* hung = std::get_if<ReportHung>(&action)) text << "hung " << hung->worker;
   return text.str();
 }
 
@@ -111,7 +110,7 @@ void FleetWorld::Run(Millis span) {
 std::size_t FleetWorld::ServingSlots() const {
   std::set<SlotNumber> serving;
   for (const auto& [id, worker] : state().workers) {
-    if (worker.state == WorkerState::kReady && worker.slot <= state().wish.size) {
+    if (Serves(worker) && worker.slot <= state().wish.size) {
       serving.insert(worker.slot);
     }
   }
@@ -179,6 +178,17 @@ void FleetWorld::Happen(const Happening& happening) {
       return Feed(WorkerDisconnected{happening.worker});
     case Kind::kBroke:
       return Feed(WorkerBroke{happening.worker, "broke"});
+    case Kind::kHung: {
+      process.hung = true;
+      const Behaviour& how = behaviours_[process.generation];
+      if (random_.Chance(how.moves_again)) {
+        Plan(random_.Between(0, 2000), Kind::kMoved, happening.worker);
+      }
+      return Feed(WorkerHung{happening.worker, now_ - random_.Between(0, 50), "hung"});
+    }
+    case Kind::kMoved:
+      process.hung = false;
+      return Feed(WorkerMoved{happening.worker});
     case Kind::kExited: {
       const bool clean = process.ends_clean;
       // Most often the end of the channel is seen first.
@@ -240,6 +250,7 @@ void FleetWorld::Act(const SpawnWorker& action) {
 
 FleetWorld::Kind FleetWorld::UnaskedEnd(const Behaviour& how) {
   if (random_.Chance(how.breaks)) return Kind::kBroke;
+  if (random_.Chance(how.hangs)) return Kind::kHung;
   return random_.Chance(how.disconnects) ? Kind::kDisconnected : Kind::kExited;
 }
 
@@ -267,7 +278,8 @@ void FleetWorld::Act(const TerminateWorker& action) {
   process.asked = WorkerState::kStopping;
   process.asked_at = now_;
   const Behaviour& how = behaviours_[process.generation];
-  if (random_.Chance(how.ignores_stop)) return;
+  // Without a handler of its own a signal ends it all the same.
+  if (random_.Chance(process.hung ? 50 : how.ignores_stop)) return;
   Plan(random_.Between(0, how.leaves_within), Kind::kExited, action.worker);
 }
 
@@ -281,6 +293,11 @@ void FleetWorld::Act(const KillWorker& action) {
 
 void FleetWorld::Act(const ReportGivenUp& action) {
   if (processes_[action.worker].asked >= WorkerState::kStopping) Wrong("gave up what it had ended");
+}
+
+void FleetWorld::Act(const ReportHung& action) {
+  const FleetWorker& worker = state().workers.at(action.worker);
+  if (!worker.unfit || !worker.hung) Wrong("what hangs is not to be replaced");
 }
 
 void FleetWorld::TakeOver() {
@@ -348,8 +365,9 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
   };
   const auto successor_serves = [&](const FleetWorker& worker) {
     return std::any_of(after.workers.begin(), after.workers.end(), [&](const auto& entry) {
-      return entry.second.slot == worker.slot && entry.second.generation > worker.generation &&
-             entry.second.state == WorkerState::kReady;
+      const bool newer =
+          entry.second.generation > worker.generation || (worker.unfit && IsStaying(entry.second));
+      return entry.second.slot == worker.slot && newer && Serves(entry.second);
     });
   };
   std::set<std::pair<SlotNumber, Generation>> given_up;  // workers that were still starting
@@ -369,8 +387,11 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
       const FleetWorker* worker = was(drain->worker);
       if (worker == nullptr || worker->state > WorkerState::kReady) {
         Wrong("drained what does not serve");
+      } else if (worker->hung) {
+        Wrong("drained what does not hear");
       } else if (wish.run && worker->slot <= wish.size &&
-                 !(wish.mode == RollMode::kRolling && successor_serves(*worker))) {
+                 !((wish.mode == RollMode::kRolling || worker->unfit) &&
+                   (successor_serves(*worker) || after.slots.at(worker->slot).finished))) {
         Wrong("drained an old worker whose successor is not ready");
       }
       continue;
@@ -399,6 +420,11 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
       }
       continue;
     }
+    if (const auto* hung = std::get_if<ReportHung>(&action)) {
+      const FleetWorker* worker = was(hung->worker);
+      if (worker == nullptr || !Serves(*worker)) Wrong("reported what did not serve as hung");
+      continue;
+    }
     const auto* stop = std::get_if<TerminateWorker>(&action);
     const WorkerId id = stop != nullptr ? stop->worker : std::get<KillWorker>(action).worker;
     const FleetWorker* worker = was(id);
@@ -420,7 +446,7 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
   for (const auto& [id, worker] : after.workers) {
     if (worker.state != WorkerState::kStarting || worker.slot > wish.size) continue;
     for (const auto& [other_id, other] : after.workers) {
-      if (other.slot != worker.slot || other.state != WorkerState::kReady) continue;
+      if (other.slot != worker.slot || other.state != WorkerState::kReady || other.unfit) continue;
       replaced.insert(worker.slot);
       spawned_successor = spawned_successor || id > newest_;
     }
@@ -443,17 +469,19 @@ void FleetWorld::CheckState(const FleetEvent& event, const FleetState& before) {
   const auto* exited = std::get_if<WorkerExited>(&event);
   const auto* lost = std::get_if<WorkerLost>(&event);
   const auto* broke = std::get_if<WorkerBroke>(&event);
+  const auto* hung = std::get_if<WorkerHung>(&event);
   for (const auto& [id, worker] : before.workers) {
-    if (!wish.run || worker.state != WorkerState::kReady || worker.slot > wish.size) continue;
+    if (!wish.run || !Serves(worker) || worker.slot > wish.size) continue;
     if (wish.mode == RollMode::kRestart && worker.generation != wish.generation) continue;
     if ((exited != nullptr && exited->worker == id) || (lost != nullptr && lost->worker == id) ||
-        (broke != nullptr && broke->worker == id) || worker.disconnected) {
+        (broke != nullptr && broke->worker == id) || (hung != nullptr && hung->worker == id) ||
+        worker.disconnected || after.slots.at(worker.slot).finished) {
       continue;
     }
-    const bool serves = std::any_of(
-        after.workers.begin(), after.workers.end(), [slot = worker.slot](const auto& entry) {
-          return entry.second.slot == slot && entry.second.state == WorkerState::kReady;
-        });
+    const bool serves = std::any_of(after.workers.begin(), after.workers.end(),
+                                    [slot = worker.slot](const auto& entry) {
+                                      return entry.second.slot == slot && Serves(entry.second);
+                                    });
     if (!serves) Wrong("took away the worker that served in slot " + std::to_string(worker.slot));
   }
   CheckPatience();
@@ -474,7 +502,7 @@ void FleetWorld::CheckSlots() {
   bool any_starts = false;
   for (const auto& [number, slot] : fleet.slots) all_crash = all_crash && slot.failures > 0;
   for (const auto& [id, worker] : fleet.workers) {
-    any_serves = any_serves || worker.state == WorkerState::kReady;
+    any_serves = any_serves || Serves(worker);
     any_starts = any_starts || worker.state == WorkerState::kStarting;
     if (worker.slot > wish.size && IsStaying(worker)) Wrong("a worker stays outside of the size");
   }
@@ -490,7 +518,7 @@ void FleetWorld::CheckSlots() {
     for (const auto& [id, worker] : fleet.workers) {
       if (worker.slot != number) continue;
       starting += worker.state == WorkerState::kStarting ? 1 : 0;
-      ready += worker.state == WorkerState::kReady ? 1 : 0;
+      ready += worker.state == WorkerState::kReady && !worker.unfit ? 1 : 0;
       others_end =
           others_end || (wish.mode == RollMode::kRestart && worker.generation != wish.generation);
     }

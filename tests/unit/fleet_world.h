@@ -22,6 +22,8 @@ struct Behaviour {
   int hangs_booting = 0;  // lives, but never gets ready
   Millis lives_from = 0;  // after it was ready; 0: for ever
   Millis lives_to = 0;
+  int hangs = 0;        // of those that end unasked: their event loop stands still, they live on
+  int moves_again = 0;  // of those that hang
   int breaks = 0;       // of those that end unasked: break the protocol of their channel instead
   int ends_clean = 0;   // of those that end unasked: with exit code 0
   int disconnects = 0;  // of those that end unasked: only their channel does, they live on
@@ -83,8 +85,9 @@ class FleetWorld {
     Millis asked_at = 0;    // to drain or to stop
     Millis hung_up_at = 0;  // 0: was not told to end its connections
     WorkerState asked = WorkerState::kStarting;
+    bool hung = false;
   };
-  enum class Kind { kReady, kDisconnected, kBroke, kExited };
+  enum class Kind { kReady, kDisconnected, kBroke, kHung, kMoved, kExited };
   struct Happening {
     Kind kind;
     WorkerId worker;
@@ -101,6 +104,7 @@ class FleetWorld {
   void Act(const TerminateWorker& action);
   void Act(const KillWorker& action);
   void Act(const ReportGivenUp& action);
+  void Act(const ReportHung& action);
 
   void CheckDeeds(const FleetEvent& event, const FleetState& before,
                   const std::vector<FleetAction>& actions);

@@ -45,6 +45,8 @@ InstanceState FullState() {
     worker.deadline = 3000;
     worker.disconnected = i % 2 == 0;
     worker.hung_up = i % 2 == 1;
+    worker.unfit = i == 1;
+    worker.hung = i == 1 || i == 3;
     worker.trouble = i % 2 == 1 ? "port 80 is in use" : "";
     state.fleet.workers[worker.id] = worker;
   }

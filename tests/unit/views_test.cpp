@@ -61,6 +61,17 @@ TEST_CASE("A service whose master has been told nothing yet is starting") {
   CHECK(Look(state).state == "stopped");
 }
 
+TEST_CASE("A worker that hangs and is to be replaced is shown with why") {
+  InstanceState state = OneReady();
+  state.fleet.workers[2].unfit = true;
+  state.fleet.workers[2].hung = true;
+  state.fleet.slots[1].last_exit = "hung";
+  const ServiceView view = Look(state);
+  CHECK(view.processes.at(1).replaced);
+  CHECK(view.processes.at(1).reason == "hung");
+  CHECK(view.state != "running");
+}
+
 TEST_CASE("A ready worker that takes no connections is shown with for how long") {
   InstanceState state = OneReady();
   state.workers[2].process = {101, 1};

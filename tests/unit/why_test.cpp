@@ -263,10 +263,10 @@ TEST_CASE("Workers that hang: which, since when, whether others serve, and what 
   Diagnosis diagnosis = Diagnose(symptoms);
   CHECK_FALSE(diagnosis.up);
   CHECK(diagnosis.state == "web is up: running, 1 worker serves of 2");
-  CHECK(diagnosis.hangs == Words{"worker 1 (pid 900) has not taken a connection for 12 s: its "
+  CHECK(diagnosis.hangs == Words{"worker 1 (pid 900) has not answered for 12 s: its "
                                  "event loop is busy or blocked, or the process is stopped"});
   std::string text = Text(diagnosis);
-  CHECK(Contains(text, "  hangs:        worker 1 (pid 900) has not taken"));
+  CHECK(Contains(text, "  hangs:        worker 1 (pid 900) has not answered"));
   CHECK(Contains(text, "1 worker serves on"));
   CHECK(Contains(text, "slc ctl soft-restart web"));
   CHECK_FALSE(Contains(text, "nothing is left to be done"));
@@ -277,8 +277,13 @@ TEST_CASE("Workers that hang: which, since when, whether others serve, and what 
   CHECK(diagnosis.state == "web is down: running, but no worker takes connections");
   CHECK(diagnosis.hangs.size() == 2);
   text = Text(diagnosis);
-  CHECK(Contains(text, "worker 2 (pid 901) has not taken a connection for 1m15s"));
+  CHECK(Contains(text, "worker 2 (pid 901) has not answered for 1m15s"));
   CHECK(Contains(text, "nobody serves: new connections wait in the kernel's queue"));
+
+  for (ProcessView& process : symptoms.view->processes) process.replaced = true;
+  text = Text(Diagnose(symptoms));
+  CHECK(Contains(text, "has not answered for 12 s, it is being replaced: its event loop"));
+  CHECK_FALSE(Contains(text, "slc ctl soft-restart web"));
 }
 
 TEST_CASE("What a name bore before, and what was asked of it when nobody bore it, is not told") {
@@ -294,9 +299,10 @@ TEST_CASE("What a name bore before, and what was asked of it when nobody bore it
   records = {records[2]};
   CHECK(ctl::OfOneService(records, 0).empty());
   CHECK(ctl::CountOfEnds({}) == "no unasked ends on record");
-  records = {End(1, 5000), Event("worker_given_up", 1, 4000), Event("all_gone", 0, 3000)};
+  records = {End(1, 5000), Event("worker_given_up", 1, 4000), Event("worker_hung", 1, 3500),
+             Event("all_gone", 0, 3000)};
   records[0].times = 12;
-  CHECK(ctl::CountOfEnds(records) == "14 unasked ends on record since " + FormatIso(kNow - 5000));
+  CHECK(ctl::CountOfEnds(records) == "15 unasked ends on record since " + FormatIso(kNow - 5000));
 }
 
 TEST_CASE("All of it was gone when slcd started: that is the last end, and no change explains it") {

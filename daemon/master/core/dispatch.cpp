@@ -51,6 +51,7 @@ void Dispatch::Retire(WorkerId worker) {
 
 std::vector<std::uint64_t> Dispatch::Forget(WorkerId worker) {
   Retire(worker);
+  stuck_.erase(worker);
   std::vector<std::uint64_t> orphans;
   const auto found = outgoing_.find(worker);
   if (found == outgoing_.end()) return orphans;
@@ -59,7 +60,20 @@ std::vector<std::uint64_t> Dispatch::Forget(WorkerId worker) {
   return orphans;
 }
 
+void Dispatch::SetStuck(WorkerId worker, bool stuck) {
+  if (stuck) {
+    stuck_.insert(worker);
+  } else {
+    stuck_.erase(worker);
+  }
+}
+
+bool Dispatch::IsStuck(WorkerId worker, Millis now) const {
+  return stuck_.count(worker) > 0 || StuckSince(worker, now);
+}
+
 bool Dispatch::CanTake(WorkerId worker, Millis now) const {
+  if (stuck_.count(worker) > 0) return false;
   const auto found = outgoing_.find(worker);
   if (found == outgoing_.end() || found->second.pushes.empty()) return true;
   if (StuckSince(worker, now)) return false;
@@ -107,7 +121,7 @@ std::optional<WorkerId> Dispatch::PickFor(ListenerId id, std::uint64_t client, s
   });
   for (std::size_t i = 0; i < order.size(); ++i) {
     const WorkerId worker = order[(i + refused) % order.size()].worker;
-    if (StuckSince(worker, now)) continue;
+    if (IsStuck(worker, now)) continue;
     return CanTake(worker, now) ? std::optional(worker) : std::nullopt;
   }
   return std::nullopt;

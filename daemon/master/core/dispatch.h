@@ -21,6 +21,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -48,6 +49,10 @@ class Dispatch {
   void Retire(WorkerId worker);
   // The worker is gone: returns what it had not accepted, oldest first, to be given to others.
   std::vector<std::uint64_t> Forget(WorkerId worker);
+
+  // Its event loop was found not to turn, or to turn again. Until then it gets nothing, as if it
+  // had not moved for kStuck.
+  void SetStuck(WorkerId worker, bool stuck);
 
   // Whose turn it is; nothing if nobody can take a connection now. kLook leaves the turn where it
   // is, kTake passes it on.
@@ -97,10 +102,12 @@ class Dispatch {
     std::deque<Push> pushes;  // oldest first
     std::size_t missed = 0;   // how many of them have not arrived
   };
+  bool IsStuck(WorkerId worker, Millis now) const;
   bool CanTake(WorkerId worker, Millis now) const;
 
   std::unordered_map<ListenerId, Listener> listeners_;
   std::unordered_map<WorkerId, Outgoing> outgoing_;
+  std::set<WorkerId> stuck_;
 };
 
 }  // namespace slc

@@ -27,12 +27,8 @@ constexpr Millis kKillAgain = 1000;
 // A spawn takes some 16 ms on two busy cores, in which the master does nothing else.
 constexpr std::ptrdiff_t kSpawnsAtOnce = 4;
 
-bool Serves(const FleetWorker& worker) { return worker.state == WorkerState::kReady; }
-
-// Meant to serve: starting or ready, not on its way out.
-bool IsStaying(const FleetWorker& worker) {
-  return worker.state == WorkerState::kStarting || worker.state == WorkerState::kReady;
-}
+// Nothing of us has asked it to end yet.
+bool IsPresent(const FleetWorker& worker) { return worker.state <= WorkerState::kReady; }
 
 }  // namespace
 
@@ -109,7 +105,7 @@ void Fleet::Record(const WorkerDisconnected& event, Millis now) {
   worker.disconnected = true;
   if (worker.state == WorkerState::kDraining) {
     worker.deadline = std::min(worker.deadline, now + kAfterDisconnect);
-  } else if (IsStaying(worker)) {
+  } else if (IsPresent(worker)) {
     // Most likely it is ending, and its exit tells why. If it lives on it can get no more
     // connections.
     worker.deadline = now + kExitFollows;
@@ -137,7 +133,9 @@ void Fleet::Record(const WorkerExited& event, Millis now) {
   if (IsStaying(worker)) EndedUnasked(worker, event, now);
 }
 
-void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now) {
+void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now,
+                         Millis served_until) {
+  MakeRoom(worker, now);
   const auto entry = state_.slots.find(worker.slot);
   if (entry == state_.slots.end()) return;
   FleetSlot& slot = entry->second;
@@ -146,7 +144,7 @@ void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Mil
   slot.last_status = end.status;
   ++slot.restarts;
   const WorkerPolicy& policy = PolicyOf(worker.generation);
-  const Millis lived = worker.ready_at > 0 ? now - worker.ready_at : 0;
+  const Millis lived = worker.ready_at > 0 ? served_until - worker.ready_at : 0;
   const bool proved = worker.ready_at > 0 && lived >= policy.min_uptime;
   // A successor in a roll was to take over from one that serves: whatever --restart says, it has
   // not.
@@ -217,6 +215,7 @@ void Fleet::Settle(Millis now) {
   // Before the slots are looked at: who is given up here leaves a slot to be filled.
   SettleEscalations(now);
   if (state_.wish.run) {
+    SettleUnfit(now);
     SettleRoll(now);
     SettleSlots(now);
   }
@@ -231,7 +230,7 @@ void Fleet::SettleStop(Millis now) {
       Terminate(worker, now);
     } else if (worker.state == WorkerState::kReady) {
       if (state_.wish.soft_stop) {
-        Drain(worker, now);
+        Leave(worker, now);
       } else {
         Terminate(worker, now);
       }
@@ -246,7 +245,7 @@ void Fleet::SettleRestart(Millis now) {
   for (auto& [number, slot] : state_.slots) slot.generation = state_.wish.generation;
   for (auto& [id, worker] : state_.workers) {
     if (worker.generation == state_.wish.generation) continue;
-    if (IsStaying(worker) || worker.state == WorkerState::kDraining) Terminate(worker, now);
+    if (IsPresent(worker) || worker.state == WorkerState::kDraining) Terminate(worker, now);
   }
 }
 
@@ -280,7 +279,7 @@ void Fleet::SettleRoll(Millis now) {
   for (auto& [id, worker] : state_.workers) {
     const bool wanted = worker.generation == state_.wish.generation;
     if (worker.slot > state_.wish.size) continue;
-    if ((wanted && worker.state == WorkerState::kStarting) || (!wanted && !IsStaying(worker))) {
+    if ((wanted && worker.state == WorkerState::kStarting) || (!wanted && !IsPresent(worker))) {
       busy.insert(worker.slot);
     }
     // A successor of an earlier roll, which this one has overtaken.
@@ -310,7 +309,7 @@ void Fleet::SettleSlots(Millis now) {
   }
   for (auto& [id, worker] : state_.workers) {
     if (worker.slot <= wish.size) continue;
-    if (worker.state == WorkerState::kReady) Drain(worker, now);
+    if (worker.state == WorkerState::kReady) Leave(worker, now);
     if (worker.state == WorkerState::kStarting) Terminate(worker, now);
   }
   for (auto slot = state_.slots.begin(); slot != state_.slots.end();) {
@@ -351,8 +350,11 @@ void Fleet::SettleEscalations(Millis now) {
     switch (worker.state) {
       case WorkerState::kStarting:
       case WorkerState::kReady: {
-        EndedUnasked(worker, WorkerExited{id, false, WhyGivenUp(worker), {}, false}, now);
-        actions_.push_back(ReportGivenUp{id});
+        // One that is to be replaced has been judged.
+        if (IsStaying(worker)) {
+          EndedUnasked(worker, WorkerExited{id, false, WhyGivenUp(worker), {}, false}, now);
+          actions_.push_back(ReportGivenUp{id});
+        }
         Kill(worker, now);
         break;
       }
@@ -496,7 +498,9 @@ WorkerId Fleet::PredecessorOf(WorkerId id) const {
   WorkerId best = 0;
   Generation best_generation = 0;
   for (const auto& [other, worker] : state_.workers) {
-    if (other == id || !Serves(worker) || worker.generation > self->second.generation) continue;
+    if (other == id || worker.state != WorkerState::kReady ||
+        worker.generation > self->second.generation)
+      continue;
     const bool same_slot = worker.slot == self->second.slot;
     if (worker.generation > best_generation ||
         (worker.generation == best_generation && same_slot)) {

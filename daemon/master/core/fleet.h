@@ -12,6 +12,9 @@
 //     has finished, as --restart tells;
 //   - of many workers that are due a few are spawned at one moment, and the next ones a millisecond
 //     later: in between, connections are accepted and slcd is answered;
+//   - one that hangs is replaced: its successor is ready before it is ended, unless that fails
+//   beside
+//     it; a successor that hangs at once waits like one that crashes at once;
 //   - nothing is spawned while the wish says stop; every worker then ends, if need be by SIGKILL;
 //   - HangUp, Terminate and Kill follow Drain within the policy's times.
 #pragma once
@@ -48,6 +51,14 @@ struct WorkerBroke {  // it broke the protocol of its channel, and cannot be tru
   WorkerId worker = 0;
   std::string why;  // for people
 };
+struct WorkerHung {  // it is ready, and its event loop has stood still for too long
+  WorkerId worker = 0;
+  Millis since = 0;
+  std::string why;  // for people
+};
+struct WorkerMoved {  // the event loop of one that hung turns again
+  WorkerId worker = 0;
+};
 struct WorkerExited {
   WorkerId worker = 0;
   bool clean = false;  // exit code 0
@@ -60,8 +71,9 @@ struct WorkerLost {  // ended with, or because of, a master that was killed: nob
   WorkerId worker = 0;
 };
 struct TimePassed {};
-using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerHindered, WorkerDisconnected,
-                                WorkerBroke, WorkerExited, WorkerLost, TimePassed>;
+using FleetEvent =
+    std::variant<WishChanged, WorkerReady, WorkerHindered, WorkerDisconnected, WorkerBroke,
+                 WorkerHung, WorkerMoved, WorkerExited, WorkerLost, TimePassed>;
 
 // Deeds.
 struct SpawnWorker {
@@ -85,8 +97,11 @@ struct KillWorker {  // SIGKILL, the whole process tree
 struct ReportGivenUp {  // it lives, but was taken for failed, as its slot's last_exit tells: a
   WorkerId worker = 0;  // KillWorker follows
 };
+struct ReportHung {  // it is to be replaced, as its slot's last_exit tells
+  WorkerId worker = 0;
+};
 using FleetAction = std::variant<SpawnWorker, DrainWorker, HangUpWorker, TerminateWorker,
-                                 KillWorker, ReportGivenUp>;
+                                 KillWorker, ReportGivenUp, ReportHung>;
 
 // How long a slot waits after its `failures`-th failure in a row: 100 ms doubled to 30 s, ±20 % by
 // `random` (any value). A worker that had lived for min_uptime is replaced at once.
@@ -123,6 +138,8 @@ class Fleet {
   void Record(const WorkerHindered& event, Millis now);
   void Record(const WorkerDisconnected& event, Millis now);
   void Record(const WorkerBroke& event, Millis now);
+  void Record(const WorkerHung& event, Millis now);
+  void Record(const WorkerMoved& event, Millis now);
   void Record(const WorkerExited& event, Millis now);
   void Record(const WorkerLost& event, Millis) { state_.workers.erase(event.worker); }
   void Record(const TimePassed&, Millis) {}
@@ -130,6 +147,7 @@ class Fleet {
   void Settle(Millis now);
   void SettleStop(Millis now);
   void SettleRestart(Millis now);
+  void SettleUnfit(Millis now);
   void SettleSlots(Millis now);
   void SettleRoll(Millis now);
   void SettleEscalations(Millis now);
@@ -137,11 +155,20 @@ class Fleet {
   // False: enough have been at this moment; TimePassed comes back for the rest.
   bool MaySpawn(Millis now);
   void Spawn(SlotNumber slot, Generation generation, Millis now);
+  // Has it end in the way it can.
+  void Leave(FleetWorker& worker, Millis now);
   void Drain(FleetWorker& worker, Millis now);
   void HangUp(FleetWorker& worker, Millis now);
   void Terminate(FleetWorker& worker, Millis now);
   void Kill(FleetWorker& worker, Millis now, Millis waited = 0);
-  void EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now);
+  // `served_until`: when it did last what it is for.
+  void EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now) {
+    EndedUnasked(worker, end, now, now);
+  }
+  void EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now,
+                    Millis served_until);
+  // One that hangs serves nobody: what its successor fails for may be what it holds.
+  void MakeRoom(const FleetWorker& failed, Millis now);
   // Why a worker that lives is taken for failed.
   std::string WhyGivenUp(const FleetWorker& worker) const;
   void NoteFailure(const FleetWorker& worker, const std::string& reason, std::optional<int> status);
