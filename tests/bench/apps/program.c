@@ -5,6 +5,8 @@
 //   program print MB FILE      prints MB megabytes in numbered lines of 100 bytes, 4096 bytes a write, then appends
 //                              "BEGIN END FAILED" to FILE (FAILED: writes that were refused), and stays
 //   program again MB FILE      prints as above over and over; a line in FILE for each time
+//   program splice FILE        moves what comes on stdin into FILE, without looking at it
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +60,14 @@ static void Print(long megabytes, const char* file) {
   Append(file, text);
 }
 
+static int Splice(const char* file) {
+  const size_t most = 1 << 20;
+  int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  ssize_t moved = 1;
+  while (moved > 0) moved = splice(STDIN_FILENO, NULL, fd, NULL, most, SPLICE_F_MOVE);
+  return moved == 0 ? 0 : 1;
+}
+
 int main(int argc, char** argv) {
   const char* mode = argc > 2 ? argv[1] : "";
   if (strcmp(mode, "pause") == 0 || strcmp(mode, "crash") == 0) {
@@ -65,6 +75,8 @@ int main(int argc, char** argv) {
     snprintf(text, sizeof(text), "%lld\n", Now());
     Append(argv[2], text);
     if (mode[0] == 'c') return 1;
+  } else if (strcmp(mode, "splice") == 0) {
+    return Splice(argv[2]);
   } else if (argc > 3 && strcmp(mode, "print") == 0) {
     Print(atol(argv[2]), argv[3]);
   } else if (argc > 3 && strcmp(mode, "again") == 0) {

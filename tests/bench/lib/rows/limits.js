@@ -4,8 +4,9 @@
 const fs = require('fs');
 const path = require('path');
 const { spawn } = require('child_process');
-const { until } = require('../command');
+const { run, runBeside, sleep, until } = require('../command');
 const { median } = require('../numbers');
+const { memoryKib } = require('../procfs');
 
 const MEGABYTES = 100;
 
@@ -19,13 +20,28 @@ async function printed(manager, how) {
   const result = path.join(manager.folder, `printed-${how}`);
   const log = path.join(manager.folder, `log-${how}`);
   const command = `${manager.program} print ${MEGABYTES} ${result}`;
-  const shell = { file: `${command} >${log}`, cat: `${command} | cat >${log}` }[how];
+  const shell = {
+    file: `${command} >${log}`,
+    cat: `${command} | cat >${log}`,
+    splice: `${command} | ${manager.program} splice ${log}`,
+  }[how];
   const child = spawn('/bin/sh', ['-c', shell], { stdio: 'ignore', env: manager.env });
   await until('all is printed', () => fs.existsSync(result) && fs.readFileSync(result, 'utf8').endsWith('\n'));
   child.kill('SIGKILL');
   const [from, to] = fs.readFileSync(result, 'utf8').split(' ').map(BigInt);
   fs.rmSync(log);
   return MEGABYTES / (Number(to - from) / 1e9);
+}
+
+// A daemon on libuv that does nothing, built against the shared or the static libraries.
+async function empty(manager, name, ...link) {
+  const program = path.join(manager.folder, name);
+  await run('cc', ['-O2', '-o', program, path.join(manager.apps, 'empty.c'), ...link]);
+  const daemon = runBeside(program, [], { env: manager.env });
+  await sleep(500);
+  const { rss, uss } = memoryKib(daemon.pid);
+  await daemon.stop();
+  return { [`${name}_rss`]: rss / 1024, [`${name}_uss`]: uss / 1024 };
 }
 
 async function measure(manager) {
@@ -38,7 +54,10 @@ async function measure(manager) {
     spawn_50: await spawned(manager, 50),
     spawn_200: await spawned(manager, 200),
     file_mb_s: await printed(manager, 'file'),
+    splice_mb_s: await printed(manager, 'splice'),
     cat_mb_s: await printed(manager, 'cat'),
+    ...(await empty(manager, 'shared', '-luv')),
+    ...(await empty(manager, 'static', '-static', '-luv_a', '-lpthread', '-ldl')),
   };
 }
 
@@ -52,6 +71,7 @@ module.exports = {
         { key: 'spawn_50', group: 'h', title: '50 processes by posix_spawn', unit: 'ms' },
         { key: 'spawn_200', group: 'h', title: '200 processes by posix_spawn', unit: 'ms' },
         { key: 'file_mb_s', group: 'h', title: '100 MB of lines, into a file', unit: 'MB/s', better: 'more' },
+        { key: 'splice_mb_s', group: 'h', title: '100 MB of lines, by splice', unit: 'MB/s', better: 'more' },
         {
           key: 'cat_mb_s',
           group: 'h',
@@ -59,6 +79,10 @@ module.exports = {
           unit: 'MB/s',
           better: 'more',
         },
+        { key: 'shared_rss', group: 'h', title: 'empty libuv daemon, shared: RSS', unit: 'MB' },
+        { key: 'shared_uss', group: 'h', title: 'empty libuv daemon, shared: private', unit: 'MB' },
+        { key: 'static_rss', group: 'h', title: 'empty libuv daemon, static: RSS', unit: 'MB' },
+        { key: 'static_uss', group: 'h', title: 'empty libuv daemon, static: private', unit: 'MB' },
       ],
       managers: ['plain'],
       rounds: world.quick ? 1 : 5,
