@@ -33,9 +33,9 @@
 // events: a value per record of the journal, see common/model/journal.h
 //
 // why: {"ok":true, "service":"web", "up":false, "state":"...", "last_end":EVENT,
-// "last_reason":"...", "master_end":EVENT, "stopped_by":EVENT, "changes":["..."],
-// "good_generation":"3", "on_disk":["..."], "port":"...", "now":["..."], "log_tail":["..."]}; null
-// for an event that is not on record
+// "last_reason":"...", "master_end":EVENT, "outgrown":EVENT, "stopped_by":EVENT,
+// "changes":["..."], "good_generation":"3", "on_disk":["..."], "port":"...", "now":["..."],
+// "log_tail":["..."]}; null for an event that is not on record
 //
 // upgrade: {"ok":true, "processes":[{"program", "service", "pid", "from", "to", "took_ms",
 // "reason"}, ...], "took_ms":N}; with something that stayed as it was "ok":false and "error" as

@@ -13,8 +13,10 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "common/base/cgroup.h"
 #include "common/base/file_rights.h"
 #include "common/base/files.h"
+#include "common/base/own_limits.h"
 #include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
@@ -138,6 +140,26 @@ Result<Environment> ReadDotEnv(const std::string& directory, const std::optional
   auto parsed = ParseDotEnv(*text);
   if (!parsed) return parsed.error().During(directory + "/.env");
   return parsed;
+}
+
+// What slcd could not give to workers is refused before one is started.
+Status CheckLimits(const WorkerLimits& limits) {
+  if (const auto files = limits.open_files; files > 0) {
+    if (Status may = MayGiveFileLimit(files); !may) {
+      return may.error().During("--nofile " + std::to_string(files));
+    }
+  }
+  if (const std::uint32_t millis = limits.cpu_millis; millis > 0) {
+    if (Status may = MayLimitCpus(millis); !may) {
+      return may.error().During("--cpus " + FormatCpus(millis));
+    }
+  }
+  if (limits.nice) {
+    if (Status may = MayGiveNice(*limits.nice); !may) {
+      return may.error().During("--nice " + std::to_string(*limits.nice));
+    }
+  }
+  return Ok();
 }
 
 }  // namespace
@@ -288,6 +310,7 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   config.policy.min_uptime = spec.min_uptime;
   config.policy.restart = spec.restart;
   config.policy.max_restarts = spec.max_restarts;
+  if (Status may = CheckLimits(spec.limits); !may) return may.error();
   config.limits = spec.limits;
   config.spare = spec.spare;
   config.compile_cache = spec.compile_cache;

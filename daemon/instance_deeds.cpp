@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "common/base/cgroup.h"
 #include "common/base/fd_passing.h"
 #include "common/base/leftovers.h"
 #include "common/base/log.h"
@@ -190,6 +191,7 @@ void InstanceHandle::SaveConfig() {
 void InstanceHandle::Do(const CleanUp&) {
   if (!context_.is_ours()) return;
   KillByCookie(Cookie() + ".");
+  RemoveCpuGroupsOf(Cookie());
   // An order that renews none (set-size after a SIGTERM to the master) needs it once more.
   SaveConfig();
   if (!wish_.run) new_configs_.clear();

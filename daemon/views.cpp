@@ -31,7 +31,17 @@ ProcessView MasterView(const InstanceState& state, bool adopting, Millis now) {
 }
 
 // See ProcessView::reason.
-std::string ReasonOf(const FleetWorker& worker, const FleetSlot& slot, Millis now) {
+std::string ReasonOf(const InstanceState& state, const FleetWorker& worker, const FleetSlot& slot,
+                     Millis now) {
+  if (!worker.outgrown.empty()) {
+    const auto& workers = state.fleet.workers;
+    const bool followed = std::any_of(workers.begin(), workers.end(), [&](const auto& entry) {
+      return entry.first > worker.id && entry.second.slot == worker.slot;
+    });
+    if (followed) return worker.outgrown + "; its successor is there";
+    if (slot.replace_at <= now) return worker.outgrown + "; a successor is to take its place";
+    return worker.outgrown + "; its successor comes in " + FormatSpan(slot.replace_at - now);
+  }
   constexpr Millis kRecent = 10 * 60 * 1000;
   const bool recent = slot.last_exit_at > 0 && now - slot.last_exit_at <= kRecent;
   if (worker.state == WorkerState::kStarting) {
@@ -73,7 +83,7 @@ ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker,
   const auto slot = state.fleet.slots.find(worker.slot);
   if (slot != state.fleet.slots.end()) {
     view.restarts = slot->second.restarts;
-    view.reason = ReasonOf(worker, slot->second, now);
+    view.reason = ReasonOf(state, worker, slot->second, now);
   }
   return view;
 }
@@ -86,7 +96,10 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
     if (taken) continue;
     SlotView idle;
     idle.slot = number;
-    idle.state = slot.finished ? "finished" : slot.failures > 0 ? "backoff" : "waiting";
+    idle.state = slot.given_up       ? "given-up"
+                 : slot.finished     ? "finished"
+                 : slot.failures > 0 ? "backoff"
+                                     : "waiting";
     idle.retry_in = slot.retry_at > now ? slot.retry_at - now : 0;
     idle.restarts = slot.restarts;
     idle.reason = slot.last_exit;

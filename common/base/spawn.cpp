@@ -29,7 +29,18 @@
 namespace slc {
 namespace {
 
-enum class Step { kNone, kDescriptors, kLimit, kGroups, kUser, kPrivileges, kDirectory, kExec };
+enum class Step {
+  kNone,
+  kCgroup,
+  kDescriptors,
+  kLimit,
+  kNice,
+  kGroups,
+  kUser,
+  kPrivileges,
+  kDirectory,
+  kExec
+};
 
 // What the child needs, prepared by the parent: between clone and exec the child shares our memory
 // and may only make system calls. glibc's set*id wrappers signal every thread of the process, which
@@ -47,6 +58,8 @@ struct ChildPlan {
   const RunAs* run_as = nullptr;
   const rlimit* nofile = nullptr;
   const rlimit* core = nullptr;
+  const int* nice = nullptr;
+  int cgroup = -1;
   int oom_score = 0;
   bool new_session = true;
   const mode_t* file_mask = nullptr;
@@ -149,6 +162,7 @@ int ChildMain(void* argument) {
     action.sa_handler = SIG_DFL;
     ::sigaction(signal, &action, nullptr);
   }
+  if (plan->cgroup >= 0 && ::write(plan->cgroup, "0", 1) != 1) Fail(plan, Step::kCgroup);
   if (plan->new_session) ::setsid();
   if (plan->file_mask != nullptr) ::umask(*plan->file_mask);
   PlaceDescriptors(plan);
@@ -157,6 +171,9 @@ int ChildMain(void* argument) {
   }
   if (plan->core != nullptr && ::setrlimit(RLIMIT_CORE, plan->core) != 0) {
     Fail(plan, Step::kLimit);
+  }
+  if (plan->nice != nullptr && ::setpriority(PRIO_PROCESS, 0, *plan->nice) != 0) {
+    Fail(plan, Step::kNice);
   }
   if (plan->oom_score > 0) RaiseOomScore(plan->oom_score);
   if (plan->run_as != nullptr) DropPrivileges(plan);
@@ -170,10 +187,14 @@ int ChildMain(void* argument) {
 std::string Explain(const SpawnOptions& options, const ChildPlan& plan) {
   const std::string reason = std::strerror(plan.reason);
   switch (plan.failed) {
+    case Step::kCgroup:
+      return "enter its cgroup: " + reason;
     case Step::kDescriptors:
       return "hand over descriptors: " + reason;
     case Step::kLimit:
       return "set the limits of open files and core dumps: " + reason;
+    case Step::kNice:
+      return "set the niceness to " + std::to_string(*options.nice) + ": " + reason;
     case Step::kGroups:
       return "take on the groups of uid " + std::to_string(options.run_as->uid) + ": " + reason;
     case Step::kUser:
@@ -228,6 +249,8 @@ Result<Spawned> Spawn(const SpawnOptions& options) {
   plan.run_as = options.run_as ? &*options.run_as : nullptr;
   plan.nofile = options.nofile ? &*options.nofile : nullptr;
   plan.core = options.core ? &*options.core : nullptr;
+  plan.nice = options.nice ? &*options.nice : nullptr;
+  plan.cgroup = options.cgroup;
   plan.oom_score = options.oom_score.value_or(0);
   plan.new_session = options.new_session;
   plan.file_mask = options.file_mask ? &*options.file_mask : nullptr;

@@ -38,6 +38,8 @@ struct SpawnOptions {
   std::optional<RunAs> run_as;   // needs root; also sets no_new_privs, drops capabilities
   std::optional<rlimit> nofile;  // soft and hard limit of open files
   std::optional<rlimit> core;    // of core dumps
+  std::optional<int> nice;       // -20..19
+  int cgroup = -1;               // the cgroup.procs of the group to enter; -1: ours
   // Raises how soon the kernel chooses it when memory runs out (/proc/PID/oom_score_adj) to at
   // least this; what cannot be written stays as it is.
   std::optional<int> oom_score;

@@ -150,6 +150,12 @@ std::string DidYouMean(std::string_view word, const std::vector<std::string>& ca
   return best;
 }
 
+std::string FormatBytes(std::uint64_t bytes) {
+  const std::uint64_t kilobytes = (bytes + 512) >> 10;
+  if (kilobytes < 10 * 1024) return std::to_string(kilobytes) + " KiB";
+  return std::to_string((kilobytes + 512) >> 10) + " MiB";
+}
+
 std::string SignalName(int signal) {
   for (const SignalEntry& entry : kSignals) {
     if (entry.number == signal) return entry.name;

@@ -31,6 +31,9 @@ std::size_t Utf8CharacterSize(std::string_view text);
 // The candidate nearest to `word` by edit distance, if near enough to be a typing slip; else empty.
 std::string DidYouMean(std::string_view word, const std::vector<std::string>& candidates);
 
+// "412 MiB"; below 10 MiB "9216 KiB".
+std::string FormatBytes(std::uint64_t bytes);
+
 // "SIGTERM" for 15; "signal 77" for what has no name.
 std::string SignalName(int signal);
 // "TERM", "SIGTERM" or "15", in either case; nothing if there is no such signal.

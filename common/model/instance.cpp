@@ -91,6 +91,10 @@ const char* RunningPhase(const FleetState& state) {
 
 const char* InstancePhase(const FleetState& state) {
   if (!state.wish.run) return state.workers.empty() ? "stopped" : "stopping";
+  if (std::any_of(state.slots.begin(), state.slots.end(),
+                  [](const auto& entry) { return entry.second.given_up; })) {
+    return "failed";
+  }
   const char* phase = RunningPhase(state);
   if (!state.failure || state.failure->order != state.wish.order) return phase;
   // What came up after all has not failed; a roll that was given up has, and who ended for good.

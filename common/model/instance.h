@@ -52,6 +52,9 @@ struct FleetWorker {
   bool unfit = false;         // it is to be replaced: it leaves when its successor serves
   bool hung = false;          // its event loop stands still: it serves nobody, and hears nothing
   std::string trouble;        // what may keep it from getting ready, e.g. "port 80 is in use"
+  // Why a successor is to take its place though it serves, for people: "uses 412 MiB, ..."; empty:
+  // none is.
+  std::string outgrown;
 
   bool operator==(const FleetWorker&) const = default;
 };
@@ -65,6 +68,10 @@ struct FleetSlot {
   std::uint32_t failures = 0;      // in a row, see RestartDelay
   Millis retry_at = 0;             // no spawn before; 0: at once
   bool finished = false;           // ended and, by --restart, is not to be started again
+  std::uint32_t short_lives = 0;   // its own failures in a row, which --max-restarts counts
+  bool given_up = false;           // it had more of them than that allows; `finished`, too
+  std::uint32_t in_vain = 0;       // replacements in a row that helped nothing, see ReplaceDelay
+  Millis replace_at = 0;           // none of a worker that serves before; 0: at once
   std::uint32_t restarts = 0;      // unasked ends so far
   std::string last_exit;           // of the last of these, for people: "exit code 1"
   Millis last_exit_at = 0;         // 0: never, or not known
@@ -178,6 +185,7 @@ bool IsRolling(const FleetState& state);
 //   failed    the last order failed; what was, serves
 //   backoff   crashed workers wait to be restarted   stopping, stopped
 //   finished  every worker ended and, by --restart, is not started again
+// A slot that was given up (--max-restarts) makes it `failed`, too.
 const char* InstancePhase(const FleetState& state);
 
 // What the app ended with, once every worker has ended and, by --restart, none is started again:

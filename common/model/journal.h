@@ -45,6 +45,8 @@ struct JournalActor {
 //   worker_given_up   it lives, but is taken for failed and killed
 //   worker_hung       its event loop stands still, and it is replaced
 //   workers_lost      some did not outlive their master
+//   worker_outgrown   it uses more memory than it may: a successor takes its place
+//   slot_given_up     its workers failed more often in a row than --max-restarts allows
 //   worker_killed     it was asked to end, and had not in time
 //   running, stopped, finished, failed      the service; `failed`: its workers did not come up
 //   backoff, backoff_left                   crashed workers wait to be started again

@@ -99,6 +99,10 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     entry.Number("failures", slot.failures);
     entry.Number("retry_at", slot.retry_at);
     entry.Flag("finished", slot.finished);
+    entry.Number("short_lives", slot.short_lives);
+    entry.Flag("given_up", slot.given_up);
+    entry.Number("in_vain", slot.in_vain);
+    entry.Number("replace_at", slot.replace_at);
     entry.Number("restarts", slot.restarts);
     entry.Text("last_exit", slot.last_exit);
     entry.Number("last_exit_at", slot.last_exit_at);
@@ -123,6 +127,7 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     if (worker.unfit) entry.Flag("unfit", true);
     if (worker.hung) entry.Flag("hung", true);
     if (!worker.trouble.empty()) entry.Text("trouble", worker.trouble);
+    if (!worker.outgrown.empty()) entry.Text("outgrown", worker.outgrown);
   }
   out += ']';
 }
@@ -161,6 +166,10 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("failures", slot.failures);
     entry.Read("retry_at", slot.retry_at);
     entry.Read("finished", slot.finished);
+    entry.Read("short_lives", slot.short_lives);
+    entry.Read("given_up", slot.given_up);
+    entry.Read("in_vain", slot.in_vain);
+    entry.Read("replace_at", slot.replace_at);
     entry.Read("restarts", slot.restarts);
     entry.Read("last_exit", slot.last_exit);
     entry.Read("last_exit_at", slot.last_exit_at);
@@ -187,6 +196,7 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("unfit", worker.unfit);
     entry.Read("hung", worker.hung);
     entry.Read("trouble", worker.trouble);
+    entry.Read("outgrown", worker.outgrown);
     fleet.workers[worker.id] = worker;
     return entry.status();
   });

@@ -37,7 +37,7 @@ struct ProcessView {
 // A slot without a process.
 struct SlotView {
   SlotNumber slot = 0;
-  std::string state;  // backoff, finished, waiting
+  std::string state;  // backoff, finished, given-up, waiting
   Millis retry_in = 0;
   std::uint32_t restarts = 0;
   std::string reason;

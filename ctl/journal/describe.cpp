@@ -37,7 +37,7 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 19> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 20> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
@@ -50,6 +50,7 @@ std::string Simple(const JournalRecord& record) {
       {"stopped", "stopped"},
       {"finished", "finished: every worker has ended for good"},
       {"failed", "did not come up"},
+      {"slot_given_up", "not started again"},
       {"backoff", "crashed workers wait before they are started again"},
       {"backoff_left", "recovered"},
       {"roll_begun", "soft restart begins"},
@@ -78,6 +79,8 @@ std::string DescribeEvent(const JournalRecord& record) {
     what = Behind(Worker(record) + " given up", record.text);
   } else if (record.kind == "worker_hung") {
     what = Worker(record) + " " + record.text + "; it is replaced";
+  } else if (record.kind == "worker_outgrown") {
+    what = Worker(record) + " " + record.text;
   } else if (record.kind == "worker_killed") {
     what = Behind(Worker(record) + " killed (SIGKILL)", record.text);
   } else if (StartsWith(record.kind, "master_")) {

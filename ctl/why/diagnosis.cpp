@@ -146,6 +146,9 @@ Diagnosis Diagnose(const Symptoms& symptoms) {
   if (master && (!diagnosis.last_end || master->time > diagnosis.last_end->time)) {
     diagnosis.last_master_end = master;
   }
+  diagnosis.last_outgrown = Newest(symptoms.records, [](const JournalRecord& record) {
+    return record.kind == "worker_outgrown";
+  });
   Generation generation = diagnosis.last_end ? diagnosis.last_end->generation : 0;
   if (symptoms.view) {
     const ServiceView& view = *symptoms.view;
@@ -208,6 +211,9 @@ std::string DiagnosisText(const Diagnosis& diagnosis, Millis now,
   if (diagnosis.last_master_end) {
     const JournalRecord& end = *diagnosis.last_master_end;
     line("its master", when(end) + DescribeEvent(end) + "; workers outlive that");
+  }
+  if (diagnosis.last_outgrown) {
+    line("too large", when(*diagnosis.last_outgrown) + DescribeEvent(*diagnosis.last_outgrown));
   }
   if (!diagnosis.port.empty()) line("port", diagnosis.port);
   if (!diagnosis.damage.empty()) line("record", diagnosis.damage);

@@ -33,6 +33,7 @@ struct Diagnosis {
       last_reason;  // what slcd tells of it where the journal has no record of it (any more)
   // The last end of its master, if that was later.
   std::optional<JournalRecord> last_master_end;
+  std::optional<JournalRecord> last_outgrown;  // of a worker that used more memory than it may
   std::vector<std::string> changes;  // between the last generation that came up and that worker's
   std::string good;                  // which generation that is; empty: not known
   std::vector<std::string> on_disk;  // how the code differs from what the generation began with

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/cgroup.h"
 #include "common/base/leftovers.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
@@ -65,6 +66,10 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
                                [this](const WorkerProcess& worker) { OnEnded(worker); },
                                [this](const WorkerProcess& worker) { Bury(worker); }}),
       reporter_(loop, link, fleet_, workers_, desk_, logs),
+      memory_limit_(loop, fleet_, workers_, configs_,
+                    [this](WorkerId id, const std::string& why) {
+                      Feed(WorkerOutgrew{id, why});
+                    }),
       timer_(loop,
              [this] {
                JudgeReadiness();
@@ -107,7 +112,9 @@ void Instance::Obey(const FleetWish& wish, std::vector<UniqueFd> configs) {
 
 void Instance::AddConfig(UniqueFd memfd) {
   const GenerationConfig* config = configs_.Add(std::move(memfd));
-  if (config != nullptr) fleet_.SetPolicy(config->generation, config->policy);
+  if (config == nullptr) return;
+  fleet_.SetPolicy(config->generation, config->policy);
+  workers_.Know(*config);
 }
 
 void Instance::Leave() {
@@ -207,8 +214,11 @@ void Instance::Feed(const FleetEvent& event) {
   }
   feeding_ = false;
   desk_.CloseUnused();
-  configs_.DropOld(fleet_.LiveGenerations(), fleet_.state().wish.generation);
+  const std::vector<Generation> live = fleet_.LiveGenerations();
+  configs_.DropOld(live, fleet_.state().wish.generation);
+  workers_.KeepOnly(live);
   snapshot_.Save();
+  memory_limit_.Review();
   TellFacts();
   ArmTimer();
 }
@@ -386,6 +396,22 @@ void Instance::Do(const KillWorker& action) {
   workers_.Kill(action.worker);
 }
 
+void Instance::Do(const ReportOutgrown& action) {
+  const std::string& why = fleet_.state().workers.at(action.worker).outgrown;
+  const std::string what =
+      why + (action.pause > 0 ? "; so soon after its start that its successor comes in " +
+                                    FormatSpan(action.pause)
+                              : "; a successor takes its place");
+  log::Warn("supervisor worker " + std::to_string(action.worker) + " " + what);
+  reporter_.NotifyOutgrown(action.worker, what);
+}
+
+void Instance::Do(const ReportSlotGivenUp& action) {
+  const std::string why = fleet_.state().failure ? fleet_.state().failure->reason : std::string();
+  log::Failure("supervisor: " + why);
+  reporter_.NotifySlotGivenUp(action.slot, why);
+}
+
 // What was ordered but perhaps not done before the predecessor died is done again; each is harmless
 // twice, but for the drain, which is remembered.
 void Instance::RepeatDeeds() {
@@ -492,6 +518,7 @@ void Instance::TellFacts() {
 void Instance::Finish() {
   if (finish_timer_.active()) return;
   KillByCookie(cookie_ + ".");
+  RemoveCpuGroupsOf(cookie_);
   log::Info("supervisor stopped");
   logs_.FlushAndStop(2000);
   // In a turn of its own: whoever fed us is still at work.

@@ -7,6 +7,7 @@
 //   ListenerDesk       who listens where             Predecessor     what the last master left
 //   Connections        each connection to a worker   Reporter        tells slcd how it goes
 //   GenerationConfigs  what workers are started with
+//   MemoryLimit        who uses more memory than it may
 #pragma once
 
 #include <deque>
@@ -25,6 +26,7 @@
 #include "daemon/master/generation_configs.h"
 #include "daemon/master/listener_desk.h"
 #include "daemon/master/log_pump.h"
+#include "daemon/master/memory_limit.h"
 #include "daemon/master/message_numbers.h"
 #include "daemon/master/predecessor.h"
 #include "daemon/master/reporter.h"
@@ -109,6 +111,8 @@ class Instance {
     reporter_.NotifyGivenUp("worker_given_up", action.worker);
   }
   void Do(const ReportHung& action) { reporter_.NotifyGivenUp("worker_hung", action.worker); }
+  void Do(const ReportOutgrown& action);
+  void Do(const ReportSlotGivenUp& action);
   Status StartWorker(const SpawnWorker& action, const GenerationConfig& config);
   void RepeatDeeds();
   void JudgeOn(WorkerProcess& worker);
@@ -149,6 +153,7 @@ class Instance {
   WorkerMessages messages_;
   Workers workers_;
   Reporter reporter_;
+  MemoryLimit memory_limit_;
   LogHealth log_health_;
 
   uv::Timer timer_;

@@ -1,5 +1,9 @@
 #include "daemon/master/reporter.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace slc {
 namespace {
 
@@ -79,6 +83,20 @@ void Reporter::NotifyGivenUp(const std::string& kind, WorkerId worker) {
   Send(std::move(notice));
 }
 
+void Reporter::NotifyOutgrown(WorkerId worker, const std::string& what) {
+  link::Notice notice = NoticeOf("worker_outgrown", worker);
+  notice.progress.text = what;
+  Send(std::move(notice));
+}
+
+void Reporter::NotifySlotGivenUp(SlotNumber slot, const std::string& why) {
+  link::Notice notice = NoticeOf("slot_given_up", 0);
+  notice.progress.slot = slot;
+  notice.progress.generation = fleet_.state().slots.at(slot).generation;
+  notice.progress.text = why;
+  Send(std::move(notice));
+}
+
 void Reporter::NotifyKilled(WorkerId worker, Millis waited) {
   link::Notice notice = NoticeOf("worker_killed", worker);
   notice.progress.text = "it had not ended " + FormatSpan(waited) + " after its stop signal";
@@ -91,8 +109,10 @@ void Reporter::Send(link::Notice notice) {
     return;
   }
   const std::string& kind = notice.progress.kind;
-  const bool told = kind == "worker_ready" || kind == "worker_given_up" || kind == "worker_hung" ||
-                    kind == "worker_killed";
+  constexpr std::array<std::string_view, 6> kTold{"worker_ready",    "worker_given_up",
+                                                  "worker_hung",     "worker_killed",
+                                                  "worker_outgrown", "slot_given_up"};
+  const bool told = std::find(kTold.begin(), kTold.end(), kind) != kTold.end();
   if (!told && !notice.unasked) return;
   constexpr std::size_t kMost = 64;
   if (missed_.size() >= kMost) {

@@ -38,6 +38,9 @@ class Reporter {
   void NotifyEnd(WorkerId worker, const WorkerEnd& end, bool unasked);
   // `kind`: worker_given_up, worker_hung. Why stands in its slot.
   void NotifyGivenUp(const std::string& kind, WorkerId worker);
+  // `what`: for people.
+  void NotifyOutgrown(WorkerId worker, const std::string& what);
+  void NotifySlotGivenUp(SlotNumber slot, const std::string& why);
   // It had not ended `waited` after its stop signal.
   void NotifyKilled(WorkerId worker, Millis waited);
   // What slcd's journal should know of the time in which there was no slcd: the last 64 of these.

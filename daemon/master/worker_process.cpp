@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "common/base/fd_passing.h"
+#include "common/base/own_limits.h"
 #include "common/base/text.h"
 #include "common/wire/link.h"
 
@@ -104,7 +105,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Adopt(uv::Loop& loop, Work
 }
 
 Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironment& environment,
-                            const std::vector<ProvidedListener>& listeners) {
+                            const std::vector<ProvidedListener>& listeners, int cgroup) {
   // Without it nobody could tell whether the worker is ready, nor have it drain.
   if (config.agent_position > 0 && environment.agent_path.empty()) {
     return Error{ErrorCode::kNotFound,
@@ -139,6 +140,17 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
     }
   }
   options.nofile = environment.nofile;
+  if (const rlim_t files = config.limits.open_files; files > 0) {
+    if (Status may = MayGiveFileLimit(files); !may) {
+      return may.error().During(
+          "--nofile " + std::to_string(files) +
+          ", by a master with the limits of an earlier slcd (slc ctl stop and "
+          "start give it another)");
+    }
+    options.nofile = rlimit{files, files};
+  }
+  options.nice = config.limits.nice;
+  options.cgroup = cgroup;
   options.core = environment.core;
   options.oom_score = kOomScore;
   options.file_mask = config.file_mask;

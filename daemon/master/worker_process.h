@@ -67,9 +67,10 @@ class WorkerProcess {
                                                       Events events);
 
   // Executes it. On failure there is no process.
-  // `listeners` are its descriptors from 3 on; of a Node worker only the names count.
+  // `listeners` are its descriptors from 3 on; of a Node worker only the names count. `cgroup`: see
+  // SpawnOptions.
   Status Start(const GenerationConfig& config, const SpawnEnvironment& environment,
-               const std::vector<ProvidedListener>& listeners);
+               const std::vector<ProvidedListener>& listeners, int cgroup);
   // Begins to deliver events.
   void Watch();
   // Listens to its channel no more; what it started may have it open still.

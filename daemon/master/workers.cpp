@@ -36,6 +36,8 @@ constexpr std::uint64_t kStrays = 0;
 Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
                       ReadinessJudge judge, const std::vector<ProvidedListener>& listeners) {
   const WorkerId id = action.worker;
+  const auto cpu_group = cpu_groups_.For(config);
+  if (!cpu_group) return cpu_group.error();
   auto prepared = WorkerProcess::Prepare(loop_, id, action.slot, EventsOf(id));
   if (!prepared) return prepared.error();
   WorkerProcess& worker = **prepared;
@@ -52,7 +54,7 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
     kept.push_back(std::move(each));
   }
   safekeeping_.Store(kept);
-  if (Status started = worker.Start(config, environment_, listeners); !started) {
+  if (Status started = worker.Start(config, environment_, listeners, cpu_group->get()); !started) {
     for (const KeptFd& each : kept) safekeeping_.Drop({each.name});
     workers_.erase(id);
     return started;
@@ -61,6 +63,7 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
   // Written when all are started: until then a successor finds this one by its cookie.
   snapshot_.NoteChange();
   const pid_t pid = worker.facts().process.pid;
+  if (config.limits.nice) autogroup_.SetNice(worker.facts().process, *config.limits.nice);
   logs_.Add(id, pid, worker.output_fd(), worker.errors_fd());
   log::Info("supervisor started worker " + std::to_string(id) + " (pid " + std::to_string(pid) +
             ")");

@@ -22,9 +22,11 @@
 #include "common/model/instance.h"
 #include "common/uv/loop.h"
 #include "common/uv/timer.h"
+#include "daemon/master/autogroup.h"
 #include "daemon/master/core/fleet.h"
 #include "daemon/master/core/heartbeat.h"
 #include "daemon/master/core/readiness.h"
+#include "daemon/master/cpu_groups.h"
 #include "daemon/master/log_pump.h"
 #include "daemon/master/message_numbers.h"
 #include "daemon/master/oom_watch.h"
@@ -60,6 +62,8 @@ class Workers {
         numbers_(numbers),
         events_(std::move(events)),
         status_timer_(loop, [this] { StopWaiting(); }),
+        autogroup_(loop),
+        cpu_groups_(environment_.cookie),
         sweep_timer_(loop, [this] { Sweep(); }),
         strays_timer_(loop, [this] { SearchStrays(); }) {}
 
@@ -87,6 +91,11 @@ class Workers {
   void KillLeftovers(const WorkerProcess& worker);
   // Closes the descriptors of a worker that has ended, slcd's duplicates too.
   void Remove(WorkerId worker);
+
+  // Of this generation there are workers, or may be.
+  void Know(const GenerationConfig& config) { cpu_groups_.Know(config); }
+  // What only workers of other generations needed is given up.
+  void KeepOnly(const std::vector<Generation>& live) { cpu_groups_.KeepOnly(live); }
 
   // To be called every some seconds: how things stand now explains an end to come, see OomWatch.
   void LookAtMemory() { oom_.Look(); }
@@ -142,6 +151,8 @@ class Workers {
   std::map<WorkerId, Millis> status_awaited_;  // ended workers of a predecessor, until when
   uv::Timer status_timer_;
   OomWatch oom_;
+  Autogroup autogroup_;
+  CpuGroups cpu_groups_;
   LeftoverSweep sweep_;
   uv::Timer sweep_timer_;
   uv::Timer strays_timer_;

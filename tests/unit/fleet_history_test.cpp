@@ -17,6 +17,7 @@ WorkerPolicy AnyPolicy(Random& random) {
   policy.min_uptime = random.Chance(10) ? 0 : random.Between(100, 10000);
   if (random.Chance(20)) policy.restart = RestartPolicy::kOnFailure;
   if (random.Chance(10)) policy.restart = RestartPolicy::kNever;
+  if (random.Chance(15)) policy.max_restarts = static_cast<std::uint32_t>(random.Between(0, 4));
   return policy;
 }
 
@@ -36,6 +37,8 @@ Behaviour AnyBehaviour(Random& random) {
   sometimes(how.breaks);
   sometimes(how.hangs);
   sometimes(how.moves_again);
+  sometimes(how.grows);
+  how.grows_to = random.Between(1, 20000);
   sometimes(how.ignores_drain);
   sometimes(how.ignores_stop);
   if (random.Chance(50)) how.lives_to = random.Between(1, 20000);
@@ -414,6 +417,106 @@ TEST_CASE("Fleet: workers that hang are replaced one for one, and by then nothin
     if (!AllServe(world, 1)) world.Wrong("what hung was not replaced");
     if (world.phase() != "running") world.Wrong("the phase is " + world.phase());
     if (world.most_workers() > 3 * size) world.Wrong("too many workers");
+    return world.wrong();
+  });
+}
+
+TEST_CASE(
+    "Fleet: workers that outgrow their limit are replaced, and nothing serves less meanwhile") {
+  RunHistories(kHistories / 5, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 5));
+    WorkerPolicy policy = QuickPolicy(random);
+    policy.min_uptime = 5000;
+    Behaviour how;
+    how.grows = 100;
+    how.grows_from = policy.min_uptime;
+    how.grows_to = how.grows_from + random.Between(0, 20'000);
+    how.ignores_drain = random.Chance(20) ? 50 : 0;
+    how.crashes_booting = random.Chance(30) ? 30 : 0;
+    how.good_at_first = size;
+    user.Prepare(policy, how);
+    user.Start(size);
+    world.Run(2000);
+    if (!AllServe(world, 1)) world.Wrong("did not start");
+    how.good_at_first = 0;
+    world.SetBehaviour(1, how);
+    // From now on each successor grows; the first are replaced by a roll.
+    user.Prepare(policy, how);
+    if (how.crashes_booting == 0) user.Roll(1);
+    world.Run(20'000);
+    world.ForgetRecords();
+    bool less = false;
+    world.RunUntil(200'000, [&] {
+      less = less || world.ServingSlots() < size;
+      return false;
+    });
+    if (less) world.Wrong("served with less than it had");
+    if (world.most_workers() > size + 1) world.Wrong("replaced more than one at a time");
+    std::size_t replaced = 0;
+    for (SlotNumber slot = 1; slot <= size; ++slot) replaced += world.SpawnsIn(slot).size();
+    if (how.crashes_booting == 0 && replaced < size) world.Wrong("replaced too few");
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: a worker that is too large from the start is not replaced all the time") {
+  RunHistories(kHistories / 20, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    Behaviour how;
+    how.grows = 100;
+    how.grows_to = 3000;
+    user.Prepare(QuickPolicy(random), how);
+    user.Start(1);
+    world.Run(3000);
+    world.RunUntil(1'000'000, [&] {
+      if (world.ServingSlots() < 1) world.Wrong("took away who served");
+      return false;
+    });
+    // After 10, 20, 40 ... 320, 600 s; who shrinks meanwhile is let be.
+    if (world.SpawnsIn(1).size() > 8) world.Wrong("replaced too often");
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: who fails more often in a row than --max-restarts allows is not started again") {
+  RunHistories(kHistories / 5, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 4));
+    WorkerPolicy policy = QuickPolicy(random);
+    policy.max_restarts = static_cast<std::uint32_t>(random.Between(0, 5));
+    // Who cannot even be made has not failed.
+    Behaviour how;
+    how.crashes_booting = 100;
+    how.breaks = random.Chance(50) ? 50 : 0;
+    how.ends_clean = random.Chance(20) ? 50 : 0;
+    user.Prepare(policy, how);
+    user.Start(size);
+    const bool killed = random.Chance(20);
+    if (killed) {
+      world.Run(random.Between(0, 2000));
+      world.TakeOver();
+    }
+    world.Run(400'000);
+    if (world.phase() != "failed") world.Wrong("is not failed, but " + world.phase());
+    if (!world.state().workers.empty()) world.Wrong("something of it lives");
+    if (world.fleet().deadline()) world.Wrong("waits for something");
+    for (SlotNumber slot = 1; slot <= size && !killed; ++slot) {
+      if (world.SpawnsIn(slot).size() != *policy.max_restarts + 1) world.Wrong("tried too often");
+    }
+    // Somebody asks anew.
+    user.Prepare(policy, Behaviour{});
+    if (random.Chance(50)) {
+      user.Roll(1);
+    } else {
+      user.Restart();
+    }
+    if (!world.RunUntil(20'000, [&] { return AllServe(world, 2); }))
+      world.Wrong("did not begin anew");
+    if (world.phase() != "running") world.Wrong("the phase is " + world.phase());
     return world.wrong();
   });
 }

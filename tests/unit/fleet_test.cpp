@@ -17,6 +17,11 @@ class Bench {
       fleet_.SetPolicy(generation, policy);
     }
   }
+  void MaxRestarts(Generation generation, std::uint32_t most) {
+    WorkerPolicy policy;
+    policy.max_restarts = most;
+    fleet_.SetPolicy(generation, policy);
+  }
   void Policy(Generation generation, RestartPolicy restart) {
     WorkerPolicy policy;
     policy.restart = restart;
@@ -55,6 +60,9 @@ class Bench {
   // Its event loop stands still, for so long already.
   void Hang(WorkerId id, Millis span) { Feed(WorkerHung{id, now_ - span, "hung"}); }
   void Move(WorkerId id) { Feed(WorkerMoved{id}); }
+  void Outgrow(WorkerId id, const std::string& why = "uses 412 MiB") {
+    Feed(WorkerOutgrew{id, why});
+  }
   void Break(WorkerId id) { Feed(WorkerBroke{id, "broke the protocol"}); }
   void Wait(Millis span) {
     now_ += span;
@@ -80,6 +88,11 @@ class Bench {
         text += "give up " + std::to_string(report->worker);
       } else if (const auto* hung = std::get_if<ReportHung>(&deed)) {
         text += "hung " + std::to_string(hung->worker);
+      } else if (const auto* grown = std::get_if<ReportOutgrown>(&deed)) {
+        text += "outgrown " + std::to_string(grown->worker);
+        if (grown->pause > 0) text += " for " + std::to_string(grown->pause);
+      } else if (const auto* slot = std::get_if<ReportSlotGivenUp>(&deed)) {
+        text += "give up slot " + std::to_string(slot->slot);
       } else {
         const auto& kill = std::get<KillWorker>(deed);
         text += "kill " + std::to_string(kill.worker);
@@ -793,6 +806,173 @@ TEST_CASE("Many workers are spawned a few at a time") {
   bench.Wait(1);
   CHECK(bench.deeds() == "spawn 9 in 9 of 1, spawn 10 in 10 of 1");
   CHECK(bench.wait() != 1);
+}
+
+TEST_CASE("Who has outgrown its limit is drained once its successor is ready") {
+  Bench bench;
+  bench.Up(2);
+  bench.Wait(20'000);
+  bench.Outgrow(1);
+  CHECK(bench.deeds() == "outgrown 1, spawn 3 in 1 of 1");
+  CHECK(bench.phase() == "changing");
+  bench.Outgrow(2);  // one after another
+  CHECK(bench.deeds() == "outgrown 2");
+  bench.Ready(3);
+  CHECK(bench.deeds() == "drain 1");
+  bench.Exit(1);
+  CHECK(bench.deeds() == "spawn 4 in 2 of 1");
+  bench.Ready(4);
+  CHECK(bench.deeds() == "drain 2");
+  bench.Exit(2, true);
+  CHECK(bench.deeds().empty());
+  CHECK(bench.phase() == "running");
+  CHECK_FALSE(bench.wait());
+  CHECK(bench.state().slots.at(1).restarts == 0);
+}
+
+TEST_CASE(
+    "A successor of who has outgrown its limit may fail: the old one goes on, and it is tried "
+    "later") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(20'000);
+  bench.Outgrow(1);
+  REQUIRE(bench.deeds() == "outgrown 1, spawn 2 in 1 of 1");
+  bench.Exit(2);
+  CHECK(bench.deeds().empty());
+  CHECK(bench.phase() == "running");
+  CHECK_FALSE(bench.state().failure);
+  CHECK(bench.state().slots.at(1).failures == 0);
+  CHECK(bench.state().slots.at(1).last_exit == "exit code 1");
+  CHECK(bench.wait() == 10'000);
+  bench.Wait(10'000);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 1");
+  bench.Wait(5000);
+  CHECK(bench.deeds() == "give up 3, kill 3");
+  bench.Exit(3);
+  CHECK(bench.wait() == 20'000);
+}
+
+TEST_CASE("Who outgrows its limit soon after its start is replaced after a pause that doubles") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(2000);
+  bench.Outgrow(1);
+  CHECK(bench.deeds() == "outgrown 1 for 10000");
+  bench.Wait(10'000);
+  CHECK(bench.deeds() == "spawn 2 in 1 of 1");
+  bench.Ready(2);
+  bench.Exit(1);
+  bench.Outgrow(2);
+  CHECK(bench.deeds() == "outgrown 2 for 20000");
+  bench.Wait(20'000);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 1");
+  bench.Ready(3);
+  bench.Exit(2);
+  // It was well for a minute: what was before is forgotten.
+  bench.Wait(60'000);
+  bench.Outgrow(3);
+  CHECK(bench.deeds() == "outgrown 3, spawn 4 in 1 of 1");
+  bench.Ready(4);
+  bench.Exit(3);
+  bench.Outgrow(4);
+  CHECK(bench.deeds() == "outgrown 4 for 10000");
+  CHECK(ReplaceDelay(100) == 600'000);
+}
+
+TEST_CASE("Who uses less again before its successor begins is not replaced") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(2000);
+  bench.Outgrow(1);
+  REQUIRE(bench.deeds() == "outgrown 1 for 10000");
+  bench.Outgrow(1, "");
+  CHECK(bench.deeds().empty());
+  CHECK_FALSE(bench.wait());
+  bench.Wait(20'000);
+  CHECK(bench.deeds().empty());
+  bench.Outgrow(1);
+  REQUIRE(bench.deeds() == "outgrown 1, spawn 2 in 1 of 1");
+  bench.Outgrow(1, "");  // too late
+  bench.Ready(2);
+  CHECK(bench.deeds() == "drain 1");
+}
+
+TEST_CASE("Who has outgrown its limit and ends leaves its slot to the successor that is starting") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(20'000);
+  bench.Outgrow(1);
+  REQUIRE(bench.deeds() == "outgrown 1, spawn 2 in 1 of 1");
+  bench.Exit(1);
+  CHECK(bench.deeds().empty());
+  bench.Exit(2);  // now it is a failure as any
+  CHECK(bench.state().slots.at(1).failures == 1);
+  bench.Wait(200);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 1");
+}
+
+TEST_CASE("A roll overtakes the replacement of who has outgrown its limit") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(20'000);
+  bench.Outgrow(1);
+  REQUIRE(bench.deeds() == "outgrown 1, spawn 2 in 1 of 1");
+  bench.Roll();
+  CHECK(bench.deeds() == "stop 2");
+  bench.Exit(2);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 2");
+  bench.Ready(3);
+  CHECK(bench.deeds() == "drain 1");
+  bench.Exit(1);
+  CHECK(bench.phase() == "running");
+}
+
+TEST_CASE("Nothing takes the place of who has outgrown its limit and ended for good") {
+  Bench bench;
+  bench.Policy(1, RestartPolicy::kOnFailure);
+  bench.Up(1);
+  bench.Wait(20'000);
+  bench.Outgrow(1);
+  REQUIRE(bench.deeds() == "outgrown 1, spawn 2 in 1 of 1");
+  bench.Exit(1, true);
+  CHECK(bench.deeds() == "stop 2");
+  bench.Exit(2);
+  CHECK(bench.phase() == "finished");
+}
+
+TEST_CASE("A slot whose workers fail more often than --max-restarts allows is given up") {
+  Bench bench;
+  bench.MaxRestarts(1, 1);
+  bench.MaxRestarts(2, 0);
+  bench.Up(2);
+  bench.Exit(1);
+  bench.Wait(200);
+  REQUIRE(bench.deeds() == "spawn 3 in 1 of 1");
+  bench.Ready(3);
+  bench.Wait(5000);
+  bench.Exit(3);
+  CHECK(bench.deeds() == "give up slot 1");
+  CHECK(bench.phase() == "failed");
+  REQUIRE(bench.state().failure);
+  CHECK(bench.state().failure->reason == "slot 1 was given up after 1 restart: exit code 1");
+  CHECK_FALSE(FinalExitCode(bench.state()));
+  // One that had lived long enough is no failure, and ends the row.
+  bench.Wait(10'000);
+  bench.Exit(2);
+  CHECK(bench.deeds() == "spawn 4 in 2 of 1");
+  bench.Restart();
+  CHECK(bench.phase() == "starting");
+  bench.Exit(4);
+  bench.Ready(5);
+  bench.Ready(6);
+  CHECK(bench.phase() == "running");
+  bench.Exit(5);
+  CHECK(bench.deeds() == "give up slot 1");
+  bench.Exit(6);
+  CHECK(FinalExitCode(bench.state()) == 1);
+  CHECK(bench.state().failure->reason ==
+        "slot 2 was not restarted (--max-restarts 0): exit code 1");
 }
 
 }  // namespace slc

@@ -45,6 +45,9 @@ std::string Describe(const FleetEvent& event) {
   if (const auto* hung = std::get_if<WorkerHung>(&event)) text << hung->worker << " hung";
   if (const auto* moved = std::get_if<WorkerMoved>(&event)) text << moved->worker << " moved";
   if (const auto* exited = std::get_if<WorkerExited>(&event)) text << exited->worker << " exited";
+  if (const auto* grown = std::get_if<WorkerOutgrew>(&event)) {
+    text << grown->worker << (grown->why.empty() ? " shrank" : " outgrew");
+  }
   if (const auto* lost = std::get_if<WorkerLost>(&event)) text << lost->worker << " lost";
   return text.str();
 }
@@ -63,6 +66,11 @@ std::string Describe(const FleetAction& action) {
   if (const auto* report = std::get_if<ReportGivenUp>(&action))
     text << "give up " << report->worker;
   if (const auto* hung = std::get_if<ReportHung>(&action)) text << "hung " << hung->worker;
+  if (const auto* grown = std::get_if<ReportOutgrown>(&action)) {
+    text << "outgrown " << grown->worker << " for " << grown->pause;
+  }
+  if (const auto* slot = std::get_if<ReportSlotGivenUp>(&action))
+    text << "give up slot " << slot->slot;
   return text.str();
 }
 
@@ -176,6 +184,11 @@ void FleetWorld::Happen(const Happening& happening) {
       if (process.channel_ended) return;
       process.channel_ended = true;
       return Feed(WorkerDisconnected{happening.worker});
+    case Kind::kOutgrew:
+      if (random_.Chance(30)) Plan(random_.Between(0, 15000), Kind::kShrank, happening.worker);
+      return Feed(WorkerOutgrew{happening.worker, "uses too much"});
+    case Kind::kShrank:
+      return Feed(WorkerOutgrew{happening.worker, {}});
     case Kind::kBroke:
       return Feed(WorkerBroke{happening.worker, "broke"});
     case Kind::kHung: {
@@ -244,6 +257,10 @@ void FleetWorld::Act(const SpawnWorker& action) {
   }
   if (random_.Chance(how.hangs_booting)) return;
   Plan(boot, Kind::kReady, action.worker);
+  if (random_.Chance(how.grows)) {
+    const Millis grows = random_.Between(how.grows_from, how.grows_to);
+    Plan(boot + grows, Kind::kOutgrew, action.worker);
+  }
   if (how.lives_to == 0) return;
   Plan(boot + random_.Between(how.lives_from, how.lives_to), UnaskedEnd(how), action.worker);
 }
@@ -298,6 +315,18 @@ void FleetWorld::Act(const ReportGivenUp& action) {
 void FleetWorld::Act(const ReportHung& action) {
   const FleetWorker& worker = state().workers.at(action.worker);
   if (!worker.unfit || !worker.hung) Wrong("what hangs is not to be replaced");
+}
+
+void FleetWorld::Act(const ReportOutgrown& action) {
+  const FleetWorker& worker = state().workers.at(action.worker);
+  if (worker.outgrown.empty()) Wrong("told of a worker that has not outgrown its limit");
+  const bool proved = now_ - worker.ready_at >= policies_[worker.generation].min_uptime;
+  if (proved != (action.pause == 0)) Wrong("the pause before a replacement is not as it should be");
+}
+
+void FleetWorld::Act(const ReportSlotGivenUp& action) {
+  if (!state().slots.at(action.slot).given_up) Wrong("told of a slot that was not given up");
+  if (!state().failure) Wrong("a slot was given up for no reason");
 }
 
 void FleetWorld::TakeOver() {
@@ -365,9 +394,11 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
   };
   const auto successor_serves = [&](const FleetWorker& worker) {
     return std::any_of(after.workers.begin(), after.workers.end(), [&](const auto& entry) {
-      const bool newer =
-          entry.second.generation > worker.generation || (worker.unfit && IsStaying(entry.second));
-      return entry.second.slot == worker.slot && newer && Serves(entry.second);
+      const FleetWorker& other = entry.second;
+      const bool newer = other.generation > worker.generation || (worker.unfit && IsStaying(other));
+      const bool of_replacement =
+          !worker.outgrown.empty() && other.id > worker.id && other.generation == worker.generation;
+      return other.slot == worker.slot && (newer || of_replacement) && Serves(other);
     });
   };
   std::set<std::pair<SlotNumber, Generation>> given_up;  // workers that were still starting
@@ -390,7 +421,8 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
       } else if (worker->hung) {
         Wrong("drained what does not hear");
       } else if (wish.run && worker->slot <= wish.size &&
-                 !((wish.mode == RollMode::kRolling || worker->unfit) &&
+                 !((wish.mode == RollMode::kRolling || worker->unfit ||
+                    !worker->outgrown.empty()) &&
                    (successor_serves(*worker) || after.slots.at(worker->slot).finished))) {
         Wrong("drained an old worker whose successor is not ready");
       }
@@ -423,6 +455,10 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
     if (const auto* hung = std::get_if<ReportHung>(&action)) {
       const FleetWorker* worker = was(hung->worker);
       if (worker == nullptr || !Serves(*worker)) Wrong("reported what did not serve as hung");
+      continue;
+    }
+    if (std::holds_alternative<ReportOutgrown>(action) ||
+        std::holds_alternative<ReportSlotGivenUp>(action)) {
       continue;
     }
     const auto* stop = std::get_if<TerminateWorker>(&action);
@@ -487,6 +523,7 @@ void FleetWorld::CheckState(const FleetEvent& event, const FleetState& before) {
   CheckPatience();
   if (wish.run) {
     CheckSlots();
+    CheckReplacements();
   } else {
     CheckStopped();
   }
@@ -514,16 +551,19 @@ void FleetWorld::CheckSlots() {
   for (SlotNumber number = 1; number <= wish.size && number <= fleet.slots.size(); ++number) {
     int starting = 0;
     int ready = 0;
+    bool outgrown = false;
     bool others_end = false;  // in a hard restart the slot is free when the old worker has gone
     for (const auto& [id, worker] : fleet.workers) {
       if (worker.slot != number) continue;
       starting += worker.state == WorkerState::kStarting ? 1 : 0;
       ready += worker.state == WorkerState::kReady && !worker.unfit ? 1 : 0;
+      outgrown = outgrown || (worker.state == WorkerState::kReady && !worker.outgrown.empty());
       others_end =
           others_end || (wish.mode == RollMode::kRestart && worker.generation != wish.generation);
     }
     const std::string where = " in slot " + std::to_string(number);
-    if (!rolling && starting + ready > 1) Wrong("two workers are meant to serve" + where);
+    if (!rolling && !outgrown && starting + ready > 1)
+      Wrong("two workers are meant to serve" + where);
     if (starting > 1 || starting + ready > 2) Wrong("too many workers" + where);
     if (starting + ready > 0 || others_end) continue;
     const FleetSlot& slot = fleet.slots.at(number);
@@ -535,6 +575,30 @@ void FleetWorld::CheckSlots() {
     const bool probes = all_crash && !any_serves && any_starts;
     const bool awaits_turn = spawned_now >= kSpawnsAtOnce && fleet_.deadline() <= now_ + 1;
     if (!probes && !awaits_turn) Wrong("nobody" + where);
+  }
+}
+
+void FleetWorld::CheckReplacements() {
+  const FleetState& fleet = state();
+  int replaced = 0;
+  for (const auto& [id, worker] : fleet.workers) {
+    if (worker.state != WorkerState::kReady || worker.outgrown.empty()) continue;
+    if (worker.slot > fleet.wish.size || worker.unfit) continue;
+    for (const auto& [other_id, other] : fleet.workers) {
+      const bool beside = other.slot == worker.slot && other_id != id &&
+                          other.generation == worker.generation && IsStaying(other);
+      replaced += beside ? 1 : 0;
+    }
+  }
+  if (replaced > 1) Wrong("replaces more than one at a time of those that have outgrown");
+  for (const auto& [number, slot] : fleet.slots) {
+    const auto& most = policies_[slot.generation].max_restarts;
+    if (slot.given_up && !slot.finished) Wrong("a slot that was given up is not finished");
+    if (slot.given_up && !(most && slot.short_lives > *most)) Wrong("gave up a slot too early");
+    const bool due = most && slot.short_lives > *most && slot.generation == fleet.wish.generation;
+    if (due && !slot.given_up && fleet.wish.mode == RollMode::kRestart) {
+      Wrong("a slot with too many failures was not given up");
+    }
   }
 }
 

@@ -27,6 +27,9 @@ struct Behaviour {
   int breaks = 0;       // of those that end unasked: break the protocol of their channel instead
   int ends_clean = 0;   // of those that end unasked: with exit code 0
   int disconnects = 0;  // of those that end unasked: only their channel does, they live on
+  int grows = 0;        // beyond its limit, so long after it was ready; some shrink again
+  Millis grows_from = 0;
+  Millis grows_to = 0;
   int ignores_drain = 0;
   int ignores_stop = 0;
   Millis leaves_within = 50;  // of being asked
@@ -87,7 +90,7 @@ class FleetWorld {
     WorkerState asked = WorkerState::kStarting;
     bool hung = false;
   };
-  enum class Kind { kReady, kDisconnected, kBroke, kHung, kMoved, kExited };
+  enum class Kind { kReady, kDisconnected, kBroke, kHung, kMoved, kExited, kOutgrew, kShrank };
   struct Happening {
     Kind kind;
     WorkerId worker;
@@ -105,11 +108,14 @@ class FleetWorld {
   void Act(const KillWorker& action);
   void Act(const ReportGivenUp& action);
   void Act(const ReportHung& action);
+  void Act(const ReportOutgrown& action);
+  void Act(const ReportSlotGivenUp& action);
 
   void CheckDeeds(const FleetEvent& event, const FleetState& before,
                   const std::vector<FleetAction>& actions);
   void CheckState(const FleetEvent& event, const FleetState& before);
   void CheckSlots();
+  void CheckReplacements();
   void CheckPatience();
   void CheckStopped();
   void CheckSnapshot();

@@ -31,13 +31,14 @@ InstanceState FullState() {
   state.fleet.failed = 5;
   state.fleet.reached = 18;
   state.fleet.failure = FleetFailure{19, 7, 12, 1, "exit code 1: \"quoted\"\n", 256};
-  state.fleet.slots[1] =
-      FleetSlot{7, 3, 1'000'100, true, 9, "killed by SIGSEGV (signal 11)", 987, 11};
+  state.fleet.slots[1] = FleetSlot{
+      7, 3, 1'000'100, true, 4, true, 5, 1'000'200, 9, "killed by SIGSEGV (signal 11)", 987, 11};
   state.fleet.slots[4] = FleetSlot{};
   for (int i = 0; i < 5; ++i) {
     FleetWorker worker;
     worker.id = static_cast<WorkerId>(i + 8);
     worker.slot = static_cast<SlotNumber>(i);
+    if (i == 3) worker.outgrown = "uses 412 MiB";
     worker.generation = 6;
     worker.state = static_cast<WorkerState>(i);
     worker.spawned_at = 1000 + i;

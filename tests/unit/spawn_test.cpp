@@ -2,10 +2,12 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 
+#include "common/base/own_limits.h"
 #include "common/base/process.h"
 #include "common/base/text.h"
 #include "tests/unit/temp_folder.h"
@@ -283,6 +285,40 @@ TEST_CASE("Users and groups are names or numbers") {
   CHECK(LookUpUser(0).name == "root");
   CHECK(LookUpUser(0).home == "/root");
   CHECK(LookUpUser(3'999'999'999).name.empty());
+}
+
+TEST_CASE("A child has the niceness and the limit of files that it is given") {
+  SpawnOptions options = Shell("nice; ulimit -Sn; ulimit -Hn");
+  options.nice = 9;
+  options.nofile = rlimit{77, 99};
+  const Outcome outcome = Run(options);
+  CHECK(outcome.output == "9\n77\n99\n");
+}
+
+TEST_CASE("What a process may give to its children is tried, and told with what to do") {
+  rlimit own{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &own) == 0);
+  CHECK(MayGiveFileLimit(own.rlim_max));
+  const Status most = MayGiveFileLimit(RLIM_INFINITY - 1);
+  REQUIRE_FALSE(most);
+  CHECK(most.error().message.find("at most") != std::string::npos);
+  rlimit after{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &after) == 0);
+  CHECK(after.rlim_max == own.rlim_max);
+  const int nice = ::getpriority(PRIO_PROCESS, 0);
+  CHECK(MayGiveNice(19));
+  static_cast<void>(MayGiveNice(-20).ok());
+  CHECK(::getpriority(PRIO_PROCESS, 0) == nice);
+}
+
+TEST_CASE("A child enters a cgroup by writing to what it is given, and a refusal is told") {
+  Pipe pipe;
+  SpawnOptions options = Shell("echo in");
+  options.cgroup = pipe.write.get();
+  CHECK(Run(options).output == "in\n");
+  CHECK(pipe.ReadAll() == "0");
+  options.cgroup = 1 << 20;
+  CHECK(Run(options).end == "start /bin/sh: enter its cgroup: Bad file descriptor");
 }
 
 }  // namespace slc

@@ -199,6 +199,20 @@ TEST_CASE("A service that is well again: the end that there was, in an older gen
   CHECK(Contains(text, "workers outlive that"));
 }
 
+TEST_CASE("A worker that was too large is told, and is no end that nobody had asked for") {
+  Symptoms symptoms;
+  symptoms.service = "web";
+  symptoms.now = kNow;
+  symptoms.view = View("running", 2, 2);
+  symptoms.records = {Event("worker_outgrown", 4, 50'000, "uses 412 MiB of memory")};
+  const Diagnosis diagnosis = Diagnose(symptoms);
+  CHECK(diagnosis.up);
+  const std::string text = Text(diagnosis);
+  CHECK(Contains(text, "too large:    "));
+  CHECK(Contains(text, " uses 412 MiB of memory"));
+  CHECK(Contains(text, "none on record that nobody had asked for"));
+}
+
 TEST_CASE("A generation that came up and crashes soon after is told with what was new in it") {
   Symptoms symptoms;
   symptoms.service = "web";

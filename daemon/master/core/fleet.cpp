@@ -18,7 +18,7 @@ constexpr Millis kAfterHangUp = 200;
 // A worker whose channel ends unasked is given this long to end itself before it is taken for
 // broken.
 constexpr Millis kExitFollows = 1000;
-// A worker that was ready this long has its slot's failures forgiven.
+// A worker that was ready this long has its slot's failures forgiven, and its replacements.
 constexpr Millis kForgiveAfter = 60000;
 // SIGKILL cannot be refused, but a process in an uninterruptible wait dies late; ask again
 // meanwhile, for what it has forked.
@@ -39,6 +39,12 @@ Millis RestartDelay(std::uint32_t failures, std::uint64_t random) {
   // Jitter keeps the slots of many services from trying in step. -20 % ... +20 %.
   const Millis jitter = static_cast<Millis>(random % 401) - 200;
   return std::min(kLongest, delay + delay * jitter / 1000);
+}
+
+Millis ReplaceDelay(std::uint32_t in_vain) {
+  constexpr Millis kFirst = 10'000;
+  constexpr Millis kLongest = 600'000;
+  return BackoffPause(kFirst, kLongest, in_vain);
 }
 
 std::vector<FleetAction> Fleet::On(const FleetEvent& event, Millis now) {
@@ -63,6 +69,10 @@ void Fleet::Record(const WishChanged& event, Millis) {
       slot.failures = 0;
       slot.retry_at = 0;
       slot.finished = false;
+      slot.given_up = false;
+      slot.short_lives = 0;
+      slot.in_vain = 0;
+      slot.replace_at = 0;
     }
   }
   // Beside a fresh start nothing older serves: there is nothing to roll, or to go back to. The
@@ -90,6 +100,7 @@ void Fleet::Record(const WorkerReady& event, Millis now) {
   if (slot == state_.slots.end()) return;
   slot->second.generation = worker.generation;
   slot->second.finished = false;
+  slot->second.given_up = false;
 }
 
 void Fleet::Record(const WorkerHindered& event, Millis) {
@@ -124,6 +135,33 @@ void Fleet::Record(const WorkerBroke& event, Millis now) {
   Kill(worker, now);
 }
 
+void Fleet::Record(const WorkerOutgrew& event, Millis now) {
+  const auto found = state_.workers.find(event.worker);
+  if (found == state_.workers.end()) return;
+  FleetWorker& worker = found->second;
+  if (!Serves(worker) || !IsStaying(worker)) return;
+  const auto slot = state_.slots.find(worker.slot);
+  if (slot == state_.slots.end()) return;
+  if (event.why.empty()) {
+    // A successor that is on its way takes over all the same.
+    if (SuccessorOf(worker) == nullptr) worker.outgrown.clear();
+    return;
+  }
+  const bool known = !worker.outgrown.empty();
+  worker.outgrown = event.why;
+  if (known) return;
+  const Millis lived = now - worker.ready_at;
+  if (lived >= kForgiveAfter) slot->second.in_vain = 0;
+  slot->second.replace_at = 0;
+  if (lived < PolicyOf(worker.generation).min_uptime) NoteVainReplacement(slot->second, now);
+  actions_.push_back(ReportOutgrown{worker.id, std::max<Millis>(0, slot->second.replace_at - now)});
+}
+
+void Fleet::NoteVainReplacement(FleetSlot& slot, Millis now) {
+  ++slot.in_vain;
+  slot.replace_at = now + ReplaceDelay(slot.in_vain);
+}
+
 void Fleet::Record(const WorkerExited& event, Millis now) {
   const auto found = state_.workers.find(event.worker);
   if (found == state_.workers.end()) return;
@@ -146,6 +184,8 @@ void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Mil
   const WorkerPolicy& policy = PolicyOf(worker.generation);
   const Millis lived = worker.ready_at > 0 ? served_until - worker.ready_at : 0;
   const bool proved = worker.ready_at > 0 && lived >= policy.min_uptime;
+  // The one that it was to relieve goes on, and no order hangs on it.
+  if (IsReplacement(worker)) return NoteVainReplacement(slot, now);
   // A successor in a roll was to take over from one that serves: whatever --restart says, it has
   // not.
   const bool successor = worker.generation != slot.generation && IsTaken(worker.slot, worker.id);
@@ -162,10 +202,35 @@ void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Mil
   if (worker.generation != slot.generation) return;
   if (lived >= kForgiveAfter) slot.failures = 0;
   if (proved) {
+    slot.short_lives = 0;
     slot.retry_at = 0;
     return;
   }
   CountFailure(slot, end.unborn, now);
+  if (end.unborn) return;
+  ++slot.short_lives;
+  // A slot whose turn in a roll is still to come gets its successor all the same.
+  const bool to_roll = RollActive() && slot.generation != state_.wish.generation;
+  if (policy.max_restarts && slot.short_lives > *policy.max_restarts && !to_roll) {
+    GiveUpSlot(worker, slot, *policy.max_restarts);
+  }
+}
+
+void Fleet::GiveUpSlot(const FleetWorker& worker, FleetSlot& slot, std::uint32_t restarts) {
+  slot.finished = true;
+  slot.given_up = true;
+  const std::string tries =
+      restarts == 0   ? "was not restarted (--max-restarts 0)"
+      : restarts == 1 ? "was given up after 1 restart"
+                      : "was given up after " + std::to_string(restarts) + " restarts in a row";
+  state_.failure =
+      FleetFailure{state_.wish.order,
+                   worker.generation,
+                   worker.id,
+                   worker.slot,
+                   "slot " + std::to_string(worker.slot) + " " + tries + ": " + slot.last_exit,
+                   slot.last_status};
+  actions_.push_back(ReportSlotGivenUp{worker.slot});
 }
 
 void Fleet::CountFailure(FleetSlot& slot, bool unborn, Millis now) {
@@ -217,6 +282,7 @@ void Fleet::Settle(Millis now) {
   if (state_.wish.run) {
     SettleUnfit(now);
     SettleRoll(now);
+    SettleReplacements(now);
     SettleSlots(now);
   }
   for (const auto& [id, worker] : state_.workers) {
@@ -260,7 +326,9 @@ void Fleet::SettleRoll(Millis now) {
       return entry.second.slot == old.slot && Serves(entry.second) &&
              entry.second.generation > old.generation;
     };
-    if (std::any_of(workers.begin(), workers.end(), succeeds)) Drain(worker, now);
+    const FleetWorker* successor = SuccessorOf(worker);
+    const bool relieved = successor != nullptr && Serves(*successor);
+    if (relieved || std::any_of(workers.begin(), workers.end(), succeeds)) Drain(worker, now);
   }
   if (!RollActive()) {
     // A roll that has failed: successors that were still starting beside it are given up.
@@ -299,6 +367,37 @@ void Fleet::SettleRoll(Millis now) {
     }
     Spawn(number, state_.wish.generation, now);
     busy.insert(number);
+  }
+}
+
+void Fleet::SettleReplacements(Millis now) {
+  bool any = false;
+  for (auto& [id, worker] : state_.workers) {
+    any = any || !worker.outgrown.empty();
+    if (worker.state != WorkerState::kStarting) continue;
+    // Its predecessor has ended for good meanwhile.
+    const auto slot = state_.slots.find(worker.slot);
+    const bool late = slot != state_.slots.end() && slot->second.finished &&
+                      slot->second.generation == worker.generation;
+    if (late) Terminate(worker, now);
+  }
+  // A roll replaces everybody, and goes first.
+  if (!any || RollPending()) return;
+  for (const auto& [id, worker] : state_.workers) {
+    const bool leaves = !IsStaying(worker) && !worker.outgrown.empty();
+    if (worker.slot <= state_.wish.size && (leaves || IsReplacement(worker))) return;
+  }
+  for (const auto& [id, worker] : state_.workers) {
+    if (!Serves(worker) || !IsStaying(worker) || worker.disconnected) continue;
+    if (worker.outgrown.empty()) continue;
+    const auto slot = state_.slots.find(worker.slot);
+    if (worker.slot > state_.wish.size || slot == state_.slots.end()) continue;
+    if (slot->second.replace_at > now) {
+      Consider(slot->second.replace_at);
+      continue;
+    }
+    if (!MaySpawn(now)) return;
+    return Spawn(worker.slot, worker.generation, now);
   }
 }
 
@@ -447,6 +546,33 @@ bool Fleet::IsTaken(SlotNumber slot, WorkerId besides) const {
 }
 
 bool Fleet::RollActive() const { return IsRolling(state_); }
+
+bool Fleet::RollPending() const {
+  return RollActive() &&
+         std::any_of(state_.slots.begin(), state_.slots.end(), [this](const auto& entry) {
+           return entry.second.generation != state_.wish.generation;
+         });
+}
+
+const FleetWorker* Fleet::SuccessorOf(const FleetWorker& worker) const {
+  if (worker.outgrown.empty()) return nullptr;
+  for (const auto& [id, other] : state_.workers) {
+    if (id > worker.id && other.slot == worker.slot && other.generation == worker.generation &&
+        IsStaying(other)) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
+bool Fleet::IsReplacement(const FleetWorker& worker) const {
+  return worker.state == WorkerState::kStarting &&
+         std::any_of(state_.workers.begin(), state_.workers.end(), [&](const auto& entry) {
+           const FleetWorker& other = entry.second;
+           return other.id < worker.id && other.slot == worker.slot &&
+                  other.generation == worker.generation && Serves(other) && IsStaying(other);
+         });
+}
 
 Generation Fleet::GenerationForNewSlot() const {
   if (state_.failed == state_.wish.generation && state_.good > 0) return state_.good;

@@ -7,14 +7,19 @@
 //
 // Promises, checked over random histories in tests/unit/fleet_test.cpp:
 //   - an old worker is drained in a roll only once its successor is ready;
-//   - outside a roll a slot never has two workers that are meant to serve;
+//   - outside a roll a slot never has two workers that are meant to serve, but for one that has
+//     outgrown its limit, beside its successor;
+//   - one that has outgrown its limit is drained only once its successor is ready. They are
+//     replaced one after another, and after a roll;
+//   - one that has outgrown it soon after its start is replaced only after a pause, which grows
+//     with each such;
 //   - an empty slot within the size is refilled, waits for its retry time or for the probe, or
-//     has finished, as --restart tells;
+//     has finished, as --restart and --max-restarts tell;
 //   - of many workers that are due a few are spawned at one moment, and the next ones a millisecond
 //     later: in between, connections are accepted and slcd is answered;
-//   - one that hangs is replaced: its successor is ready before it is ended, unless that fails
-//   beside
-//     it; a successor that hangs at once waits like one that crashes at once;
+//   - one that hangs is replaced: its successor is ready before it is ended, unless that
+//     fails beside it;
+//   - a successor that hangs at once waits like one that crashes at once;
 //   - nothing is spawned while the wish says stop; every worker then ends, if need be by SIGKILL;
 //   - HangUp, Terminate and Kill follow Drain within the policy's times.
 #pragma once
@@ -59,6 +64,10 @@ struct WorkerHung {  // it is ready, and its event loop has stood still for too 
 struct WorkerMoved {  // the event loop of one that hung turns again
   WorkerId worker = 0;
 };
+struct WorkerOutgrew {  // it serves, but uses more than it may
+  WorkerId worker = 0;
+  std::string why;  // for people; empty: it does so no more
+};
 struct WorkerExited {
   WorkerId worker = 0;
   bool clean = false;  // exit code 0
@@ -73,7 +82,7 @@ struct WorkerLost {  // ended with, or because of, a master that was killed: nob
 struct TimePassed {};
 using FleetEvent =
     std::variant<WishChanged, WorkerReady, WorkerHindered, WorkerDisconnected, WorkerBroke,
-                 WorkerHung, WorkerMoved, WorkerExited, WorkerLost, TimePassed>;
+                 WorkerHung, WorkerMoved, WorkerOutgrew, WorkerExited, WorkerLost, TimePassed>;
 
 // Deeds.
 struct SpawnWorker {
@@ -100,12 +109,24 @@ struct ReportGivenUp {  // it lives, but was taken for failed, as its slot's las
 struct ReportHung {  // it is to be replaced, as its slot's last_exit tells
   WorkerId worker = 0;
 };
-using FleetAction = std::variant<SpawnWorker, DrainWorker, HangUpWorker, TerminateWorker,
-                                 KillWorker, ReportGivenUp, ReportHung>;
+struct ReportOutgrown {  // a successor is to take its place, as its `outgrown` tells
+  WorkerId worker = 0;
+  Millis pause = 0;  // not before this is over
+};
+struct ReportSlotGivenUp {  // as `failure` tells
+  SlotNumber slot = 0;
+};
+using FleetAction =
+    std::variant<SpawnWorker, DrainWorker, HangUpWorker, TerminateWorker, KillWorker, ReportGivenUp,
+                 ReportHung, ReportOutgrown, ReportSlotGivenUp>;
 
 // How long a slot waits after its `failures`-th failure in a row: 100 ms doubled to 30 s, ±20 % by
 // `random` (any value). A worker that had lived for min_uptime is replaced at once.
 Millis RestartDelay(std::uint32_t failures, std::uint64_t random);
+// The same before the next replacement of a worker that serves, after `in_vain` in a row that
+// helped nothing: the successor did not come up, or had outgrown its limit before min_uptime. 10 s
+// doubled to 10 min.
+Millis ReplaceDelay(std::uint32_t in_vain);
 
 class Fleet {
  public:
@@ -140,6 +161,7 @@ class Fleet {
   void Record(const WorkerBroke& event, Millis now);
   void Record(const WorkerHung& event, Millis now);
   void Record(const WorkerMoved& event, Millis now);
+  void Record(const WorkerOutgrew& event, Millis now);
   void Record(const WorkerExited& event, Millis now);
   void Record(const WorkerLost& event, Millis) { state_.workers.erase(event.worker); }
   void Record(const TimePassed&, Millis) {}
@@ -150,6 +172,7 @@ class Fleet {
   void SettleUnfit(Millis now);
   void SettleSlots(Millis now);
   void SettleRoll(Millis now);
+  void SettleReplacements(Millis now);
   void SettleEscalations(Millis now);
 
   // False: enough have been at this moment; TimePassed comes back for the rest.
@@ -173,12 +196,20 @@ class Fleet {
   std::string WhyGivenUp(const FleetWorker& worker) const;
   void NoteFailure(const FleetWorker& worker, const std::string& reason, std::optional<int> status);
   void CountFailure(FleetSlot& slot, bool unborn, Millis now);
+  void GiveUpSlot(const FleetWorker& worker, FleetSlot& slot, std::uint32_t restarts);
+  static void NoteVainReplacement(FleetSlot& slot, Millis now);
   void Consider(Millis at);
 
   const WorkerPolicy& PolicyOf(Generation generation) const;
   // Somebody else than `besides` is meant to serve in the slot.
   bool IsTaken(SlotNumber slot, WorkerId besides) const;
   bool RollActive() const;
+  // The same, and some slot's turn is still to come.
+  bool RollPending() const;
+  // Who takes or took the place of one that has outgrown its limit; nullptr: nobody yet.
+  const FleetWorker* SuccessorOf(const FleetWorker& worker) const;
+  // It is starting to take the place of such a one, which serves.
+  bool IsReplacement(const FleetWorker& worker) const;
   Generation GenerationForNewSlot() const;
   bool AnyServing() const;
   // Nothing serves, and each slot's last worker failed.
