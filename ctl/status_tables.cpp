@@ -171,6 +171,17 @@ std::string LogRemark(const ServiceView& service) {
          " since the master started, the last " + FormatSpan(service.log_dropped_ago) + " ago";
 }
 
+std::string ScheduleRemark(const ServiceView& service) {
+  if (service.restart_at.empty() || !service.wanted) return {};
+  std::string remark = "at '" + Printable(service.restart_at) + "'";
+  if (service.next_restart > 0) {
+    remark += ", next " + Printable(service.next_restart_text) + ", in " +
+              FormatSpan(service.next_restart - WallNow());
+  }
+  if (!service.schedule_trouble.empty()) remark += ": " + Printable(service.schedule_trouble);
+  return remark;
+}
+
 std::string DamageCure(const std::string& service) {
   return "give again what is missing (slc ctl env-set, or slc start with its options), or take it "
          "as it is: slc ctl soft-restart " +
@@ -198,6 +209,8 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     if (!service.damage.empty()) {
       text += "Record: " + Printable(service.damage) + "; " + DamageCure(service.name) + "\n";
     }
+    const std::string schedule = ScheduleRemark(service);
+    if (!schedule.empty()) text += "Soft restart: " + schedule + "\n";
     const std::string log = LogRemark(service);
     if (!log.empty()) text += "Log: " + log + "\n";
     for (const ProcessView& process : service.processes) {

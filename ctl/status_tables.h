@@ -30,6 +30,8 @@ std::string EnvironmentText(const Environment& environment, const std::string& e
 
 // What is wrong with the log of a service, for people; empty when all is well, or was for an hour.
 std::string LogRemark(const ServiceView& service);
+// When it is soft-restarted next by --restart-at; empty when it is not.
+std::string ScheduleRemark(const ServiceView& service);
 // What to do about ServiceView::damage.
 std::string DamageCure(const std::string& service);
 

@@ -60,6 +60,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       fallbacks_(registry_, services_, recorder_, store_, disk_),
       changes_(loop_, registry_, store_, recorder_, services_, operations_, clients_,
                options_.paths.home),
+      schedules_(loop, registry_, disk_, ScheduleHands()),
       upgrade_(loop_, options_.context, services_, clients_, disk_, *options_.previous,
                Upgrade::Hands{[this] { return Scene(); }, [this] { journal_.Flush(); },
                               [this](const Command& command) { return GiveWay(command); },
@@ -86,6 +87,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       [this](const Command& command, const Reply& reply) {
         journal_.NoteAnswered(command, reply);
       }});
+  changes_.SetObserver([this](ServiceId id) { schedules_.Settle(id); });
   if (options_.run) {
     run_.emplace(*options_.run,
                  AppRun::Events{[this](const Request& request) {
@@ -166,10 +168,19 @@ Services::Events Daemon::ServiceEvents() {
     EndWhenAllAreGone();
     upgrade_.OnMasters();
   };
+  events.on_view = [this](ServiceView& view) { schedules_.Describe(view); };
   events.on_prepared = [this](ServiceId id) { changes_.Settle(id); };
   events.is_awaited = [this](int pid) { return upgrade_.IsAwaited(pid); };
   events.on_upgraded = [this](const UpgradeEvent& outcome) { upgrade_.OnMaster(outcome); };
   return events;
+}
+
+Schedules::Hands Daemon::ScheduleHands() {
+  return {
+      [this](ServiceId id, const std::string& occasion) {
+        changes_.RestartUnasked(id, RollMode::kRolling, "schedule", occasion);
+      },
+      [this](ServiceId id, JournalRecord record) { journal_.NoteEvent(id, std::move(record)); }};
 }
 
 void Daemon::Recognize(ServiceId id) {
@@ -247,6 +258,7 @@ Status Daemon::Begin() {
   place_.Watch();
   for (const ServiceId id : loaded->reserved) recorder_.Owe(id);
   recorder_.Begin();
+  schedules_.Begin(journal_.last_before());
   if (run_) run_->Start();
   supervisor_.Ready(StatusLine());
   // Those that ended before we listened for it: children of the image before, or of whatever has

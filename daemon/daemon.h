@@ -28,6 +28,7 @@
 #include "daemon/place.h"
 #include "daemon/previous_version.h"
 #include "daemon/recorder.h"
+#include "daemon/schedules.h"
 #include "daemon/services.h"
 #include "daemon/store.h"
 #include "daemon/supervisor.h"
@@ -70,6 +71,7 @@ class Daemon {
  private:
   Place::Events PlaceEvents();
   Services::Events ServiceEvents();
+  Schedules::Hands ScheduleHands();
   // What is in force is recorded in the home that there is now.
   void RecordAnew();
   // The master of a service whose file was damaged may have told more of it.
@@ -108,6 +110,7 @@ class Daemon {
   Recorder recorder_;
   Fallbacks fallbacks_;
   Changes changes_;
+  Schedules schedules_;
   Upgrade upgrade_;
   Requests requests_;
   std::optional<AppRun> run_;

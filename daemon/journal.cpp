@@ -63,7 +63,8 @@ JournalRecord Journal::RecordOf(const Command& command) const {
   record.kind = "change";
   record.verb = NameOfChange(command.request.body);
   record.text = DescribeRequest(command.request.body);
-  record.who = JournalActor{command.peer.uid, command.peer.pid, {}};
+  if (!command.occasion.empty()) record.text = command.occasion;
+  record.who = JournalActor{command.peer.uid, command.peer.pid, {}, command.cause};
   record.service = ServiceNamedBy(command.request.body).substr(0, kLongestName);
   if (record.service.empty()) return record;
   if (const auto id = registry_.Find(record.service)) {

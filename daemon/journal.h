@@ -40,6 +40,8 @@ class Journal {
   // `replaced`: that it had to be ended for us, and why; empty: it had not. Reads the end of the
   // journal there is: to be called before the loop runs, and before all others.
   void NoteStarted(const std::string& text, const std::string& replaced);
+  // When the last record was made that was there before; 0: none is known.
+  Millis last_before() const { return past_.last(); }
   // It is to run, and slcd has found nothing of it when it started: recorded if it had run.
   void NoteNobody(ServiceId id);
   // About slcd itself.

@@ -280,6 +280,7 @@ ServiceView Services::ViewOf(const Wish& wish) {
     view.state = "backoff";
     view.reason = service.trouble + NextTry(service);
   }
+  if (events_.on_view) events_.on_view(view);
   return view;
 }
 

@@ -34,6 +34,7 @@ class Services {
     // It is to run, and could be started or not: see TroubleOf.
     std::function<void(ServiceId id)> on_prepared;
     std::function<void(const UpgradeEvent& outcome)> on_upgraded;  // see UpgradeMaster
+    std::function<void(ServiceView& view)> on_view;  // may fill in what is known elsewhere
     // A child that is no worker of ours: whoever started it wants its status.
     std::function<bool(int pid)> is_awaited;
   };

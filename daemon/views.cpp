@@ -161,6 +161,7 @@ ServiceView MakeView(const Wish& wish, const ViewInput& input) {
   view.environment = wish.spec.environment;
   view.log_directory = input.log_directory;
   view.run_as = wish.spec.run_as;
+  view.restart_at = wish.spec.restart_at;
   view.facts_age = input.silent_for;
   const std::uint32_t size = wish.size == kSizeCpu ? input.cpus : wish.size;
   view.cluster_size = wish.run ? size : 0;

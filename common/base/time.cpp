@@ -7,6 +7,7 @@
 #include <limits>
 #include <string_view>
 
+#include "common/base/calendar.h"
 #include "common/base/text.h"
 
 namespace slc {
@@ -16,48 +17,6 @@ Millis Now(clockid_t clock) {
   timespec now{};
   ::clock_gettime(clock, &now);
   return Millis{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
-}
-
-// Proleptic Gregorian calendar: days since 1970-01-01.
-std::int64_t DaysFromCivil(std::int64_t year, int month, int day) {
-  year -= month <= 2;
-  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const std::int64_t year_of_era = year - era * 400;
-  const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  const std::int64_t day_of_era =
-      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return era * 146097 + day_of_era - 719468;
-}
-
-std::int64_t FloorDivide(std::int64_t number, std::int64_t by) {
-  return number / by - (number % by < 0 ? 1 : 0);
-}
-
-struct Civil {
-  std::int64_t year;
-  std::int64_t month;
-  std::int64_t day;
-};
-
-// The inverse of DaysFromCivil.
-Civil CivilFromDays(std::int64_t days) {
-  days += 719468;
-  const std::int64_t era = FloorDivide(days, 146097);
-  const std::int64_t day_of_era = days - era * 146097;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::int64_t day_of_year =
-      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t shifted_month = (5 * day_of_year + 2) / 153;
-  const std::int64_t month = shifted_month + (shifted_month < 10 ? 3 : -9);
-  return Civil{year_of_era + era * 400 + (month <= 2 ? 1 : 0), month,
-               day_of_year - (153 * shifted_month + 2) / 5 + 1};
-}
-
-int DaysIn(int year, int month) {
-  constexpr std::array<int, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return kDays[static_cast<std::size_t>(month - 1)] + (month == 2 && leap ? 1 : 0);
 }
 
 // How many digits `text` begins with.
@@ -132,7 +91,7 @@ Millis ParseIso(const std::string& text) {
       minute > 59 || second > 59) {
     return -1;
   }
-  const std::int64_t days = DaysFromCivil(year, month, day);
+  const std::int64_t days = DaysFromCivil({year, month, day});
   return ((days * 24 + hour) * 60 + minute) * 60000 + Millis{second} * 1000 + milli;
 }
 

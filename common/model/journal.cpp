@@ -77,6 +77,7 @@ std::string Members(const JournalRecord& record) {
     out += ",\"who\":{\"uid\":" + std::to_string(record.who->uid);
     AppendNumber(out, "pid", record.who->pid);
     AppendText(out, "user", record.who->user);
+    AppendText(out, "cause", record.who->cause);
     out += "}";
   }
   return out;
@@ -89,6 +90,7 @@ Status ReadActor(const json& value, std::optional<JournalActor>& who) {
   fields.Read("uid", actor.uid);
   fields.Read("pid", actor.pid);
   fields.Read("user", actor.user);
+  fields.Read("cause", actor.cause);
   who = actor;
   return fields.status();
 }

@@ -31,6 +31,8 @@ struct JournalActor {
   unsigned uid = 0;
   int pid = 0;
   std::string user;  // its name then; empty: it had none
+  // slcd itself, for this: "schedule", "watch". Empty: a client.
+  std::string cause = {};
 
   bool operator==(const JournalActor&) const = default;
 };
@@ -55,6 +57,8 @@ struct JournalActor {
 //   quarantined       the service's file is damaged
 //   fallen_back       the same, and the version before is used
 //   storage_trouble, storage_well    changes cannot be recorded, and can again
+//   schedule_missed   a time of --restart-at was over before slcd could look
+//   schedule_trouble  a time of --restart-at cannot be told
 //   home_removed      by others while slcd ran; the records of before are lost
 //   gap               `times` records are missing here
 struct JournalRecord {

@@ -121,6 +121,10 @@ json ToJson(const ServiceView& view, ViewForm form) {
   members.Put("log_lines_dropped", view.log_lines_dropped);
   members.Put("log_dropped_ago_ms", view.log_dropped_ago);
   members.Put("log_trouble", view.log_trouble);
+  members.Put("restart_at", view.restart_at);
+  members.Put("next_restart", view.next_restart_text);
+  members.Put("next_restart_ms", view.next_restart);
+  members.Put("schedule_trouble", view.schedule_trouble);
   members.Put("facts_age_ms", view.facts_age);
   members.PutAll("processes", view.processes, form);
   members.PutAll("idle_slots", view.idle_slots, form);
@@ -148,6 +152,10 @@ Status FromJson(const json& value, ServiceView& view) {
   fields.Read("log_lines_dropped", view.log_lines_dropped);
   fields.Read("log_dropped_ago_ms", view.log_dropped_ago);
   fields.Read("log_trouble", view.log_trouble);
+  fields.Read("restart_at", view.restart_at);
+  fields.Read("next_restart", view.next_restart_text);
+  fields.Read("next_restart_ms", view.next_restart);
+  fields.Read("schedule_trouble", view.schedule_trouble);
   fields.Read("facts_age_ms", view.facts_age);
   fields.ReadArray("processes", [&](const json& element) {
     view.processes.emplace_back();

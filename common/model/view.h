@@ -64,6 +64,10 @@ struct ServiceView {
   std::uint64_t log_lines_dropped = 0;  // since the instance was started
   Millis log_dropped_ago = 0;           // since the last of these, to 10 s
   std::string log_trouble;              // why the log cannot be written now; empty: it can
+  std::string restart_at;               // the expression of --restart-at
+  Millis next_restart = 0;              // by that, wall; 0: none, or it is not known
+  std::string next_restart_text;        // the same in its time zone: "2026-11-27T04:00:00+01:00"
+  std::string schedule_trouble;         // why it cannot be told; empty: it can
   Millis facts_age = 0;                 // how old the facts are; > 0 only when the master is silent
   std::vector<ProcessView> processes;   // the master first, then workers by id
   std::vector<SlotView> idle_slots;

@@ -3,7 +3,9 @@
 #include <set>
 #include <utility>
 
+#include "common/base/cron.h"
 #include "common/base/text.h"
+#include "common/base/zone_files.h"
 #include "common/model/listen_address.h"
 #include "ctl/shell_words.h"
 #include "ctl/values.h"
@@ -232,7 +234,15 @@ void AddRestarts(Declarer& declare, ServiceSpec& spec) {
                spec.compile_cache, true);
   declare.Value("restart-at", "CRON", "Soft-restart at these times: '0 4 * * *'.",
                 [&spec](const std::string& text) -> Status {
-                  spec.restart_at = text == "none" ? std::string() : text;
+                  spec.restart_at.clear();
+                  if (text == "none") return Ok();
+                  const auto schedule = CronSchedule::Parse(text);
+                  if (!schedule) return Refusal(schedule.error().message);
+                  if (!schedule->zone().empty()) {
+                    const auto zone = LoadTimeZone(schedule->zone());
+                    if (!zone) return Refusal(zone.error().message);
+                  }
+                  spec.restart_at = text;
                   return Ok();
                 });
   declare.Flag("watch", "Soft-restart when a file changes, for development.", "watch", spec.watch,

@@ -37,7 +37,7 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 20> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 22> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
@@ -58,6 +58,8 @@ std::string Simple(const JournalRecord& record) {
       {"roll_failed", "soft restart failed"},
       {"quarantined", "quarantined"},
       {"fallen_back", "its record was damaged"},
+      {"schedule_missed", "scheduled soft restart missed"},
+      {"schedule_trouble", "the times of --restart-at cannot be told"},
   }};
   for (const auto& [kind, words] : kWords) {
     if (record.kind == kind) return words;
@@ -105,6 +107,7 @@ std::string DescribeEvent(const JournalRecord& record) {
 
 std::string DescribeActor(const JournalRecord& record) {
   if (!record.who) return {};
+  if (!record.who->cause.empty()) return "by " + record.who->cause;
   const std::string uid = "uid " + std::to_string(record.who->uid);
   const std::string pid = "pid " + std::to_string(record.who->pid);
   if (record.who->user.empty()) return "by " + uid + " (" + pid + ")";

@@ -149,6 +149,8 @@ Diagnosis Diagnose(const Symptoms& symptoms) {
   diagnosis.last_outgrown = Newest(symptoms.records, [](const JournalRecord& record) {
     return record.kind == "worker_outgrown";
   });
+  const auto scheduled = Newest(symptoms.records, IsOfSchedule);
+  if (scheduled && scheduled->result != "ok") diagnosis.schedule = scheduled;
   Generation generation = diagnosis.last_end ? diagnosis.last_end->generation : 0;
   if (symptoms.view) {
     const ServiceView& view = *symptoms.view;
@@ -214,6 +216,9 @@ std::string DiagnosisText(const Diagnosis& diagnosis, Millis now,
   }
   if (diagnosis.last_outgrown) {
     line("too large", when(*diagnosis.last_outgrown) + DescribeEvent(*diagnosis.last_outgrown));
+  }
+  if (diagnosis.schedule) {
+    line("schedule", when(*diagnosis.schedule) + DescribeEvent(*diagnosis.schedule));
   }
   if (!diagnosis.port.empty()) line("port", diagnosis.port);
   if (!diagnosis.damage.empty()) line("record", diagnosis.damage);

@@ -41,6 +41,7 @@ struct Diagnosis {
   std::string damage;                // of its record, see ServiceView, and what to do
   std::vector<std::string> hangs;    // workers that take no connections
   std::vector<std::string> doing;    // what is being done about it, and what an operator can do
+  std::optional<JournalRecord> schedule;    // the last time of --restart-at, if nothing came of it
   std::optional<JournalRecord> stopped_by;  // the change that stopped it
 };
 

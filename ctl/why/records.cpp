@@ -27,6 +27,12 @@ bool IsUnaskedEnd(const JournalRecord& record) {
          record.kind == "worker_hung" || IsOfMany(record);
 }
 
+bool IsOfSchedule(const JournalRecord& record) {
+  const bool restart = record.kind == "change" && record.who && record.who->cause == "schedule" &&
+                       record.result != "accepted";
+  return restart || record.kind == "schedule_missed" || record.kind == "schedule_trouble";
+}
+
 std::string CountOfEnds(const Records& records) {
   std::uint64_t count = 0;
   for (const JournalRecord& record : records) {

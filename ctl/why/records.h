@@ -31,6 +31,9 @@ bool IsOfMany(const JournalRecord& record);
 // An end that nobody had asked for: of a worker, or of all.
 bool IsUnaskedEnd(const JournalRecord& record);
 
+// What came of a time of --restart-at.
+bool IsOfSchedule(const JournalRecord& record);
+
 // "4 unasked ends on record since 2026-11-26T04:20:11.000Z": since the oldest record there is.
 std::string CountOfEnds(const Records& records);
 

@@ -63,6 +63,27 @@ void Changes::Change(const Command& command, const std::string& service, Propose
   });
 }
 
+void Changes::RestartUnasked(ServiceId id, RollMode mode, const std::string& cause,
+                             const std::string& occasion) {
+  const Wish* wish = registry_.Get(id);
+  if (wish == nullptr || services_.stopping()) return;
+  Request request{NewRequestId(), true, RestartService{wish->spec.name, mode, 1}};
+  Command command = clients_.CommandOf(kInnerClient, std::move(request));
+  command.client = kNoClient;
+  command.cause = cause;
+  command.occasion = occasion;
+  Change(command, std::to_string(id), [this, mode](ServiceId known) -> Result<Proposal> {
+    const Wish& now = *registry_.Get(known);
+    if (!now.run) return Error{ErrorCode::kConflict, "'" + now.spec.name + "' is to be down"};
+    if (registry_.GetFallback(known) != nullptr) {
+      return Error{ErrorCode::kConflict,
+                   "the record of '" + now.spec.name +
+                       "' was damaged, and nobody has seen to it: slc ctl status " + now.spec.name};
+    }
+    return registry_.ProposeRestart(known, mode, 1);
+  });
+}
+
 bool Changes::IsRepeat(const Command& command, const Wish& wish) {
   return !command.request.id.empty() && wish.last_request == command.request.id;
 }
@@ -233,6 +254,7 @@ void Changes::Commit(const Command& command, const Proposal& proposal, UniqueFd 
     clients_.Answer(command, operations_.ReplyWith(wish.id, proposal.notes));
   }
   services_.Order(wish);
+  if (on_changed_) on_changed_(wish.id);
   Settle(wish.id);
 }
 
@@ -312,6 +334,7 @@ void Changes::Forget(ServiceId id, const std::string& request, std::vector<std::
         RememberRemoval(request);
         registry_.Forget(id);
         services_.Forget(id);
+        if (on_changed_) on_changed_(id);
         const auto waiting = std::move(queues_[id].waiting);
         queues_.erase(id);
         for (const Waiting& each : waiting) each.change();

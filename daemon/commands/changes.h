@@ -42,6 +42,14 @@ class Changes {
 
   // Changes a known service, given by name or id.
   void Change(const Command& command, const std::string& service, Propose propose);
+  // slcd restarts it by itself, see Command::cause. Refused like a client's; what is to be down, or
+  // waits for a person, is left alone.
+  void RestartUnasked(ServiceId id, RollMode mode, const std::string& cause,
+                      const std::string& occasion);
+  // `on_changed`: the wish of a service has become another, or is gone.
+  void SetObserver(std::function<void(ServiceId id)> on_changed) {
+    on_changed_ = std::move(on_changed);
+  }
   // Runs `action` now, or when the service that is being created is durable and the masters of
   // quarantined ones have told who they are: only then is the next id safe, and known which names
   // are taken.
@@ -108,6 +116,7 @@ class Changes {
   std::deque<std::function<void()>> waiting_creations_;
   std::deque<std::string> removals_;  // requests by which services were removed
   uv::Timer impatience_;
+  std::function<void(ServiceId id)> on_changed_;
 };
 
 }  // namespace slc

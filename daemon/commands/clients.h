@@ -28,6 +28,9 @@ struct Command {
   Request request;
   Peer peer = {};    // who asks
   Millis since = 0;  // when, BOOTTIME
+  // slcd asks by itself: for what ("schedule", "watch"), and on which occasion, for people.
+  std::string cause = {};
+  std::string occasion = {};
 };
 
 class Clients {

@@ -40,9 +40,11 @@ Past::Past(const JournalEnd& end, const std::string& boot) : whole_(end.whole) {
     const std::size_t start = before == std::string_view::npos ? 0 : before + 1;
     const std::string_view line = rest.substr(start, rest.size() - 1 - start);
     rest = rest.substr(0, start);
-    if (!IsNews(line)) continue;
+    if (last_ > 0 && !IsNews(line)) continue;
     const auto record = DecodeJournalLine(line);
     if (!record) continue;
+    if (last_ == 0) last_ = record->time;
+    if (!IsNews(line)) continue;
     const Last last{record->kind, record->time, record->pid};
     if (StartsWith(record->kind, "daemon_")) {
       daemon_ = last;

@@ -23,6 +23,8 @@ class Past {
   // `boot`: the kernel's id of the boot that runs.
   Past(const JournalEnd& end, const std::string& boot);
 
+  // When the last record was made; 0: there is none. What was to happen later found no slcd.
+  Millis last() const { return last_; }
   // How the slcd before the one of `pid` had ended, if it could not tell that itself; else empty.
   // One of the same pid is that one, before it was executed anew.
   std::string OfDaemon(int pid) const;
@@ -41,6 +43,7 @@ class Past {
   bool IsNews(std::string_view line) const;
 
   bool whole_ = false;
+  Millis last_ = 0;
   bool rebooted_ = false;
   std::optional<Last> daemon_;        // the newest record about slcd's life
   std::map<ServiceId, Last> newest_;  // record of what has happened to it

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/cron.h"
 #include "common/base/text.h"
 #include "common/model/listen_address.h"
 
@@ -213,6 +214,10 @@ Status Registry::CheckSpec(const ServiceSpec& spec) const {
     if (Status good = CheckSetting(name, value); !good) return good;
   }
   if (Status good = CheckListenAddresses(spec.listen); !good) return good;
+  if (!spec.restart_at.empty()) {
+    const auto schedule = CronSchedule::Parse(spec.restart_at);
+    if (!schedule) return schedule.error().During("--restart-at");
+  }
   if (spec.ready_timeout < 100) {
     return Error{ErrorCode::kInvalid, "--ready-timeout must be at least 100ms"};
   }

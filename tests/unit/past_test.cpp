@@ -27,6 +27,13 @@ std::string Slcd(const char* kind, const char* boot = "a") { return Line(kind, 0
 
 TEST_SUITE_BEGIN("journal");
 
+TEST_CASE("When the last record was made is known, whatever it is about") {
+  CHECK(Past().last() == 0);
+  CHECK(Past({"", true}, "a").last() == 0);
+  CHECK(Past({Slcd("daemon_started") + Line("change", 0), true}, "a").last() == kThen);
+  CHECK(Past({Line("worker_ready", 1) + "{\"torn", false}, "a").last() == kThen);
+}
+
 TEST_CASE("How the slcd before had ended is told by the next one only if that one could not") {
   const std::string killed =
       "the one before (pid 12) had ended without telling why: killed or crashed";

@@ -1,11 +1,13 @@
 // slc-clock.so: a wall clock that can be set. Loaded by LD_PRELOAD, which slcd and masters get from
 // SLC_TEST_PRELOAD; it adds the seconds that stand in the file SLC_TEST_CLOCK (eight bytes, mapped)
-// to what the real clock says. Clocks that count from boot are left alone.
+// to what the real clock says, and takes them from the time at which a timer of that clock is to
+// ring. Clocks that count from boot are left alone.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -45,6 +47,16 @@ int gettimeofday(timeval* now, void*) {
   now->tv_sec = exact.tv_sec;
   now->tv_usec = exact.tv_nsec / 1000;
   return 0;
+}
+
+// Who waits for a time of day wants to know when the clock is set.
+int timerfd_settime(int fd, int flags, const itimerspec* when, itimerspec* before) noexcept {
+  itimerspec real = *when;
+  if ((flags & TFD_TIMER_CANCEL_ON_SET) != 0) {
+    real.it_value.tv_sec -= Offset();
+    if (real.it_value.tv_sec < 0) real.it_value = {0, 1};
+  }
+  return static_cast<int>(::syscall(SYS_timerfd_settime, fd, flags, &real, before));
 }
 
 time_t time(time_t* out) {

@@ -77,7 +77,9 @@ std::string World::DescriptorsTooMany() {
   std::size_t workers = 0;
   std::size_t masters = 0;
   std::size_t listeners = 0;
+  bool timed = false;
   for (const ServiceView& view : Views()) {
+    timed = timed || !view.restart_at.empty();
     const bool settled = view.state == "running" || view.state == "stopped";
     if (!settled) return {};
     if (view.processes.empty()) continue;
@@ -101,7 +103,7 @@ std::string World::DescriptorsTooMany() {
     listeners += sockets;
   }
   const std::string excess = Excess(daemon->pid, {{"pipe", 4 + 2 * workers},
-                                                  {"anon_inode", 2 + masters},
+                                                  {"anon_inode", 2 + masters + (timed ? 1U : 0U)},
                                                   {"socket", 2 + masters + workers + listeners},
                                                   {"memfd", 4 * masters}});
   return excess.empty() ? std::string() : "slcd has" + excess;
