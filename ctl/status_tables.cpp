@@ -211,6 +211,11 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     }
     const std::string schedule = ScheduleRemark(service);
     if (!schedule.empty()) text += "Soft restart: " + schedule + "\n";
+    if (!service.watch.empty()) {
+      text += "Watch: " + Printable(service.watch);
+      if (!service.watch_trouble.empty()) text += ": " + Printable(service.watch_trouble);
+      text += "\n";
+    }
     const std::string log = LogRemark(service);
     if (!log.empty()) text += "Log: " + log + "\n";
     for (const ProcessView& process : service.processes) {

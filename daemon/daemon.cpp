@@ -61,6 +61,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       changes_(loop_, registry_, store_, recorder_, services_, operations_, clients_,
                options_.paths.home),
       schedules_(loop, registry_, disk_, ScheduleHands()),
+      watches_(loop, registry_, disk_, options_.paths.home, WatchHands()),
       upgrade_(loop_, options_.context, services_, clients_, disk_, *options_.previous,
                Upgrade::Hands{[this] { return Scene(); }, [this] { journal_.Flush(); },
                               [this](const Command& command) { return GiveWay(command); },
@@ -87,7 +88,10 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       [this](const Command& command, const Reply& reply) {
         journal_.NoteAnswered(command, reply);
       }});
-  changes_.SetObserver([this](ServiceId id) { schedules_.Settle(id); });
+  changes_.SetObserver([this](ServiceId id) {
+    schedules_.Settle(id);
+    watches_.Settle(id);
+  });
   if (options_.run) {
     run_.emplace(*options_.run,
                  AppRun::Events{[this](const Request& request) {
@@ -168,7 +172,10 @@ Services::Events Daemon::ServiceEvents() {
     EndWhenAllAreGone();
     upgrade_.OnMasters();
   };
-  events.on_view = [this](ServiceView& view) { schedules_.Describe(view); };
+  events.on_view = [this](ServiceView& view) {
+    schedules_.Describe(view);
+    watches_.Describe(view);
+  };
   events.on_prepared = [this](ServiceId id) { changes_.Settle(id); };
   events.is_awaited = [this](int pid) { return upgrade_.IsAwaited(pid); };
   events.on_upgraded = [this](const UpgradeEvent& outcome) { upgrade_.OnMaster(outcome); };
@@ -181,6 +188,24 @@ Schedules::Hands Daemon::ScheduleHands() {
         changes_.RestartUnasked(id, RollMode::kRolling, "schedule", occasion);
       },
       [this](ServiceId id, JournalRecord record) { journal_.NoteEvent(id, std::move(record)); }};
+}
+
+FileWatches::Hands Daemon::WatchHands() {
+  FileWatches::Hands hands;
+  hands.is_busy = [this](ServiceId id) { return changes_.IsChanging(id); };
+  hands.restart = [this](ServiceId id, const std::string& occasion) {
+    const Wish* wish = registry_.Get(id);
+    if (wish == nullptr) return;
+    // Where nobody serves there is nothing to be replaced one by one.
+    const auto& facts = services_.InstanceOf(id).facts();
+    const bool at_once = wish->spec.watch_restart || !facts || facts->ready == 0;
+    changes_.RestartUnasked(id, at_once ? RollMode::kRestart : RollMode::kRolling, "watch",
+                            occasion);
+  };
+  hands.on_record = [this](ServiceId id, JournalRecord record) {
+    journal_.NoteEvent(id, std::move(record));
+  };
+  return hands;
 }
 
 void Daemon::Recognize(ServiceId id) {
@@ -259,6 +284,7 @@ Status Daemon::Begin() {
   for (const ServiceId id : loaded->reserved) recorder_.Owe(id);
   recorder_.Begin();
   schedules_.Begin(journal_.last_before());
+  watches_.Begin();
   if (run_) run_->Start();
   supervisor_.Ready(StatusLine());
   // Those that ended before we listened for it: children of the image before, or of whatever has

@@ -22,6 +22,7 @@
 #include "daemon/commands/requests.h"
 #include "daemon/core/registry.h"
 #include "daemon/fallbacks.h"
+#include "daemon/file_watches.h"
 #include "daemon/heritage.h"
 #include "daemon/instance_handle.h"
 #include "daemon/journal.h"
@@ -72,6 +73,7 @@ class Daemon {
   Place::Events PlaceEvents();
   Services::Events ServiceEvents();
   Schedules::Hands ScheduleHands();
+  FileWatches::Hands WatchHands();
   // What is in force is recorded in the home that there is now.
   void RecordAnew();
   // The master of a service whose file was damaged may have told more of it.
@@ -111,6 +113,7 @@ class Daemon {
   Fallbacks fallbacks_;
   Changes changes_;
   Schedules schedules_;
+  FileWatches watches_;
   Upgrade upgrade_;
   Requests requests_;
   std::optional<AppRun> run_;

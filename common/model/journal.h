@@ -59,6 +59,8 @@ struct JournalActor {
 //   storage_trouble, storage_well    changes cannot be recorded, and can again
 //   schedule_missed   a time of --restart-at was over before slcd could look
 //   schedule_trouble  a time of --restart-at cannot be told
+//   watch_paused      changed files restarted it over and over, and do not for a while
+//   watch_trouble     changes of files may go unnoticed
 //   home_removed      by others while slcd ran; the records of before are lost
 //   gap               `times` records are missing here
 struct JournalRecord {

@@ -125,6 +125,8 @@ json ToJson(const ServiceView& view, ViewForm form) {
   members.Put("next_restart", view.next_restart_text);
   members.Put("next_restart_ms", view.next_restart);
   members.Put("schedule_trouble", view.schedule_trouble);
+  members.Put("watch", view.watch);
+  members.Put("watch_trouble", view.watch_trouble);
   members.Put("facts_age_ms", view.facts_age);
   members.PutAll("processes", view.processes, form);
   members.PutAll("idle_slots", view.idle_slots, form);
@@ -156,6 +158,8 @@ Status FromJson(const json& value, ServiceView& view) {
   fields.Read("next_restart", view.next_restart_text);
   fields.Read("next_restart_ms", view.next_restart);
   fields.Read("schedule_trouble", view.schedule_trouble);
+  fields.Read("watch", view.watch);
+  fields.Read("watch_trouble", view.watch_trouble);
   fields.Read("facts_age_ms", view.facts_age);
   fields.ReadArray("processes", [&](const json& element) {
     view.processes.emplace_back();

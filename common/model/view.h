@@ -68,6 +68,8 @@ struct ServiceView {
   Millis next_restart = 0;              // by that, wall; 0: none, or it is not known
   std::string next_restart_text;        // the same in its time zone: "2026-11-27T04:00:00+01:00"
   std::string schedule_trouble;         // why it cannot be told; empty: it can
+  std::string watch;                    // by --watch: "12 folders of /srv/app"; empty: nothing
+  std::string watch_trouble;            // why a change may not restart it; empty: it will
   Millis facts_age = 0;                 // how old the facts are; > 0 only when the master is silent
   std::vector<ProcessView> processes;   // the master first, then workers by id
   std::vector<SlotView> idle_slots;

@@ -137,6 +137,14 @@ Findings CheckServices(const Patient& patient) {
     for (Finding& finding : CheckApp(wish, view)) findings.push_back(std::move(finding));
     findings.push_back(JudgePort(patient, wish, view));
     findings.push_back(JudgeLog(patient, wish, view));
+    if (view != nullptr && !view->schedule_trouble.empty()) {
+      findings.push_back(Warn("--restart-at of " + wish.spec.name, view->schedule_trouble,
+                              "slc start with --restart-at as it should be, or none"));
+    }
+    if (view != nullptr && !view->watch_trouble.empty()) {
+      findings.push_back(Warn("--watch of " + wish.spec.name, view->watch_trouble,
+                              "see there, or slc start with --watch-only or --no-watch"));
+    }
   }
   return findings;
 }

@@ -37,7 +37,7 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 22> kWords{{
+  static constexpr std::array<std::pair<const char*, const char*>, 24> kWords{{
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
@@ -58,6 +58,8 @@ std::string Simple(const JournalRecord& record) {
       {"roll_failed", "soft restart failed"},
       {"quarantined", "quarantined"},
       {"fallen_back", "its record was damaged"},
+      {"watch_paused", "--watch pauses"},
+      {"watch_trouble", "--watch sees less than all"},
       {"schedule_missed", "scheduled soft restart missed"},
       {"schedule_trouble", "the times of --restart-at cannot be told"},
   }};

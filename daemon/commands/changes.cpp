@@ -75,6 +75,10 @@ void Changes::RestartUnasked(ServiceId id, RollMode mode, const std::string& cau
   Change(command, std::to_string(id), [this, mode](ServiceId known) -> Result<Proposal> {
     const Wish& now = *registry_.Get(known);
     if (!now.run) return Error{ErrorCode::kConflict, "'" + now.spec.name + "' is to be down"};
+    if (services_.InstanceOf(known).left()) {
+      return Error{ErrorCode::kConflict,
+                   "its master was sent SIGTERM; to start it: slc ctl start " + now.spec.name};
+    }
     if (registry_.GetFallback(known) != nullptr) {
       return Error{ErrorCode::kConflict,
                    "the record of '" + now.spec.name +
@@ -125,16 +129,29 @@ void Changes::RefuseImpatient() {
   if (next) impatience_.StartAt(*next);
 }
 
+bool Changes::IsRolling(ServiceId id) const {
+  const Wish& wish = *registry_.Get(id);
+  const auto& facts = services_.InstanceOf(id).facts();
+  return wish.run && wish.mode == RollMode::kRolling && facts &&
+         (facts->order < wish.order || facts->phase == "rolling");
+}
+
+bool Changes::IsChanging(ServiceId id) const {
+  const auto queue = queues_.find(id);
+  if (queue != queues_.end() && (queue->second.saving || !queue->second.waiting.empty())) {
+    return true;
+  }
+  return registry_.Get(id) != nullptr && (IsUnsettled(id) || IsRolling(id));
+}
+
 bool Changes::RefuseDuringRoll(const Command& command, ServiceId id) {
   const auto* restart = std::get_if<RestartService>(&command.request.body);
   const bool rolls = (restart != nullptr && restart->mode == RollMode::kRolling) ||
                      std::holds_alternative<SetEnvironment>(command.request.body);
   if (!rolls) return false;
+  if (!IsRolling(id)) return false;
   const Wish& wish = *registry_.Get(id);
   const auto& facts = services_.InstanceOf(id).facts();
-  const bool rolling = wish.run && wish.mode == RollMode::kRolling && facts &&
-                       (facts->order < wish.order || facts->phase == "rolling");
-  if (!rolling) return false;
   clients_.Refuse(command, Error{ErrorCode::kConflict,
                                  "a soft restart of '" + wish.spec.name + "' to generation " +
                                      std::to_string(wish.generation) + " is under way (" +

@@ -46,6 +46,8 @@ class Changes {
   // waits for a person, is left alone.
   void RestartUnasked(ServiceId id, RollMode mode, const std::string& cause,
                       const std::string& occasion);
+  // A change of it is on its way, or a soft restart under way.
+  bool IsChanging(ServiceId id) const;
   // `on_changed`: the wish of a service has become another, or is gone.
   void SetObserver(std::function<void(ServiceId id)> on_changed) {
     on_changed_ = std::move(on_changed);
@@ -89,6 +91,7 @@ class Changes {
   bool IsUnsettled(ServiceId id) const;
   void AwaitSettled(const Command& command);
   void RefuseImpatient();
+  bool IsRolling(ServiceId id) const;
   bool RefuseDuringRoll(const Command& command, ServiceId id);
   void Carry(const Command& command, Proposal proposal, std::function<void()> done);
   // `carriage`: null if nothing was brought back, or not yet.

@@ -5,6 +5,7 @@
 #include "common/base/cron.h"
 #include "common/base/text.h"
 #include "common/model/listen_address.h"
+#include "daemon/core/watch_rules.h"
 
 namespace slc {
 namespace {
@@ -217,6 +218,13 @@ Status Registry::CheckSpec(const ServiceSpec& spec) const {
   if (!spec.restart_at.empty()) {
     const auto schedule = CronSchedule::Parse(spec.restart_at);
     if (!schedule) return schedule.error().During("--restart-at");
+  }
+  for (const std::string& pattern : spec.watch_only) {
+    if (!WatchRules::IsPattern(pattern)) {
+      return Error{ErrorCode::kInvalid, "--watch-only: '" + Printable(pattern) +
+                                            "' is no pattern; write for example '*.js', 'src/' or "
+                                            "'views/**/*.html'"};
+    }
   }
   if (spec.ready_timeout < 100) {
     return Error{ErrorCode::kInvalid, "--ready-timeout must be at least 100ms"};

@@ -78,8 +78,10 @@ std::string World::DescriptorsTooMany() {
   std::size_t masters = 0;
   std::size_t listeners = 0;
   bool timed = false;
+  std::size_t watching = 0;
   for (const ServiceView& view : Views()) {
     timed = timed || !view.restart_at.empty();
+    if (!view.watch.empty()) ++watching;
     const bool settled = view.state == "running" || view.state == "stopped";
     if (!settled) return {};
     if (view.processes.empty()) continue;
@@ -102,10 +104,11 @@ std::string World::DescriptorsTooMany() {
     workers += own;
     listeners += sockets;
   }
-  const std::string excess = Excess(daemon->pid, {{"pipe", 4 + 2 * workers},
-                                                  {"anon_inode", 2 + masters + (timed ? 1U : 0U)},
-                                                  {"socket", 2 + masters + workers + listeners},
-                                                  {"memfd", 4 * masters}});
+  const std::string excess =
+      Excess(daemon->pid, {{"pipe", 4 + 2 * workers},
+                           {"anon_inode", 2 + masters + watching + (timed ? 1U : 0U)},
+                           {"socket", 2 + masters + workers + listeners},
+                           {"memfd", 4 * masters}});
   return excess.empty() ? std::string() : "slcd has" + excess;
 }
 
