@@ -20,6 +20,7 @@ LogSettings LogSettingsOf(const GenerationConfig& config) {
   settings.format = config.log_format;
   settings.file_bytes = config.log_file_bytes;
   settings.files = config.log_files;
+  settings.rate = config.limits.log_rate;
   return settings;
 }
 

@@ -84,7 +84,9 @@ LogPump::LogPump(uv::Loop& loop, std::string directory, LogSettings settings)
       on_room_(std::make_unique<uv::Async>(loop, [this] { OnRoom(); })),
       settings_(std::move(settings)),
       writer_(std::make_unique<LogWriter>(std::move(directory), settings_,
-                                          [this] { on_room_->Wake(); })) {}
+                                          [this] { on_room_->Wake(); })) {
+  rate_.SetLimit(settings_.rate);
+}
 
 LogPump::~LogPump() { FlushAndStop(2000); }
 
@@ -168,6 +170,7 @@ void LogPump::ReadOnAfterRemoval(Pipe& pipe) {
 void LogPump::SetSettings(const LogSettings& settings) {
   settings_ = settings;
   writer_->SetSettings(settings);
+  rate_.SetLimit(settings.rate);
 }
 
 void LogPump::Say(log::Level level, const std::string& text) {
@@ -196,11 +199,13 @@ void LogPump::ForgetTail(WorkerId worker) {
   last_lines_.erase(worker);
 }
 
-std::uint64_t LogPump::dropped() const { return dropped_before_ + writer_->counts().dropped; }
+std::uint64_t LogPump::dropped() const {
+  return dropped_before_ + writer_->counts().dropped + rate_.refused();
+}
 
 bool LogPump::idle() const {
   const LogWriter::Counts counts = writer_->counts();
-  return stalled_ == nullptr && !(paused_ && writer_->compressing()) &&
+  return stalled_ == nullptr && rate_.refused() == 0 && !(paused_ && writer_->compressing()) &&
          counts.produced == counts.written + counts.dropped &&
          std::none_of(pipes_.begin(), pipes_.end(),
                       [](const auto& pipe) { return bool{pipe->own}; });
@@ -392,8 +397,9 @@ bool LogPump::Deliver(Pipe& pipe, std::string_view bytes) {
   {
     LogWriter::Access queue(*writer_);
     const LineHead head(settings_.format, pipe.stream, WallNow(), pipe.pid, pipe.worker);
+    TellRefused(queue);
     used = pipe.splitter.Feed(bytes, [&](std::string_view line) {
-      if (!queue->Push(head, line)) [[unlikely]] {
+      if (!Offer(queue, head, line)) [[unlikely]] {
         if (!dropping) patience = MayWait(queue);
         if (patience > 0) {
           queue.WantRoom(LogWriter::kAnyRoom);
@@ -418,6 +424,7 @@ bool LogPump::Deliver(Pipe& pipe, std::string_view bytes) {
   for (std::size_t i = recent_count - kept; i < recent_count; ++i) {
     last_lines->Add(recent[i % kLastLines]);
   }
+  AwaitRate();
   if (patience > 0) Stall(pipe, bytes.substr(used), patience);
   return patience == 0;
 }
@@ -429,8 +436,9 @@ bool LogPump::Finish(Pipe& pipe) {
   {
     LogWriter::Access queue(*writer_);
     const LineHead head(settings_.format, pipe.stream, WallNow(), pipe.pid, pipe.worker);
+    TellRefused(queue);
     pipe.splitter.Rest([&](std::string_view line) {
-      if (!queue->Push(head, line)) {
+      if (!Offer(queue, head, line)) {
         patience = MayWait(queue);
         if (patience > 0) {
           queue.WantRoom(LogWriter::kAnyRoom);
@@ -442,8 +450,47 @@ bool LogPump::Finish(Pipe& pipe) {
       return true;
     });
   }
+  AwaitRate();
   if (patience > 0) Stall(pipe, {}, patience);
   return patience == 0;
+}
+
+// False: there is no room for it.
+bool LogPump::Offer(LogWriter::Access& queue, const LineHead& head, std::string_view line) {
+  if (!rate_.admits()) [[unlikely]] {
+    rate_.Refuse(head.stream());
+    return true;
+  }
+  if (!queue->Push(head, line)) [[unlikely]]
+    return false;
+  rate_.Spend(head.Length(line.size()));
+  return true;
+}
+
+// What was refused counts as dropped, and is told of before the next line, once lines are admitted
+// again.
+void LogPump::TellRefused(LogWriter::Access& queue) {
+  if (rate_.limited()) rate_.Earn(SteadyMicros());
+  if (rate_.refused() == 0 || (!rate_.admits() && !stopped_)) return;
+  for (const LogStream stream : {LogStream::kOut, LogStream::kErr}) {
+    const std::uint64_t lines = rate_.TakeRefused(stream);
+    if (lines > 0) queue->Drop({settings_.format, stream, WallNow(), ::getpid(), 0}, lines);
+  }
+}
+
+// No later line may come to tell of it.
+void LogPump::AwaitRate() {
+  if (rate_.refused() == 0 || stopped_) return;
+  if (!rate_over_) rate_over_ = std::make_unique<uv::Timer>(loop_, [this] { OnRate(); });
+  if (!rate_over_->active()) rate_over_->StartIn(rate_.Wait() / 1000 + 1);
+}
+
+void LogPump::OnRate() {
+  {
+    LogWriter::Access queue(*writer_);
+    TellRefused(queue);
+  }
+  AwaitRate();
 }
 
 void LogPump::Stall(Pipe& pipe, std::string_view rest, std::int64_t patience) {
@@ -564,7 +611,12 @@ void LogPump::FlushAndStop(Millis patience) {
   for (const auto& pipe : pipes_) {
     if (!pipe->finished) Finish(*pipe);
   }
+  {
+    LogWriter::Access queue(*writer_);
+    TellRefused(queue);
+  }
   tick_.reset();
+  rate_over_.reset();
   patience_over_.reset();
   pipes_.clear();
   last_lines_.clear();

@@ -2,11 +2,12 @@
 //
 // Pipes are kept drained whatever the disk does, so a worker is never blocked or killed by its log:
 // when the buffer is full (see LogQueue) the pump waits for moments (see Patience), then lines are
-// dropped and counted. As long as the disk keeps up little is taken out of the pipes before it is
-// written (see InHand). A worker that floods gets a bounded share of each turn of the loop, and its
-// pipe is read in ticks of some milliseconds rather than for each of its writes, which saves most
-// of the work; its pipe is made larger for as long as that lasts. What is in a pipe survives a kill
-// of the master (slcd holds the read end too); what was read and not yet written does not.
+// dropped and counted; so are those beyond the service's rate (see LogRate). As long as the disk
+// keeps up little is taken out of the pipes before it is written (see InHand). A worker that floods
+// gets a bounded share of each turn of the loop, and its pipe is read in ticks of some milliseconds
+// rather than for each of its writes, which saves most of the work; its pipe is made larger for as
+// long as that lasts. What is in a pipe survives a kill of the master (slcd holds the read end
+// too); what was read and not yet written does not.
 //
 // Nothing is allocated for a pipe that is silent. Buffers exist while there is something to do.
 #pragma once
@@ -32,6 +33,7 @@
 #include "common/uv/timer.h"
 #include "daemon/master/core/in_hand.h"
 #include "daemon/master/core/log_queue.h"
+#include "daemon/master/core/log_rate.h"
 #include "daemon/master/log_writer.h"
 
 namespace slc {
@@ -114,6 +116,10 @@ class LogPump {
   std::size_t Pull(Pipe& pipe, std::size_t budget);
   bool Deliver(Pipe& pipe, std::string_view bytes);
   bool Finish(Pipe& pipe);
+  bool Offer(LogWriter::Access& queue, const LineHead& head, std::string_view line);
+  void TellRefused(LogWriter::Access& queue);
+  void AwaitRate();
+  void OnRate();
   std::size_t MayRead(Pipe& pipe, std::size_t wanted);
   void FallBehind();
   void OnRoom();
@@ -149,7 +155,9 @@ class LogPump {
   bool in_hand_full_ = false;       // that is why
   InHand in_hand_;
   std::function<void()> on_behind_;
-  std::uint64_t dropped_before_ = 0;  // by a predecessor
+  LogRate rate_;
+  std::unique_ptr<uv::Timer> rate_over_;  // while lines are refused
+  std::uint64_t dropped_before_ = 0;      // by a predecessor
   bool may_wait_ = true;
   bool paused_ = false;
   bool stopped_ = false;

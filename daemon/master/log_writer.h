@@ -24,6 +24,7 @@ struct LogSettings {
   LogFormat format = LogFormat::kText;
   std::uint64_t file_bytes = 10U << 20;  // a file is put aside when it would grow beyond this
   std::uint32_t files = 10;              // both streams together, current ones included
+  std::uint64_t rate = 0;                // bytes per second that are logged; 0: no limit
   std::string gzip;                      // the program; empty: gzip in PATH
 
   bool operator==(const LogSettings&) const = default;

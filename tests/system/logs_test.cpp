@@ -242,6 +242,54 @@ TEST_SUITE("logs") {
     WaitUntil([&] { return size() <= 4 * 65536; }, 20'000, "old files to be removed");
   }
 
+  TEST_CASE("--log-rate caps what is logged, in whole lines, and all that is missing is counted") {
+    World world;
+    constexpr int kLines = 20000;
+    // 5,000 lines of 100 bytes a second, which are some 140 in the file, and 500 on stderr.
+    StartNoisy(world, kLines, {"--log-rate", "100k"});
+    const std::string folder = world.log_folder("noisy");
+    const auto lines_of = [&](const char* file) { return LinesOf(ReadText(folder + "/" + file)); };
+    const auto is_gap = [](const std::string& line) {
+      return Contains(line, "[slc: ") && Contains(line, " dropped]");
+    };
+    const auto sum_up = [&](const char* file, std::uint64_t* reported) {
+      std::uint64_t written = 0;
+      for (const std::string& line : lines_of(file)) {
+        const std::size_t at = line.find("[slc: ");
+        if (is_gap(line)) {
+          *reported += std::strtoull(line.c_str() + at + 6, nullptr, 10);
+        } else if (Contains(line, "xxx")) {
+          CHECK(line.size() > 130);
+          ++written;
+        }
+      }
+      return written;
+    };
+    std::uint64_t written = 0;
+    std::uint64_t reported = 0;
+    WaitUntil(
+        [&] {
+          reported = 0;
+          written = sum_up("out.log", &reported) + sum_up("err.log", &reported);
+          return written + reported == kLines + kLines / 10;
+        },
+        20'000, "each line to be logged or told of");
+    WaitUntil(
+        [&] {
+          const json status = json::parse(world.Must({"ctl", "status", "noisy", "--json"}).out);
+          return status.at(0).at("log_lines_dropped") == reported;
+        },
+        20'000, "the status to tell of " + std::to_string(reported) + " dropped lines");
+    // 4 s and the second in hand, 100 KiB each; the machine may take longer to print.
+    const double seconds = static_cast<double>(written) * 145 / 102400;
+    MESSAGE(written << " lines written, which is the rate of " << seconds << " s");
+    CHECK(written < kLines / 2);
+    CHECK(written > 3000);
+    // Told of four times a second, not for each line.
+    const auto out = lines_of("out.log");
+    CHECK(std::count_if(out.begin(), out.end(), is_gap) < 60);
+  }
+
   TEST_CASE("a log file that was moved or deleted is begun anew") {
     World world;
     const App app = StartExpress(world);

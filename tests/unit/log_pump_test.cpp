@@ -258,6 +258,60 @@ TEST_CASE("a flood goes through whole, in order and over many files") {
   CheckNumbersWithGaps(WholeStream(home.path(), LogStream::kOut), kLines, dropped);
 }
 
+TEST_CASE("beyond the rate whole lines are dropped, counted and told of, and the flood goes on") {
+  TempDir home;
+  LogSettings settings;
+  settings.format = LogFormat::kRaw;
+  settings.rate = 100U << 10;
+  PumpFixture fixture(home.path(), settings);
+  PipePair out;
+  fixture.pump.Add(1, 1, out.reader.get(), -1);
+  constexpr int kLines = 100000;
+  std::atomic<bool> over = false;
+  std::thread flood([&] {
+    Flood(out.writer.get(), kLines).join();
+    over = true;
+  });
+  CHECK(fixture.RunUntil([&] { return over.load(); }, 60));
+  flood.join();
+  // Nobody prints any more: it is told of all the same.
+  CHECK(fixture.RunUntil([&] {
+    return fixture.pump.idle() && EndsWith(ReadText(home / "out.log"), " lines dropped]\n");
+  }));
+  const std::uint64_t dropped = fixture.pump.dropped();
+  CHECK(dropped > kLines / 10);
+  const std::string text = WholeStream(home.path(), LogStream::kOut);
+  CheckNumbersWithGaps(text, kLines, dropped);
+  CHECK(text.size() >= settings.rate);
+
+  fixture.pump.SetSettings({});
+  out.Print("without a rate\n");
+  fixture.pump.Remove(1);
+  CHECK(fixture.RunUntilIdle());
+  CHECK(fixture.pump.dropped() == dropped);
+}
+
+TEST_CASE("what the rate refused is told of at the end of the process") {
+  TempDir home;
+  LogSettings settings;
+  settings.format = LogFormat::kRaw;
+  settings.rate = 1000;
+  PumpFixture fixture(home.path(), settings);
+  PipePair out;
+  fixture.pump.Add(1, 1, out.reader.get(), -1);
+  std::string lines;
+  for (int i = 0; i < 50; ++i) {
+    std::string line = std::to_string(i);
+    line.resize(99, ' ');
+    lines += line + "\n";
+  }
+  out.Print(lines);
+  CHECK(fixture.RunUntil([&] { return fixture.pump.dropped() > 0; }));
+  fixture.pump.FlushAndStop(1000);
+  CHECK(fixture.pump.dropped() == 40);
+  CheckNumbersWithGaps(WholeStream(home.path(), LogStream::kOut), 50, 40);
+}
+
 // Bytes in a pipe.
 std::size_t Unread(int fd) {
   int count = 0;

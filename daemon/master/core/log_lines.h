@@ -83,6 +83,8 @@ class LineHead {
   std::size_t Room(std::size_t text_size) const {
     return kMostHead + (format_ == LogFormat::kJson ? text_size * 6 : text_size) + 4;
   }
+  // What Write() writes for it, where nothing has to be escaped.
+  std::size_t Length(std::size_t text_size) const { return size_ + text_size + 1; }
   // Writes the whole line with its "\n" and returns where it ends. Room() bytes from `to` on may be
   // overwritten.
   char* Write(char* to, std::string_view text) const;

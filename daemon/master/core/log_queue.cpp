@@ -85,11 +85,11 @@ bool LogQueue::Push(const LineHead& head, std::string_view text) {
   return true;
 }
 
-void LogQueue::Drop(const LineHead& head) {
-  ++produced_;
-  ++dropped_;
+void LogQueue::Drop(const LineHead& head, std::uint64_t lines) {
+  produced_ += lines;
+  dropped_ += lines;
   Gap& gap = gaps_[Index(head.stream())];
-  ++gap.lines;
+  gap.lines += lines;
   gap.format = head.format();
 }
 

@@ -73,8 +73,8 @@ class LogQueue {
   // Adds a line. False: there is no room, and nothing has happened; the caller waits or calls
   // Drop().
   bool Push(const LineHead& head, std::string_view text);
-  // Gives the line up that Push() refused.
-  void Drop(const LineHead& head);
+  // Gives up the line that Push() refused, or lines that were not offered to it.
+  void Drop(const LineHead& head, std::uint64_t lines = 1);
 
   // The oldest block, to be handed back with Written() or Abandon(); nullptr if there is nothing to
   // write. A gap that no later line has reported is reported here once all else is taken.
