@@ -10,6 +10,7 @@
 #include "common/base/installation.h"
 #include "daemon/fd_store.h"
 #include "daemon/previous_version.h"
+#include "daemon/traces.h"
 
 namespace slc {
 
@@ -28,6 +29,7 @@ struct DaemonContext {
   bool revive = true;                         // masters may start a new daemon
   bool foreground = false;                    // `slc run`: workers' output goes to our stdout
   FdStore* fd_store = nullptr;                // there always is one, and it outlives all instances
+  Traces* traces = nullptr;                   // the same
   // False: another slcd serves the home by now. Masters are its own, and we are about to leave.
   std::function<bool()> is_ours;
   // Whatever is taken out of the run directory of this instance leads to a Rehouse().

@@ -7,7 +7,6 @@
 
 #include "common/base/cgroup.h"
 #include "common/base/fd_passing.h"
-#include "common/base/leftovers.h"
 #include "common/base/log.h"
 #include "daemon/descriptor_rescue.h"
 #include "daemon/instance_handle.h"
@@ -19,7 +18,7 @@ void InstanceHandle::Do(const LaunchMaster& action) {
   if (!context_.is_ours()) return;
   adopt_ = action.adopt && keeper_.Find(link::kStateName) >= 0;
   if (!adopt_) {
-    KillByCookie(Cookie() + ".");
+    context_.traces->Clear(id_);
     // The one before may have taken it over and died before anything could be taken over from it.
     SaveConfig();
     keeper_.Clear();
@@ -190,7 +189,7 @@ void InstanceHandle::SaveConfig() {
 
 void InstanceHandle::Do(const CleanUp&) {
   if (!context_.is_ours()) return;
-  KillByCookie(Cookie() + ".");
+  context_.traces->Clear(id_);
   RemoveCpuGroupsOf(Cookie());
   // An order that renews none (set-size after a SIGTERM to the master) needs it once more.
   SaveConfig();

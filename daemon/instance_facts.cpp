@@ -10,6 +10,7 @@ namespace slc {
 
 void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
   end_poll_.reset();
+  context_.traces->Note(id_);
   master_ = identity;
   foreign_.clear();
   hello_.version.clear();
@@ -28,6 +29,8 @@ void InstanceHandle::OnMasterEnded() {
   // By another signal than ours it had ended by itself: that is why it was fenced.
   const bool fenced =
       plan_.state() == InstancePlan::State::kFencing && (!status || WasKilled(status));
+  // Having stopped all, it looks for leftovers before it leaves by itself.
+  if (ordered && status == 0) context_.traces->Forget(id_);
   if (!ordered && !fenced) {
     Record("master_ended", status ? DescribeWaitStatus(*status) : "exit status unknown");
   }

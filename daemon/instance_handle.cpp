@@ -36,7 +36,7 @@ InstanceHandle::InstanceHandle(uv::Loop& loop, const DaemonContext& context, uv:
 
 InstanceHandle::~InstanceHandle() = default;
 
-std::string InstanceHandle::Cookie() const { return context_.home_key + "-" + std::to_string(id_); }
+std::string InstanceHandle::Cookie() const { return Traces::Cookie(context_.home_key, id_); }
 
 bool InstanceHandle::adopting() const {
   return plan_.state() == InstancePlan::State::kSearching ||

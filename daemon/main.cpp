@@ -231,6 +231,8 @@ int Serve(const slc::HomePaths& paths, const Arguments& arguments, const rlimit&
   slc::uv::Loop loop;
   slc::FdStore fd_store(loop, supervision.by_systemd);
   options.context.fd_store = &fd_store;
+  slc::Traces traces(options.context.home_key);
+  options.context.traces = &traces;
   slc::DaemonLog log(loop, paths.home + "/logs", arguments.run);
   slc::log::SetSink(
       [&log](slc::log::Level level, const std::string& line) { log.Write(level, line); });

@@ -164,15 +164,16 @@ std::vector<LeftoverSweep::Done> LeftoverSweep::EndRound() {
   return done;
 }
 
-std::vector<ProcessIdentity> FindByCookie(const std::string& cookie) {
-  const std::string wanted = VariableOf(cookie);
-  std::vector<ProcessIdentity> found;
+namespace {
+
+// Calls `tell(pid, variables)` for all processes but the caller, one by one.
+template <typename Tell>
+void ForEachWithCookies(Tell&& tell) {
   std::vector<pid_t> executing;
   const auto look = [&](pid_t pid) {
     const auto variables = CookieVariables(pid);
-    if (!variables) executing.push_back(pid);
-    if (!variables || !Carries(*variables, wanted)) return;
-    if (const auto identity = IdentifyProcess(pid)) found.push_back(*identity);
+    if (!variables) return executing.push_back(pid);
+    tell(pid, *variables);
   };
   ProcessWalk processes;
   while (const pid_t pid = processes.Next()) {
@@ -183,7 +184,30 @@ std::vector<ProcessIdentity> FindByCookie(const std::string& cookie) {
     ::poll(nullptr, 0, 1);
     for (const pid_t pid : std::exchange(executing, {})) look(pid);
   }
+}
+
+}  // namespace
+
+std::vector<ProcessIdentity> FindByCookie(const std::string& cookie) {
+  const std::string wanted = VariableOf(cookie);
+  std::vector<ProcessIdentity> found;
+  ForEachWithCookies([&](pid_t pid, const std::vector<std::string>& variables) {
+    if (!Carries(variables, wanted)) return;
+    if (const auto identity = IdentifyProcess(pid)) found.push_back(*identity);
+  });
   return found;
+}
+
+std::set<std::string> CookiesFrom(const std::string& prefix) {
+  const std::string wanted = VariableOf(prefix);
+  const std::size_t name = VariableOf("").size();
+  std::set<std::string> cookies;
+  ForEachWithCookies([&](pid_t, const std::vector<std::string>& variables) {
+    for (const std::string& variable : variables) {
+      if (StartsWith(variable, wanted)) cookies.insert(variable.substr(name));
+    }
+  });
+  return cookies;
 }
 
 std::vector<LeftoverSweep::Done> LeftoverSweep::Finish() {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ namespace slc {
 // look at what is left without killing it: what one look finds may have forked meanwhile, so
 // whoever wants to be rid of it needs KillByCookie() or a LeftoverSweep.
 std::vector<ProcessIdentity> FindByCookie(const std::string& cookie);
+
+// The cookies of all processes (except the caller) that begin with `prefix`, each once. Blocks as
+// FindByCookie() does.
+std::set<std::string> CookiesFrom(const std::string& prefix);
 
 // Kills what carries `cookie`, and with `leader` also what is in the session it leads or led:
 // programs may start others with an environment of their own. Blocks through all rounds of a

@@ -54,7 +54,17 @@ const char* RunningPhase(const FleetState& state) {
   bool all_serve = true;
   bool waits = false;
   std::uint32_t finished = 0;
-  std::set<WorkerId> counted;
+  // It is asked for after each event of a master that may have a thousand workers.
+  std::set<SlotNumber> served;
+  std::size_t counted = 0;
+  for (const auto& [id, worker] : state.workers) {
+    const auto slot = state.slots.find(worker.slot);
+    if (slot == state.slots.end() || slot->first > wish.size || slot->second.finished) continue;
+    const Generation wanted = rolling ? wish.generation : slot->second.generation;
+    if (!Serves(worker) || worker.generation != wanted) continue;
+    served.insert(worker.slot);
+    ++counted;
+  }
   for (SlotNumber number = 1; number <= wish.size; ++number) {
     const auto slot = state.slots.find(number);
     if (slot == state.slots.end()) {
@@ -65,13 +75,7 @@ const char* RunningPhase(const FleetState& state) {
       ++finished;
       continue;
     }
-    const Generation wanted = rolling ? wish.generation : slot->second.generation;
-    bool serves = false;
-    for (const auto& [id, worker] : state.workers) {
-      if (worker.slot != number || !Serves(worker) || worker.generation != wanted) continue;
-      serves = true;
-      counted.insert(id);
-    }
+    const bool serves = served.count(number) > 0;
     all_serve = all_serve && serves;
     waits = waits || (!serves && slot->second.failures > 0);
   }
@@ -84,7 +88,7 @@ const char* RunningPhase(const FleetState& state) {
   if (waits) return "backoff";
   // What was everywhere before is refilled, not rolled.
   if (!all_serve) return rolling && state.good != wish.generation ? "rolling" : "starting";
-  return counted.size() == state.workers.size() ? "running" : "changing";
+  return counted == state.workers.size() ? "running" : "changing";
 }
 
 }  // namespace
