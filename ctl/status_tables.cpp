@@ -39,11 +39,15 @@ std::string ListeningPorts(const ProcessView& process) {
   return Printable(Join(process.listening, ", "));
 }
 
-// A worker that hangs now, before the end of the one that it follows.
+// A worker that hangs now, before the end of the one that it follows, and what it says itself.
 std::string ReasonOf(const ProcessView& process) {
-  const std::string stuck = StuckRemark(process);
-  const std::string reason = Printable(process.reason);
-  return stuck.empty() || reason.empty() ? stuck + reason : stuck + "; " + reason;
+  std::string text;
+  for (const std::string& part :
+       {StuckRemark(process), Printable(process.reason),
+        process.status_text.empty() ? std::string() : "says: " + Printable(process.status_text)}) {
+    if (!part.empty()) text += (text.empty() ? "" : "; ") + part;
+  }
+  return text;
 }
 
 Row ProcessRow(const ServiceView& service, const ProcessView& process, bool wide,
@@ -66,7 +70,7 @@ Row ProcessRow(const ServiceView& service, const ProcessView& process, bool wide
   row.push_back(known ? Megabytes(used->second.resident) : "");
   row.push_back(NumberOrBlank(process.slot));
   row.push_back(NumberOrBlank(process.generation));
-  row.push_back(Printable(process.state));
+  row.push_back(Printable(process.state) + (process.reloading ? ", reloading" : ""));
   row.push_back(ReasonOf(process));
   return row;
 }

@@ -74,10 +74,12 @@ ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker,
   if (facts != state.workers.end()) {
     view.pid = facts->second.process.pid;
     view.started_wall = facts->second.started_wall;
+    view.status_text = facts->second.status;
     // What a starting worker has opened does not serve yet, a leaving one gets nothing new.
     if (worker.state == WorkerState::kReady) {
       view.listening = Addresses(state, facts->second);
       view.stuck = StuckFor(facts->second, input);
+      view.reloading = facts->second.reloading;
     }
   }
   const auto slot = state.fleet.slots.find(worker.slot);

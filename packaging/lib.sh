@@ -89,6 +89,27 @@ npm_ci() {
   cp "$1/package-lock.json" "$1/node_modules/.installed-lock.json"
 }
 
+# Unpacks the Debian package $1 below build/$1 instead of installing it: for programs whose packages start
+# services. Root is needed only where the lists of packages are missing or old.
+unpack_package() {
+  if [ -e "build/$1/.unpacked" ]; then
+    say "build/$1 is there"
+    return 0
+  fi
+  mkdir -p "build/$1"
+  download_package "$1" || {
+    prefix=$(root_prefix) && $prefix apt-get -q -o DPkg::Lock::Timeout=120 update </dev/null &&
+      download_package "$1"
+  } || die "the Debian package $1 cannot be fetched, see above: run as root: apt-get update"
+  dpkg -x "build/$1/$1"_*.deb "build/$1" || die "the Debian package $1 cannot be unpacked, see above"
+  touch "build/$1/.unpacked"
+}
+
+# Into build/$1.
+download_package() {
+  (cd "build/$1" && rm -f "$1"_*.deb && apt-get -q download "$1" </dev/null)
+}
+
 # Configures and builds preset $1; further arguments go to the configuration.
 build_preset() {
   preset=$1

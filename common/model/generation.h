@@ -23,6 +23,8 @@ struct WorkerPolicy {
   Millis min_uptime = 10000;
   RestartPolicy restart = RestartPolicy::kAlways;
   std::optional<std::uint32_t> max_restarts;  // failures in a row; nothing: no limit
+  // The sockets it serves on stay when a worker ends (--listen): a successor need not wait for it.
+  bool sockets_stay = false;
 
   bool operator==(const WorkerPolicy&) const = default;
 };

@@ -51,6 +51,7 @@ struct FleetWorker {
   bool hung_up = false;       // it drained in vain, and was told to end its connections
   bool unfit = false;         // it is to be replaced: it leaves when its successor serves
   bool hung = false;          // its event loop stands still: it serves nobody, and hears nothing
+  bool leaving = false;       // it has said that it ends by itself
   std::string trouble;        // what may keep it from getting ready, e.g. "port 80 is in use"
   // Why a successor is to take its place though it serves, for people: "uses 412 MiB, ..."; empty:
   // none is.
@@ -119,6 +120,8 @@ struct WorkerFacts {
   // When (BOOTTIME) it was given the connection, or asked, that it has not answered, if that was
   // seen to be too long; 0: it answers. Seen up to 10 s late; over at once.
   Millis stuck_since = 0;
+  bool reloading = false;  // so it has said, and not yet that it is done
+  std::string status;      // what it last said of itself, for people
 
   bool operator==(const WorkerFacts&) const = default;
 };

@@ -126,6 +126,7 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     entry.Flag("hung_up", worker.hung_up);
     if (worker.unfit) entry.Flag("unfit", true);
     if (worker.hung) entry.Flag("hung", true);
+    if (worker.leaving) entry.Flag("leaving", true);
     if (!worker.trouble.empty()) entry.Text("trouble", worker.trouble);
     if (!worker.outgrown.empty()) entry.Text("outgrown", worker.outgrown);
   }
@@ -195,6 +196,7 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("hung_up", worker.hung_up);
     entry.Read("unfit", worker.unfit);
     entry.Read("hung", worker.hung);
+    entry.Read("leaving", worker.leaving);
     entry.Read("trouble", worker.trouble);
     entry.Read("outgrown", worker.outgrown);
     fleet.workers[worker.id] = worker;
@@ -265,6 +267,8 @@ std::string EncodeInstanceState(const InstanceState& state) {
       entry.Text("agent_version", worker.agent_version);
       entry.Flag("drain_sent", worker.drain_sent);
       if (worker.stuck_since > 0) entry.Number("stuck_since", worker.stuck_since);
+      if (worker.reloading) entry.Flag("reloading", true);
+      if (!worker.status.empty()) entry.Text("status", worker.status);
     }
     out += ']';
     object.Key("listeners") += '[';
@@ -333,6 +337,8 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
     entry.Read("agent_version", worker.agent_version);
     entry.Read("drain_sent", worker.drain_sent);
     entry.Read("stuck_since", worker.stuck_since);
+    entry.Read("reloading", worker.reloading);
+    entry.Read("status", worker.status);
     Status done = ReadProcess(entry, worker.process);
     state.workers[id] = worker;
     return done;

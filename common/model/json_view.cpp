@@ -64,6 +64,8 @@ json ToJson(const ProcessView& view, ViewForm form) {
   members.Put("restarts", view.restarts);
   members.Put("stuck_ms", view.stuck);
   members.Put("replaced", view.replaced);
+  members.Put("reloading", view.reloading);
+  members.Put("status_text", view.status_text);
   members.Put("reason", view.reason);
   return value;
 }
@@ -83,6 +85,8 @@ Status FromJson(const json& value, ProcessView& view) {
   fields.Read("restarts", view.restarts);
   fields.Read("stuck_ms", view.stuck);
   fields.Read("replaced", view.replaced);
+  fields.Read("reloading", view.reloading);
+  fields.Read("status_text", view.status_text);
   fields.Read("reason", view.reason);
   return fields.status();
 }

@@ -15,9 +15,10 @@ namespace slc {
 
 // How a worker tells that it serves.
 enum class Readiness {
-  kListening,  // Node: it listens on what its predecessor listened on; others: alive for one second
-  kMessage,    // process.send('ready')
-  kAlive,      // alive for one second
+  // Node: it listens on what its predecessor listened on; others: alive for one second, or READY=1
+  kListening,
+  kMessage,  // process.send('ready'); others: READY=1 by sd_notify
+  kAlive,    // alive for one second
 };
 enum class RestartPolicy { kAlways, kOnFailure, kNever };
 enum class LogFormat { kText, kJson, kRaw };

@@ -27,7 +27,9 @@ struct ProcessView {
   // when it was asked because connections wait for it; 0: it answers, or nothing is due. Noticed
   // 1 s after at the earliest, 11 s at the latest; over at once.
   Millis stuck = 0;
-  bool replaced = false;  // its successor is to take its place, see --hang-timeout
+  bool replaced = false;    // its successor is to take its place, see --hang-timeout
+  bool reloading = false;   // a program that is not Node has said so by sd_notify
+  std::string status_text;  // and this of itself; seen 10 s late at most
   // The last unexpected end in its slot, as long as that explains what is seen: while the successor
   // is starting, and for 10 minutes behind a worker that serves: "last end: exit code 1, 3m2s ago".
   // Of a worker that is to be replaced, why.

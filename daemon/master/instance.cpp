@@ -66,6 +66,8 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
                                [this] { connections_.Resume(); }, [this] { ArmTimer(); },
                                [this](const WorkerProcess& worker) { OnEnded(worker); },
                                [this](const WorkerProcess& worker) { Bury(worker); }}),
+      notices_(loop, safekeeping_,
+               [this](pid_t sender, const WorkerNotice& notice) { OnNotice(sender, notice); }),
       reporter_(loop, link, fleet_, workers_, desk_, logs),
       memory_limit_(loop, fleet_, workers_, configs_,
                     [this](WorkerId id, const std::string& why) {
@@ -114,7 +116,9 @@ void Instance::Obey(const FleetWish& wish, std::vector<UniqueFd> configs) {
 void Instance::AddConfig(UniqueFd memfd) {
   const GenerationConfig* config = configs_.Add(std::move(memfd));
   if (config == nullptr) return;
-  fleet_.SetPolicy(config->generation, config->policy);
+  WorkerPolicy policy = config->policy;
+  policy.sockets_stay = !config->listen.empty();
+  fleet_.SetPolicy(config->generation, policy);
   workers_.Know(*config);
 }
 
@@ -158,6 +162,7 @@ void Instance::TakeOver() {
   log_health_.behind = false;
   logs_.CountOn(state->log.lines_dropped);
   const std::set<std::string> gone = desk_.Adopt(state->listeners, predecessor_);
+  notices_.Adopt(predecessor_);
   const std::vector<WorkerId> lost = workers_.Adopt(*state, predecessor_, in_place_, gone);
   const std::size_t kept = workers_.all().size();
   for (const auto& [id, worker] : workers_.all()) JudgeOn(*worker);
@@ -315,6 +320,8 @@ void Instance::JudgeConduct() {
 
 void Instance::OnEnded(const WorkerProcess& worker) {
   const WorkerId id = worker.id();
+  // It may have said that it leaves.
+  notices_.ReadDry();
   const bool expected = IsAskedToEnd(id);
   const std::string who = "supervisor worker id " + std::to_string(id) + " (pid " +
                           std::to_string(worker.facts().process.pid) + ")";
@@ -360,7 +367,9 @@ void Instance::Do(const SpawnWorker& action) {
 Status Instance::StartWorker(const SpawnWorker& action, const GenerationConfig& config) {
   auto listeners = desk_.Provide(config, action);
   if (!listeners) return listeners.error();
-  Status started = workers_.Start(action, config, JudgeFor(action, config), *listeners);
+  Provisions provisions{std::move(*listeners), {}};
+  if (!config.node) provisions.notify_socket = notices_.AddressFor(config);
+  Status started = workers_.Start(action, config, JudgeFor(action, config), provisions);
   if (const WorkerProcess* worker = workers_.Find(action.worker)) desk_.Serve(*worker);
   return started;
 }
@@ -487,7 +496,8 @@ InstanceState Instance::GatherState() const {
 // All but the snapshot.
 std::vector<KeptFd> Instance::KeptFds() const {
   std::vector<KeptFd> kept;
-  for (const auto& part : {configs_.KeptFds(), desk_.KeptFds(), workers_.KeptFds()}) {
+  for (const auto& part :
+       {configs_.KeptFds(), desk_.KeptFds(), workers_.KeptFds(), notices_.KeptFds()}) {
     kept.insert(kept.end(), part.begin(), part.end());
   }
   return kept;
@@ -520,6 +530,7 @@ void Instance::Finish() {
   if (finish_timer_.active()) return;
   KillByCookie(cookie_ + ".");
   RemoveCpuGroupsOf(cookie_);
+  notices_.Close();
   log::Info("supervisor stopped");
   logs_.FlushAndStop(2000);
   // In a turn of its own: whoever fed us is still at work.

@@ -3,10 +3,11 @@
 // carried out by those whose business they are. No policy lives here.
 //
 //   Workers            the processes                 Safekeeping     what slcd holds for us
-//   WorkerMessages     what they say                 SnapshotWriter  what a successor will know
+//   WorkerMessages     what Node's say               SnapshotWriter  what a successor will know
 //   ListenerDesk       who listens where             Predecessor     what the last master left
 //   Connections        each connection to a worker   Reporter        tells slcd how it goes
 //   GenerationConfigs  what workers are started with
+//   NoticeDesk         what others than Node say
 //   MemoryLimit        who uses more memory than it may
 #pragma once
 
@@ -28,6 +29,7 @@
 #include "daemon/master/log_pump.h"
 #include "daemon/master/memory_limit.h"
 #include "daemon/master/message_numbers.h"
+#include "daemon/master/notice_desk.h"
 #include "daemon/master/predecessor.h"
 #include "daemon/master/reporter.h"
 #include "daemon/master/safekeeping.h"
@@ -90,6 +92,10 @@ class Instance {
   // --- facts in
   void Feed(const FleetEvent& event);
   void OnProgress();
+  void OnNotice(pid_t sender, const WorkerNotice& notice);
+  void NoteLeaving(WorkerProcess& worker);
+  void NoteWords(WorkerProcess& worker, const WorkerNotice& notice);
+  void WarnOfStranger(pid_t sender, const WorkerNotice& notice);
   void OnEnded(const WorkerProcess& worker);
   void Bury(const WorkerProcess& worker);
   bool IsAskedToEnd(WorkerId worker) const;
@@ -152,6 +158,7 @@ class Instance {
   ListenerDesk desk_;
   WorkerMessages messages_;
   Workers workers_;
+  NoticeDesk notices_;
   Reporter reporter_;
   MemoryLimit memory_limit_;
   LogHealth log_health_;

@@ -105,7 +105,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Adopt(uv::Loop& loop, Work
 }
 
 Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironment& environment,
-                            const std::vector<ProvidedListener>& listeners, int cgroup) {
+                            const Provisions& provisions, int cgroup) {
   // Without it nobody could tell whether the worker is ready, nor have it drain.
   if (config.agent_position > 0 && environment.agent_path.empty()) {
     return Error{ErrorCode::kNotFound,
@@ -128,7 +128,10 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
     options.environment.push_back("NODE_CHANNEL_SERIALIZATION_MODE=json");
     options.descriptors.emplace_back(their_channel_.get(), kChannelFd);
   }
-  HandOver(listeners, config, options);
+  HandOver(provisions.listeners, config, options);
+  if (!provisions.notify_socket.empty()) {
+    options.environment.push_back("NOTIFY_SOCKET=" + provisions.notify_socket);
+  }
   options.working_directory = config.working_directory;
   if (config.has_run_as) {
     options.run_as = RunAs{config.uid, config.gid, {config.groups.begin(), config.groups.end()}};

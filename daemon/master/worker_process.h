@@ -40,6 +40,12 @@ struct ProvidedListener {
   int fd = -1;       // not owned
 };
 
+// What a worker is started with beyond its config.
+struct Provisions {
+  std::vector<ProvidedListener> listeners;  // from descriptor 3 on; of a Node worker only the names
+  std::string notify_socket;                // NOTIFY_SOCKET; empty: none
+};
+
 struct WorkerEnd {
   bool clean = false;         // exit code 0
   std::string how;            // for people
@@ -67,10 +73,9 @@ class WorkerProcess {
                                                       Events events);
 
   // Executes it. On failure there is no process.
-  // `listeners` are its descriptors from 3 on; of a Node worker only the names count. `cgroup`: see
-  // SpawnOptions.
+  // `cgroup`: see SpawnOptions.
   Status Start(const GenerationConfig& config, const SpawnEnvironment& environment,
-               const std::vector<ProvidedListener>& listeners, int cgroup);
+               const Provisions& provisions, int cgroup);
   // Begins to deliver events.
   void Watch();
   // Listens to its channel no more; what it started may have it open still.
@@ -99,6 +104,7 @@ class WorkerProcess {
   std::optional<Millis> missed_told_at;  // when it was last logged that it has no descriptors left
   std::string failed_listen;             // why the last listen that failed was refused, for people
   std::uint64_t cpu_ticks_seen = 0;      // see Workers::AnyWorked
+  bool stranger_told = false;            // it was logged that somebody else speaks for it
   bool killed = false;                   // by us
   std::optional<WorkerEnd> end;          // once it has ended
 

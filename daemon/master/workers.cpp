@@ -34,7 +34,7 @@ constexpr std::uint64_t kStrays = 0;
 // deeds
 
 Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
-                      ReadinessJudge judge, const std::vector<ProvidedListener>& listeners) {
+                      ReadinessJudge judge, const Provisions& provisions) {
   const WorkerId id = action.worker;
   const auto cpu_group = cpu_groups_.For(config);
   if (!cpu_group) return cpu_group.error();
@@ -42,7 +42,7 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
   if (!prepared) return prepared.error();
   WorkerProcess& worker = **prepared;
   if (!config.node) {
-    for (const ProvidedListener& listener : listeners) {
+    for (const ProvidedListener& listener : provisions.listeners) {
       worker.facts().keys.push_back(listener.key);
     }
   }
@@ -54,7 +54,7 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
     kept.push_back(std::move(each));
   }
   safekeeping_.Store(kept);
-  if (Status started = worker.Start(config, environment_, listeners, cpu_group->get()); !started) {
+  if (Status started = worker.Start(config, environment_, provisions, cpu_group->get()); !started) {
     for (const KeptFd& each : kept) safekeeping_.Drop({each.name});
     workers_.erase(id);
     return started;

@@ -78,7 +78,7 @@ class Workers {
   // --- deeds
   // The written snapshot names the worker already. On failure there is none.
   Status Start(const SpawnWorker& action, const GenerationConfig& config, ReadinessJudge judge,
-               const std::vector<ProvidedListener>& listeners);
+               const Provisions& provisions);
   // Asks it to finish what it has and to leave: by its channel, without one by its stop signal.
   void Drain(WorkerId worker, const GenerationConfig& config);
   // Asks its agent to end the connections that are left.

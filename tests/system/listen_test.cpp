@@ -4,15 +4,11 @@
 // SLC_LONG=1: 20 rolls each.
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <csignal>
-#include <set>
-
 #include <doctest/doctest.h>
 
 #include "common/base/text.h"
 #include "tests/system/harness.h"
-#include "tests/system/load_checks.h"
+#include "tests/system/served.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -42,42 +38,6 @@ const char* const kAsgi =
     "                'headers': [(b'content-length', b'6'), (b'connection', b'close')]})\n"
     "    await send({'type': 'http.response.body', 'body': b'hello\\n'})\n";
 
-struct Served {
-  std::string name;
-  std::uint16_t port = 0;
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port) + "/"; }
-};
-
-// Starts `words` with its port as --listen.
-Served Start(World& world, const std::string& name, const Words& words, const Words& behind = {}) {
-  Served served{name, FreePort()};
-  Words all{"start"};
-  all.insert(all.end(), words.begin(), words.end());
-  const Words options{"--name", name, "--listen", "127.0.0.1:" + std::to_string(served.port)};
-  all.insert(all.end(), options.begin(), options.end());
-  if (!behind.empty()) all.emplace_back("--");
-  all.insert(all.end(), behind.begin(), behind.end());
-  const Ran ran = world.Must(all);
-  CHECK_MESSAGE(Contains(ran.out, "127.0.0.1:" + std::to_string(served.port)), ran.out);
-  return served;
-}
-
-void RollUnderLoad(World& world, const Served& served, const Words& restart) {
-  const int rolls = Long() ? 20 : 3;
-  LoadClient load(world, {"name=close,mode=close,connections=4,rate=100,url=" + served.url()});
-  for (int i = 0; i < rolls; ++i) {
-    const auto before = world.ReadyPids(served.name);
-    world.Must(restart);
-    for (const int pid : world.ReadyPids(served.name)) {
-      CHECK(std::count(before.begin(), before.end(), pid) == 0);
-    }
-  }
-  const LoadReport report = load.Stop();
-  MESSAGE(served.name, ": ", rolls, " rolls, ", report.ok(), " requests, ", report.failed(),
-          " failed", Figures(report));
-  CheckNoneFailed(report);
-}
-
 }  // namespace
 
 TEST_SUITE("listen") {
@@ -86,12 +46,12 @@ TEST_SUITE("listen") {
     const std::string folder = world.MakeFolder("plain", {{"server.js", kNodeServer}});
     for (const std::string balance : {"shared", "slots"}) {
       CAPTURE(balance);
-      const Served served = Start(world, "node-" + balance,
+      const Served served = Serve(world, "node-" + balance,
                                   {folder + "/server.js", "--interpreter", world.NodePath(20),
                                    "--size", "2", "--balance", balance});
       if (balance == "slots") world.ExpectMoreSockets(served.name, 1);
       CHECK(Get(served.url()).body == "1 true " + served.name);
-      RollUnderLoad(world, served, {"ctl", "soft-restart", served.name});
+      RollUnderLoad(world, served);
       // It is not bound by the workers: none of them is there, and connections wait.
       world.KillMaster(served.name);
       world.WaitForState(served.name, "running");
@@ -108,11 +68,11 @@ TEST_SUITE("listen") {
     World world;
     const std::string folder = world.MakeFolder("python", {{"wsgi.py", kWsgi}, {"asgi.py", kAsgi}});
     const Served gunicorn =
-        Start(world, "gunicorn", {"/usr/bin/gunicorn", "--cwd", folder}, {"-w", "2", "wsgi:app"});
-    RollUnderLoad(world, gunicorn, {"ctl", "soft-restart", "gunicorn"});
+        Serve(world, "gunicorn", {"/usr/bin/gunicorn", "--cwd", folder}, {"-w", "2", "wsgi:app"});
+    RollUnderLoad(world, gunicorn);
     const Served uvicorn =
-        Start(world, "uvicorn", {"/usr/bin/uvicorn", "--cwd", folder}, {"--fd", "3", "asgi:app"});
-    RollUnderLoad(world, uvicorn, {"ctl", "soft-restart", "uvicorn"});
+        Serve(world, "uvicorn", {"/usr/bin/uvicorn", "--cwd", folder}, {"--fd", "3", "asgi:app"});
+    RollUnderLoad(world, uvicorn);
   }
 
   TEST_CASE("a Node app in its cluster gets the same by listen({fd})") {
@@ -144,7 +104,7 @@ TEST_SUITE("listen") {
     World world;
     const std::string folder = world.MakeFolder("plain", {{"server.js", kNodeServer}});
     const Words app{folder + "/server.js", "--interpreter", world.NodePath(20)};
-    const Served first = Start(world, "first", app);
+    const Served first = Serve(world, "first", app);
     const Ran taken = world.Slc({"start", app[0], app[1], app[2], "--name", "second", "--listen",
                                  "127.0.0.1:" + std::to_string(first.port)});
     CHECK(taken.code == 1);
@@ -161,7 +121,7 @@ TEST_SUITE("listen") {
     World world;
     const std::string folder = world.MakeFolder("plain", {{"server.js", kNodeServer}});
     const Served served =
-        Start(world, "moves",
+        Serve(world, "moves",
               {folder + "/server.js", "--interpreter", world.NodePath(20), "--size", "2"});
     const std::uint16_t port = FreePort();
     world.Must({"start", folder + "/server.js", "--name", "moves", "--interpreter",

@@ -1,15 +1,22 @@
 // slc start --run-as USER[:GROUP]: what is left of root in the workers, and that all else goes on
 // as ever. Only root can do this.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
+#include "common/base/unique_fd.h"
 #include "tests/system/harness.h"
+#include "tests/system/served.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -126,9 +133,62 @@ App StartAs(World& world, const std::string& folder, const std::string& user) {
   return app;
 }
 
+// Of those that only root may bind.
+std::uint16_t FreeLowPort() {
+  for (std::uint16_t port = 1023; port > 600; --port) {
+    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+      return port;
+    }
+  }
+  FAIL("no port below 1024 is free");
+  return 0;
+}
+
 }  // namespace
 
 TEST_SUITE("run-as") {
+  TEST_CASE("a port below 1024 is bound by the master, for workers that could not") {
+    if (!IsRoot()) return;
+    World world;
+    const std::string folder = PublicFolder(world);
+    const App node = world.StartPath(
+        folder, {"--port", std::to_string(FreeLowPort()), "--size", "2", "--run-as", "nobody"});
+    CHECK(Get(node.url()).status == 200);
+    CheckIdentity(world, node.name, IdOf(world, "-u"), IdOf(world, "-g"), IdOf(world, "-G"));
+    world.Must({"ctl", "soft-restart", node.name});
+    CHECK(Get(node.url()).status == 200);
+
+    // The same app outside of a cluster may not.
+    const App alone = [&] {
+      App app;
+      app.name = "alone";
+      app.port = FreeLowPort();
+      app.started =
+          world.Slc({"start", folder + "/server.js", "--name", app.name, "--interpreter",
+                     world.NodePath(20), "--run-as", "nobody", "--port", std::to_string(app.port)});
+      return app;
+    }();
+    const std::string start = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+    if (Possible(std::atoi(ReadText(start).c_str()) >= 1024, "everybody may bind low ports here")) {
+      CHECK(alone.started.code == 1);
+      CHECK_MESSAGE(Contains(alone.started.err, "EACCES"), alone.started.err);
+    }
+    world.Must({"ctl", "remove", alone.name});
+
+    const std::string server = folder + "/small-server";
+    std::filesystem::copy_file(BinaryPath("slc-small-server"), server);
+    REQUIRE(::chmod(server.c_str(), 0755) == 0);
+    const Served small = {"small", FreeLowPort()};
+    world.Must({"start", server, "--name", small.name, "--listen", small.address(), "--size", "2",
+                "--run-as", "nobody", "--ready", "message"});
+    CheckIdentity(world, small.name, IdOf(world, "-u"), IdOf(world, "-g"), IdOf(world, "-G"));
+    RollUnderLoad(world, small);
+  }
+
   TEST_CASE(
       "the master makes and removes a worker's unix socket with no more rights than its own") {
     if (!IsRoot()) return;

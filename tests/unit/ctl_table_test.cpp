@@ -155,6 +155,19 @@ TEST_CASE("A worker that takes no connections is named above the table, and in i
   CHECK(StatusText({view}, false, {}).find(remark + ", it is being replaced") != std::string::npos);
 }
 
+TEST_CASE(
+    "What a worker says of itself stands behind the reason, and that it reloads in its state") {
+  ServiceView view = MyApp(100, 1);
+  view.processes[1].status_text = "half\x1b done";
+  CHECK(StatusText({view}, true, {}).find("says: half\\x1b done") != std::string::npos);
+  CHECK(StatusText({view}, false, {}).find("half") == std::string::npos);
+  view.processes[1].reason = "last end: exit code 1";
+  view.processes[1].reloading = true;
+  const std::string text = StatusText({view}, true, {});
+  CHECK(text.find("last end: exit code 1; says: half") != std::string::npos);
+  CHECK(text.find("ready, reloading") != std::string::npos);
+}
+
 TEST_CASE("A next try that the reason tells of already is not told twice") {
   ServiceView view = MyApp(57692, 0);
   view.state = "backoff";

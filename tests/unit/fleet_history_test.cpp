@@ -18,6 +18,7 @@ WorkerPolicy AnyPolicy(Random& random) {
   if (random.Chance(20)) policy.restart = RestartPolicy::kOnFailure;
   if (random.Chance(10)) policy.restart = RestartPolicy::kNever;
   if (random.Chance(15)) policy.max_restarts = static_cast<std::uint32_t>(random.Between(0, 4));
+  policy.sockets_stay = random.Chance(50);
   return policy;
 }
 
@@ -39,6 +40,7 @@ Behaviour AnyBehaviour(Random& random) {
   sometimes(how.moves_again);
   sometimes(how.grows);
   how.grows_to = random.Between(1, 20000);
+  sometimes(how.leaves);
   sometimes(how.ignores_drain);
   sometimes(how.ignores_stop);
   if (random.Chance(50)) how.lives_to = random.Between(1, 20000);

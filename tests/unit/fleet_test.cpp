@@ -25,6 +25,15 @@ class Bench {
   void Policy(Generation generation, RestartPolicy restart) {
     WorkerPolicy policy;
     policy.restart = restart;
+    Policy(generation, policy);
+  }
+  void Policy(Generation generation, const WorkerPolicy& policy) {
+    fleet_.SetPolicy(generation, policy);
+  }
+
+  void SocketsStay(Generation generation) {
+    WorkerPolicy policy;
+    policy.sockets_stay = true;
     fleet_.SetPolicy(generation, policy);
   }
 
@@ -63,6 +72,8 @@ class Bench {
   void Outgrow(WorkerId id, const std::string& why = "uses 412 MiB") {
     Feed(WorkerOutgrew{id, why});
   }
+  void Leave(WorkerId id) { Feed(WorkerLeaves{id}); }
+  void AskTime(WorkerId id, Millis more) { Feed(WorkerAsksTime{id, more}); }
   void Break(WorkerId id) { Feed(WorkerBroke{id, "broke the protocol"}); }
   void Wait(Millis span) {
     now_ += span;
@@ -973,6 +984,147 @@ TEST_CASE("A slot whose workers fail more often than --max-restarts allows is gi
   CHECK(FinalExitCode(bench.state()) == 1);
   CHECK(bench.state().failure->reason ==
         "slot 2 was not restarted (--max-restarts 0): exit code 1");
+}
+
+TEST_CASE("A worker that leaves by itself is no crash, and is followed when it has ended") {
+  Bench bench;
+  bench.Up(2);
+  bench.Wait(20'000);
+  bench.Leave(1);
+  CHECK(bench.deeds().empty());
+  CHECK(bench.state().workers.at(1).state == WorkerState::kDraining);
+  CHECK(bench.phase() == "starting");
+  bench.Leave(1);
+  bench.Wait(500);
+  CHECK(bench.deeds().empty());
+  bench.Exit(1, true);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 1");
+  CHECK(bench.state().slots.at(1).failures == 0);
+  CHECK(bench.state().slots.at(1).restarts == 1);
+  CHECK(bench.state().slots.at(1).last_exit == "left by itself, exit code 0");
+  CHECK_FALSE(bench.state().failure);
+}
+
+TEST_CASE("Where the sockets stay, who leaves by itself is followed at once") {
+  Bench bench;
+  bench.SocketsStay(1);
+  bench.Up(2);
+  bench.Wait(20'000);
+  bench.Leave(1);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 1");
+  bench.Ready(3);
+  CHECK(bench.phase() == "changing");
+  bench.Exit(1);
+  CHECK(bench.deeds().empty());
+  CHECK(bench.phase() == "running");
+  CHECK(bench.state().slots.at(1).restarts == 1);
+  CHECK(bench.state().slots.at(1).failures == 0);
+}
+
+TEST_CASE("Who leaves soon after it was ready has failed, and its successor waits") {
+  Bench bench;
+  bench.SocketsStay(1);
+  bench.Up(1);
+  bench.Wait(50);
+  bench.Leave(1);
+  CHECK(bench.deeds().empty());
+  CHECK(bench.state().slots.at(1).failures == 1);
+  bench.Exit(1, true);
+  bench.Wait(130);
+  CHECK(bench.deeds() == "spawn 2 in 1 of 1");
+  // Before it is ready it has not begun to serve.
+  bench.Leave(2);
+  CHECK(bench.state().workers.at(2).state == WorkerState::kStarting);
+}
+
+TEST_CASE("Who leaves by itself, and by --restart is not started again, is not") {
+  for (const bool stay : {false, true}) {
+    for (const RestartPolicy restart : {RestartPolicy::kOnFailure, RestartPolicy::kNever}) {
+      Bench bench;
+      WorkerPolicy policy;
+      policy.sockets_stay = stay;
+      policy.restart = restart;
+      bench.Policy(1, policy);
+      bench.Up(1);
+      bench.Wait(20'000);
+      bench.Leave(1);
+      CHECK(bench.deeds().empty());
+      bench.Exit(1, true);
+      CHECK(bench.deeds().empty());
+      CHECK(bench.phase() == "finished");
+    }
+  }
+}
+
+TEST_CASE("Who says that it leaves and does not is stopped like one that was drained in vain") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(20'000);
+  bench.Leave(1);
+  CHECK(bench.wait() == 10'000);
+  bench.Wait(10'000);
+  CHECK(bench.deeds() == "hang up 1");
+  bench.Wait(200);
+  CHECK(bench.deeds() == "stop 1");
+  bench.Wait(5000);
+  CHECK(bench.deeds() == "kill 1 after 5000");
+  bench.Exit(1);
+  CHECK(bench.deeds() == "spawn 2 in 1 of 1");
+}
+
+TEST_CASE("Who leaves by itself while it is being replaced or stopped anyway is no failure") {
+  Bench bench;
+  bench.Up(1);
+  bench.Wait(20'000);
+  bench.Leave(1);
+  bench.Roll();
+  CHECK(bench.deeds().empty());
+  bench.Exit(1);
+  CHECK(bench.deeds() == "spawn 2 in 1 of 2");
+  bench.Ready(2);
+  CHECK(bench.phase() == "running");
+  bench.Wait(20'000);
+  bench.Leave(2);
+  bench.Restart();
+  CHECK(bench.deeds() == "stop 2");
+  bench.Exit(2);
+  CHECK(bench.deeds() == "spawn 3 in 1 of 3");
+  CHECK_FALSE(bench.state().failure);
+  bench.Ready(3);
+  bench.Leave(3);
+  bench.Stop(true);
+  bench.Exit(3);
+  CHECK(bench.phase() == "stopped");
+  CHECK_FALSE(bench.state().failure);
+}
+
+TEST_CASE("Who asks for time is given it, to get ready, to drain and to stop") {
+  Bench bench;
+  bench.Start(1);
+  CHECK(bench.wait() == 5000);
+  bench.AskTime(1, 1000);
+  CHECK(bench.wait() == 5000);
+  bench.AskTime(1, 8000);
+  CHECK(bench.wait() == 8000);
+  // At most ten minutes at once.
+  bench.AskTime(1, 1'000'000'000);
+  CHECK(bench.wait() == 600'000);
+  bench.Ready(1);
+  bench.AskTime(1, 1000);
+  CHECK_FALSE(bench.wait());
+  bench.Stop(true);
+  CHECK(bench.wait() == 10'000);
+  bench.AskTime(1, 60'000);
+  CHECK(bench.wait() == 60'000);
+  bench.Wait(60'000);
+  bench.Wait(200);
+  CHECK(bench.deeds() == "stop 1");
+  bench.AskTime(1, 20'000);
+  CHECK(bench.wait() == 20'000);
+  bench.Wait(20'000);
+  CHECK(bench.deeds() == "kill 1 after 5000");
+  bench.AskTime(1, 20'000);
+  CHECK(bench.wait() == 1000);
 }
 
 }  // namespace slc

@@ -44,6 +44,7 @@ std::string Describe(const FleetEvent& event) {
   if (const auto* broke = std::get_if<WorkerBroke>(&event)) text << broke->worker << " broke";
   if (const auto* hung = std::get_if<WorkerHung>(&event)) text << hung->worker << " hung";
   if (const auto* moved = std::get_if<WorkerMoved>(&event)) text << moved->worker << " moved";
+  if (const auto* leaves = std::get_if<WorkerLeaves>(&event)) text << leaves->worker << " leaves";
   if (const auto* exited = std::get_if<WorkerExited>(&event)) text << exited->worker << " exited";
   if (const auto* grown = std::get_if<WorkerOutgrew>(&event)) {
     text << grown->worker << (grown->why.empty() ? " shrank" : " outgrew");
@@ -202,6 +203,19 @@ void FleetWorld::Happen(const Happening& happening) {
     case Kind::kMoved:
       process.hung = false;
       return Feed(WorkerMoved{happening.worker});
+    case Kind::kLeaves: {
+      const auto worker = state().workers.find(happening.worker);
+      if (worker == state().workers.end() || worker->second.state > WorkerState::kReady) return;
+      const Behaviour& how = behaviours_[process.generation];
+      if (worker->second.state == WorkerState::kReady) {
+        process.asked = WorkerState::kDraining;
+        process.asked_at = now_;
+      }
+      if (!random_.Chance(how.ignores_drain)) {
+        Plan(random_.Between(0, how.leaves_within), Kind::kExited, happening.worker);
+      }
+      return Feed(WorkerLeaves{happening.worker});
+    }
     case Kind::kExited: {
       const bool clean = process.ends_clean;
       // Most often the end of the channel is seen first.
@@ -268,6 +282,7 @@ void FleetWorld::Act(const SpawnWorker& action) {
 FleetWorld::Kind FleetWorld::UnaskedEnd(const Behaviour& how) {
   if (random_.Chance(how.breaks)) return Kind::kBroke;
   if (random_.Chance(how.hangs)) return Kind::kHung;
+  if (random_.Chance(how.leaves)) return Kind::kLeaves;
   return random_.Chance(how.disconnects) ? Kind::kDisconnected : Kind::kExited;
 }
 
@@ -506,12 +521,14 @@ void FleetWorld::CheckState(const FleetEvent& event, const FleetState& before) {
   const auto* lost = std::get_if<WorkerLost>(&event);
   const auto* broke = std::get_if<WorkerBroke>(&event);
   const auto* hung = std::get_if<WorkerHung>(&event);
+  const auto* leaves = std::get_if<WorkerLeaves>(&event);
   for (const auto& [id, worker] : before.workers) {
     if (!wish.run || !Serves(worker) || worker.slot > wish.size) continue;
     if (wish.mode == RollMode::kRestart && worker.generation != wish.generation) continue;
     if ((exited != nullptr && exited->worker == id) || (lost != nullptr && lost->worker == id) ||
         (broke != nullptr && broke->worker == id) || (hung != nullptr && hung->worker == id) ||
-        worker.disconnected || after.slots.at(worker.slot).finished) {
+        (leaves != nullptr && leaves->worker == id) || worker.disconnected ||
+        after.slots.at(worker.slot).finished) {
       continue;
     }
     const bool serves = std::any_of(after.workers.begin(), after.workers.end(),
@@ -552,7 +569,9 @@ void FleetWorld::CheckSlots() {
     int starting = 0;
     int ready = 0;
     bool outgrown = false;
-    bool others_end = false;  // in a hard restart the slot is free when the old worker has gone
+    // In a hard restart the slot is free when the old worker has gone, and so it is of one that
+    // leaves by itself, if it takes its sockets along or may not be followed at all.
+    bool others_end = false;
     for (const auto& [id, worker] : fleet.workers) {
       if (worker.slot != number) continue;
       starting += worker.state == WorkerState::kStarting ? 1 : 0;
@@ -560,6 +579,9 @@ void FleetWorld::CheckSlots() {
       outgrown = outgrown || (worker.state == WorkerState::kReady && !worker.outgrown.empty());
       others_end =
           others_end || (wish.mode == RollMode::kRestart && worker.generation != wish.generation);
+      const WorkerPolicy& policy = policies_[worker.generation];
+      const bool followed = policy.restart == RestartPolicy::kAlways && policy.sockets_stay;
+      others_end = others_end || (worker.leaving && !followed);
     }
     const std::string where = " in slot " + std::to_string(number);
     if (!rolling && !outgrown && starting + ready > 1)

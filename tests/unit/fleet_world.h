@@ -30,6 +30,7 @@ struct Behaviour {
   int grows = 0;        // beyond its limit, so long after it was ready; some shrink again
   Millis grows_from = 0;
   Millis grows_to = 0;
+  int leaves = 0;  // of those that end unasked: say so, and then drain
   int ignores_drain = 0;
   int ignores_stop = 0;
   Millis leaves_within = 50;  // of being asked
@@ -90,7 +91,17 @@ class FleetWorld {
     WorkerState asked = WorkerState::kStarting;
     bool hung = false;
   };
-  enum class Kind { kReady, kDisconnected, kBroke, kHung, kMoved, kExited, kOutgrew, kShrank };
+  enum class Kind {
+    kReady,
+    kDisconnected,
+    kBroke,
+    kHung,
+    kMoved,
+    kLeaves,
+    kExited,
+    kOutgrew,
+    kShrank
+  };
   struct Happening {
     Kind kind;
     WorkerId worker;

@@ -48,6 +48,7 @@ InstanceState FullState() {
     worker.hung_up = i % 2 == 1;
     worker.unfit = i == 1;
     worker.hung = i == 1 || i == 3;
+    worker.leaving = i % 2 == 0;
     worker.trouble = i % 2 == 1 ? "port 80 is in use" : "";
     state.fleet.workers[worker.id] = worker;
   }
@@ -59,6 +60,8 @@ InstanceState FullState() {
   facts.agent_version = "0.1.0";
   facts.drain_sent = true;
   facts.stuck_since = 77;
+  facts.reloading = true;
+  facts.status = "half done";
   state.workers[8] = facts;
   state.held = {{"listen/:3001:4", 12}, {"worker/8/channel", 13}};
   state.workers[9] = WorkerFacts{};

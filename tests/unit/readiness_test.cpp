@@ -61,4 +61,24 @@ TEST_CASE("--ready alive, and programs that are not Node, are ready after a seco
   }
 }
 
+TEST_CASE("READY=1 of a program that is not Node is its word, but for --ready alive") {
+  ReadinessJudge listening(Readiness::kListening, false, {}, true, 500);
+  CHECK_FALSE(listening.Ready(510));
+  listening.SaidReady();
+  CHECK(listening.Ready(510));
+  ReadinessJudge message(Readiness::kMessage, false, {}, true, 500);
+  CHECK_FALSE(message.Ready(100'000));
+  CHECK_FALSE(message.deadline());
+  message.SaidReady();
+  CHECK(message.Ready(510));
+  ReadinessJudge alive(Readiness::kAlive, false, {}, true, 500);
+  alive.SaidReady();
+  CHECK_FALSE(alive.Ready(1499));
+  CHECK(alive.Ready(1500));
+  // A Node app says it by its channel, and is judged by what it listens on.
+  ReadinessJudge node(Readiness::kListening, true, {}, true, 500);
+  node.SaidReady();
+  CHECK_FALSE(node.Ready(100'000));
+}
+
 }  // namespace slc

@@ -72,6 +72,18 @@ TEST_CASE("A worker that hangs and is to be replaced is shown with why") {
   CHECK(view.state != "running");
 }
 
+TEST_CASE("What a program says of itself is shown, and that it reloads as long as it serves") {
+  InstanceState state = OneReady();
+  state.workers[2].process = {101, 1};
+  state.workers[2].reloading = true;
+  state.workers[2].status = "half done";
+  CHECK(Look(state).processes.at(1).reloading);
+  CHECK(Look(state).processes.at(1).status_text == "half done");
+  state.fleet.workers[2].state = WorkerState::kDraining;
+  CHECK_FALSE(Look(state).processes.at(1).reloading);
+  CHECK(Look(state).processes.at(1).status_text == "half done");
+}
+
 TEST_CASE("A ready worker that takes no connections is shown with for how long") {
   InstanceState state = OneReady();
   state.workers[2].process = {101, 1};

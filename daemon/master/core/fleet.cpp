@@ -23,9 +23,13 @@ constexpr Millis kForgiveAfter = 60000;
 // SIGKILL cannot be refused, but a process in an uninterruptible wait dies late; ask again
 // meanwhile, for what it has forked.
 constexpr Millis kKillAgain = 1000;
+// Who needs more asks again: an operator who waits is to see that something goes on.
+constexpr Millis kMostTimeAtOnce = 600'000;
 
 // A spawn takes some 16 ms on two busy cores, in which the master does nothing else.
 constexpr std::ptrdiff_t kSpawnsAtOnce = 4;
+
+constexpr const char* kLeft = "left by itself";
 
 // Nothing of us has asked it to end yet.
 bool IsPresent(const FleetWorker& worker) { return worker.state <= WorkerState::kReady; }
@@ -162,13 +166,38 @@ void Fleet::NoteVainReplacement(FleetSlot& slot, Millis now) {
   slot.replace_at = now + ReplaceDelay(slot.in_vain);
 }
 
+void Fleet::Record(const WorkerLeaves& event, Millis now) {
+  const auto found = state_.workers.find(event.worker);
+  // One that never got ready has failed, as its end will tell.
+  if (found == state_.workers.end() || !Serves(found->second)) return;
+  FleetWorker& worker = found->second;
+  worker.state = WorkerState::kDraining;
+  worker.leaving = true;
+  worker.deadline = now + PolicyOf(worker.generation).drain_timeout;
+  // One that is to be replaced anyway was judged when that was seen.
+  if (worker.unfit || EndIsAwaited(worker)) return;
+  EndedUnasked(worker, WorkerExited{worker.id, true, kLeft}, now);
+}
+
+void Fleet::Record(const WorkerAsksTime& event, Millis now) {
+  const auto found = state_.workers.find(event.worker);
+  if (found == state_.workers.end()) return;
+  FleetWorker& worker = found->second;
+  if (worker.deadline == 0 || worker.state == WorkerState::kKilling) return;
+  worker.deadline = std::max(worker.deadline, now + std::min(event.more, kMostTimeAtOnce));
+}
+
 void Fleet::Record(const WorkerExited& event, Millis now) {
   const auto found = state_.workers.find(event.worker);
   if (found == state_.workers.end()) return;
   const FleetWorker worker = found->second;
   state_.workers.erase(found);
   // One that was killed for not getting ready in time was judged when its time ran out.
-  if (IsStaying(worker)) EndedUnasked(worker, event, now);
+  if (IsStaying(worker)) return EndedUnasked(worker, event, now);
+  if (!EndIsAwaited(worker)) return;
+  WorkerExited end = event;
+  end.reason = std::string(kLeft) + ", " + event.reason;
+  EndedUnasked(worker, end, now);
 }
 
 void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now,
@@ -418,7 +447,7 @@ void Fleet::SettleSlots(Millis now) {
   for (const auto& [id, worker] : state_.workers) {
     // In a hard restart a slot is free when its old worker is gone, so that the two do not fight
     // over what only one can have.
-    const bool blocks = IsStaying(worker) ||
+    const bool blocks = IsStaying(worker) || EndIsAwaited(worker) ||
                         (wish.mode == RollMode::kRestart && worker.generation != wish.generation);
     if (blocks) occupied.insert(worker.slot);
   }
@@ -478,8 +507,7 @@ std::string Fleet::WhyGivenUp(const FleetWorker& worker) const {
   if (worker.disconnected) {
     return "closed its channel to the master (process.disconnect) but did not exit";
   }
-  const std::string late =
-      "not ready within " + FormatSpan(PolicyOf(worker.generation).ready_timeout);
+  const std::string late = "not ready within " + FormatSpan(worker.deadline - worker.spawned_at);
   if (!worker.trouble.empty()) return late + ": " + worker.trouble;
   return late + "; if it never listens on a port, start it with --ready alive";
 }
@@ -537,6 +565,15 @@ const WorkerPolicy& Fleet::PolicyOf(Generation generation) const {
   static const WorkerPolicy kDefault;
   const auto found = policies_.find(generation);
   return found == policies_.end() ? kDefault : found->second;
+}
+
+bool Fleet::EndIsAwaited(const FleetWorker& worker) const {
+  if (!worker.leaving || worker.unfit || !state_.wish.run) return false;
+  const auto slot = state_.slots.find(worker.slot);
+  // Who is to be replaced anyway is waited for by that.
+  if (slot == state_.slots.end() || slot->second.generation != worker.generation) return false;
+  const WorkerPolicy& policy = PolicyOf(worker.generation);
+  return policy.restart != RestartPolicy::kAlways || !policy.sockets_stay;
 }
 
 bool Fleet::IsTaken(SlotNumber slot, WorkerId besides) const {

@@ -21,7 +21,9 @@
 //     fails beside it;
 //   - a successor that hangs at once waits like one that crashes at once;
 //   - nothing is spawned while the wish says stop; every worker then ends, if need be by SIGKILL;
-//   - HangUp, Terminate and Kill follow Drain within the policy's times.
+//   - HangUp, Terminate and Kill follow Drain within the policy's times, as they follow it when a
+//     worker says that it leaves by itself;
+//   - who leaves by itself has not crashed, and is followed at once where its sockets stay.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +70,13 @@ struct WorkerOutgrew {  // it serves, but uses more than it may
   WorkerId worker = 0;
   std::string why;  // for people; empty: it does so no more
 };
+struct WorkerLeaves {  // it has said that it ends by itself; it may still serve what it has
+  WorkerId worker = 0;
+};
+struct WorkerAsksTime {  // what is awaited of it takes so much longer
+  WorkerId worker = 0;
+  Millis more = 0;
+};
 struct WorkerExited {
   WorkerId worker = 0;
   bool clean = false;  // exit code 0
@@ -80,9 +89,9 @@ struct WorkerLost {  // ended with, or because of, a master that was killed: nob
   WorkerId worker = 0;
 };
 struct TimePassed {};
-using FleetEvent =
-    std::variant<WishChanged, WorkerReady, WorkerHindered, WorkerDisconnected, WorkerBroke,
-                 WorkerHung, WorkerMoved, WorkerOutgrew, WorkerExited, WorkerLost, TimePassed>;
+using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerHindered, WorkerDisconnected,
+                                WorkerBroke, WorkerHung, WorkerMoved, WorkerOutgrew, WorkerLeaves,
+                                WorkerAsksTime, WorkerExited, WorkerLost, TimePassed>;
 
 // Deeds.
 struct SpawnWorker {
@@ -162,6 +171,8 @@ class Fleet {
   void Record(const WorkerHung& event, Millis now);
   void Record(const WorkerMoved& event, Millis now);
   void Record(const WorkerOutgrew& event, Millis now);
+  void Record(const WorkerLeaves& event, Millis now);
+  void Record(const WorkerAsksTime& event, Millis now);
   void Record(const WorkerExited& event, Millis now);
   void Record(const WorkerLost& event, Millis) { state_.workers.erase(event.worker); }
   void Record(const TimePassed&, Millis) {}
@@ -201,6 +212,8 @@ class Fleet {
   void Consider(Millis at);
 
   const WorkerPolicy& PolicyOf(Generation generation) const;
+  // It leaves by itself, and only its end tells what is to come of its slot.
+  bool EndIsAwaited(const FleetWorker& worker) const;
   // Somebody else than `besides` is meant to serve in the slot.
   bool IsTaken(SlotNumber slot, WorkerId besides) const;
   bool RollActive() const;

@@ -10,7 +10,8 @@ bool ReadinessJudge::HoldsExpected() const {
 
 bool ReadinessJudge::Ready(Millis now) const {
   if (mode_ == Readiness::kMessage) return said_ready_;
-  if (mode_ == Readiness::kAlive || !node_) return now - spawned_at_ >= kAliveFor;
+  const bool said = said_ready_ && mode_ == Readiness::kListening;
+  if (mode_ == Readiness::kAlive || !node_) return said || now - spawned_at_ >= kAliveFor;
   if (!listening_at_) return false;
   return HoldsExpected() || (!same_generation_ && now - *listening_at_ >= kSettle);
 }

@@ -4,8 +4,9 @@
 //   The
 //                      first worker of a generation may differ from the old one (another PORT, a
 //                      port that is gone): it is also ready kSettle after its first `listening`.
-//   kMessage           process.send('ready'), as PM2's apps do
-//   kAlive, others     alive for kAlive
+//   kListening, others alive for kAliveFor, or it has said READY=1
+//   kMessage           process.send('ready'), as PM2's apps do; others: READY=1
+//   kAlive             alive for kAliveFor
 #pragma once
 
 #include <optional>
