@@ -220,6 +220,9 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
       if (!service.watch_trouble.empty()) text += ": " + Printable(service.watch_trouble);
       text += "\n";
     }
+    if (!service.spare_trouble.empty()) {
+      text += "Spare: none: " + Printable(service.spare_trouble) + "\n";
+    }
     const std::string log = LogRemark(service);
     if (!log.empty()) text += "Log: " + log + "\n";
     for (const ProcessView& process : service.processes) {

@@ -162,6 +162,21 @@ Status CheckLimits(const WorkerLimits& limits) {
   return Ok();
 }
 
+// A spare is held back in its listen(), by the cluster channel and the agent.
+Status CheckSpare(const ServiceSpec& spec, const GenerationConfig& config,
+                  const std::string& script) {
+  if (!spec.spare) return Ok();
+  if (!config.node) {
+    return Error{ErrorCode::kInvalid, "--spare is for Node: " + script + " could not be held back"};
+  }
+  if (!spec.agent) return Error{ErrorCode::kInvalid, "--spare does not work with --no-agent"};
+  if (spec.restart == RestartPolicy::kNever) {
+    return Error{ErrorCode::kInvalid,
+                 "--spare is of no use with --restart never: who ends is not followed"};
+  }
+  return Ok();
+}
+
 }  // namespace
 
 int InspectPortOf(const std::vector<std::string>& node_arguments) {
@@ -312,7 +327,8 @@ Result<GenerationConfig> ResolveGeneration(const Wish& wish) {
   config.policy.max_restarts = spec.max_restarts;
   if (Status may = CheckLimits(spec.limits); !may) return may.error();
   config.limits = spec.limits;
-  config.spare = spec.spare;
+  if (Status good = CheckSpare(spec, config, script); !good) return good.error();
+  config.policy.spare = spec.spare;
   config.compile_cache = spec.compile_cache;
   config.drain_linger = spec.drain_linger;
   config.stop_signal = SignalFromName(spec.stop_signal).value_or(15);

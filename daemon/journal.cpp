@@ -128,10 +128,13 @@ void Journal::NoteNotice(ServiceId id, const link::Notice& notice) {
   JournalRecord record;
   if (progress.kind == "worker_ready" || progress.kind == "worker_given_up" ||
       progress.kind == "worker_hung" || progress.kind == "worker_killed" ||
-      progress.kind == "worker_outgrown" || progress.kind == "slot_given_up") {
+      progress.kind == "worker_outgrown" || progress.kind == "slot_given_up" ||
+      progress.kind == "spare_takes_slot" || progress.kind == "spare_given_up") {
     record.kind = progress.kind;
   } else if (progress.kind == "worker_exited" && notice.unasked) {
     record.kind = "worker_ended";
+  } else if (progress.kind == "spare_exited" && notice.unasked) {
+    record.kind = "spare_ended";
   } else if (progress.kind == "missed") {
     record.kind = "gap";
     record.times = notice.missed;

@@ -67,7 +67,9 @@ ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker,
   view.worker = worker.id;
   view.slot = worker.slot;
   view.generation = worker.generation;
-  view.state = Name(worker.state);
+  view.spare = IsSpare(worker);
+  const bool waits = view.spare && worker.state == WorkerState::kStarting && worker.listens;
+  view.state = waits ? "spare" : Name(worker.state);
   view.replaced = worker.unfit;
   view.uptime = std::max<Millis>(0, now - worker.spawned_at);
   const auto facts = state.workers.find(worker.id);
@@ -107,6 +109,28 @@ void AddIdleSlots(const InstanceState& state, Millis now, ServiceView& view) {
     idle.reason = slot.last_exit;
     view.idle_slots.push_back(idle);
   }
+}
+
+// See ServiceView::spare_trouble.
+std::string SpareTrouble(const FleetState& fleet, Millis now) {
+  const auto any = [&](auto&& which) {
+    return std::any_of(fleet.workers.begin(), fleet.workers.end(),
+                       [&](const auto& entry) { return which(entry.second); });
+  };
+  const FleetSpare& spare = fleet.spare;
+  const bool parked = any([](const FleetWorker& worker) {
+    return IsSpare(worker) && worker.state == WorkerState::kStarting && worker.listens;
+  });
+  if (parked) return {};
+  if (!spare.trouble.empty()) {
+    if (spare.given_up != 0) return spare.trouble + "; none is tried before the next restart";
+    const bool waits = spare.retry_at > now;
+    return spare.trouble + (waits ? "; next try in " + FormatSpan(spare.retry_at - now)
+                                  : std::string("; trying again now"));
+  }
+  const auto serves = [](const FleetWorker& worker) { return worker.state == WorkerState::kReady; };
+  const auto listens = [](const FleetWorker& worker) { return worker.listens; };
+  return any(serves) && !any(listens) ? "the app listens on nothing" : "";
 }
 
 void AddFacts(const InstanceState& state, const ViewInput& input, ServiceView& view) {
@@ -185,6 +209,7 @@ ServiceView MakeView(const Wish& wish, const ViewInput& input) {
   const bool newborn = wish.run && state.fleet.wish.order == 0;
   view.state = input.adopting ? "adopting" : newborn ? "starting" : InstancePhase(state.fleet);
   AddFacts(state, input, view);
+  if (wish.spec.spare) view.spare_trouble = SpareTrouble(state.fleet, input.now);
   if (state.fleet.failure && view.state != "stopped" && view.state != "stopping") {
     const FleetFailure& failure = *state.fleet.failure;
     const bool rolled_back = state.fleet.failed == failure.generation;

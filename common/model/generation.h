@@ -25,6 +25,7 @@ struct WorkerPolicy {
   std::optional<std::uint32_t> max_restarts;  // failures in a row; nothing: no limit
   // The sockets it serves on stay when a worker ends (--listen): a successor need not wait for it.
   bool sockets_stay = false;
+  bool spare = false;
 
   bool operator==(const WorkerPolicy&) const = default;
 };
@@ -48,7 +49,6 @@ struct GenerationConfig {
   Readiness readiness = Readiness::kListening;
   WorkerPolicy policy;
   WorkerLimits limits;
-  bool spare = false;
   bool compile_cache = true;
   Millis drain_linger = 500;
   int stop_signal = 15;

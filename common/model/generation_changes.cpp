@@ -65,7 +65,7 @@ std::vector<std::string> DescribeGenerationChanges(const GenerationConfig& befor
     changes.emplace_back("times or signals changed");
   }
   if (before.limits != after.limits) changes.emplace_back("limits changed");
-  changed("--spare", before.spare ? "on" : "off", after.spare ? "on" : "off");
+  changed("--spare", before.policy.spare ? "on" : "off", after.policy.spare ? "on" : "off");
   changed("--compile-cache", before.compile_cache ? "on" : "off",
           after.compile_cache ? "on" : "off");
   AddEnvironment(before, after, changes);

@@ -81,14 +81,17 @@ const char* RunningPhase(const FleetState& state) {
   }
   if (wish.size > 0 && finished == wish.size && state.workers.empty()) return "finished";
   bool old_left = false;
+  std::size_t in_slots = 0;
   for (const auto& [id, worker] : state.workers) {
+    if (IsSpare(worker)) continue;
+    ++in_slots;
     old_left = old_left || (rolling && worker.generation != wish.generation);
   }
   if (old_left) return "rolling";
   if (waits) return "backoff";
   // What was everywhere before is refilled, not rolled.
   if (!all_serve) return rolling && state.good != wish.generation ? "rolling" : "starting";
-  return counted == state.workers.size() ? "running" : "changing";
+  return counted == in_slots ? "running" : "changing";
 }
 
 }  // namespace

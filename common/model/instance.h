@@ -41,10 +41,10 @@ struct FleetWish {
 
 struct FleetWorker {
   WorkerId id = 0;
-  SlotNumber slot = 0;
+  SlotNumber slot = 0;  // 0: it is a spare, see FleetSpare
   Generation generation = 0;
   WorkerState state = WorkerState::kStarting;
-  Millis spawned_at = 0;
+  Millis spawned_at = 0;      // or, of what was a spare, when it took its slot
   Millis ready_at = 0;        // 0: never was
   Millis deadline = 0;        // when the state is escalated; 0: none
   bool disconnected = false;  // its channel has ended
@@ -52,6 +52,7 @@ struct FleetWorker {
   bool unfit = false;         // it is to be replaced: it leaves when its successor serves
   bool hung = false;          // its event loop stands still: it serves nobody, and hears nothing
   bool leaving = false;       // it has said that it ends by itself
+  bool listens = false;       // it has come to its listen(); a spare is held back there
   std::string trouble;        // what may keep it from getting ready, e.g. "port 80 is in use"
   // Why a successor is to take its place though it serves, for people: "uses 412 MiB, ..."; empty:
   // none is.
@@ -81,6 +82,20 @@ struct FleetSlot {
   bool operator==(const FleetSlot&) const = default;
 };
 
+// The spare of an instance (--spare) is a worker beyond the size, without a slot, that has booted
+// and waits in its listen() for a slot to become empty. It stays kStarting until it has taken one.
+inline bool IsSpare(const FleetWorker& worker) { return worker.slot == 0; }
+
+// How the making of spares fares.
+struct FleetSpare {
+  std::uint32_t failures = 0;  // in a row
+  Millis retry_at = 0;         // none is spawned before
+  Generation given_up = 0;     // none is tried of this one: the last did not come to its listen()
+  std::string trouble;         // what the last failed with, for people; empty: it did not
+
+  bool operator==(const FleetSpare&) const = default;
+};
+
 // Why an order could not be carried out.
 struct FleetFailure {
   std::uint64_t order = 0;
@@ -105,6 +120,7 @@ struct FleetState {
       0;  // newest order that was carried out in full; later failures are not its own
   std::optional<FleetFailure>
       failure;  // of the newest generation asked for, until it is everywhere
+  FleetSpare spare;
 
   bool operator==(const FleetState&) const = default;
 };

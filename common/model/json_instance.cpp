@@ -88,6 +88,13 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     failure.Text("reason", fleet.failure->reason);
     if (fleet.failure->status) failure.Number("status", *fleet.failure->status);
   }
+  {
+    ObjectWriter spare(object.Key("spare"));
+    spare.Number("failures", fleet.spare.failures);
+    spare.Number("retry_at", fleet.spare.retry_at);
+    spare.Number("given_up", fleet.spare.given_up);
+    if (!fleet.spare.trouble.empty()) spare.Text("trouble", fleet.spare.trouble);
+  }
   object.Key("slots") += '[';
   bool first = true;
   for (const auto& [number, slot] : fleet.slots) {
@@ -127,6 +134,7 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     if (worker.unfit) entry.Flag("unfit", true);
     if (worker.hung) entry.Flag("hung", true);
     if (worker.leaving) entry.Flag("leaving", true);
+    entry.Flag("listens", worker.listens);
     if (!worker.trouble.empty()) entry.Text("trouble", worker.trouble);
     if (!worker.outgrown.empty()) entry.Text("outgrown", worker.outgrown);
   }
@@ -156,6 +164,14 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("reason", failure.reason);
     entry.Read("status", failure.status);
     fleet.failure = failure;
+    return entry.status();
+  });
+  fields.ReadObject("spare", [&](const json& element) {
+    JsonFields entry(element, "spare");
+    entry.Read("failures", fleet.spare.failures);
+    entry.Read("retry_at", fleet.spare.retry_at);
+    entry.Read("given_up", fleet.spare.given_up);
+    entry.Read("trouble", fleet.spare.trouble);
     return entry.status();
   });
   fields.ReadArray("slots", [&](const json& element) {
@@ -197,6 +213,7 @@ Status ReadFleet(const json& value, FleetState& fleet) {
     entry.Read("unfit", worker.unfit);
     entry.Read("hung", worker.hung);
     entry.Read("leaving", worker.leaving);
+    entry.Read("listens", worker.listens);
     entry.Read("trouble", worker.trouble);
     entry.Read("outgrown", worker.outgrown);
     fleet.workers[worker.id] = worker;

@@ -237,7 +237,7 @@ json ToJson(const GenerationConfig& config) {
       {"code_commit", config.code.commit},
       {"code_script_changed", config.code.script_changed},
       {"limits", ToJson(config.limits)},
-      {"spare", config.spare},
+      {"spare", config.policy.spare},
       {"compile_cache", config.compile_cache},
   };
   if (config.policy.max_restarts) value["max_restarts"] = *config.policy.max_restarts;
@@ -274,7 +274,7 @@ Status FromJson(const json& value, GenerationConfig& config) {
   fields.Read("min_uptime_ms", config.policy.min_uptime);
   fields.Read("max_restarts", config.policy.max_restarts);
   fields.ReadObject("limits", [&](const json& limits) { return FromJson(limits, config.limits); });
-  fields.Read("spare", config.spare);
+  fields.Read("spare", config.policy.spare);
   fields.Read("compile_cache", config.compile_cache);
   fields.ReadName("restart", [&](const std::string& name) {
     const auto found = RestartPolicyFromName(name);

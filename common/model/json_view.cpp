@@ -53,6 +53,7 @@ json ToJson(const ProcessView& view, ViewForm form) {
   members.Put("pid", view.pid);
   members.Put("worker", view.worker);
   members.Put("slot", view.slot);
+  members.Put("spare", view.spare);
   members.Put("generation", view.generation);
   members.Put("state", view.state);
   members.Put("listening", view.listening);
@@ -77,6 +78,7 @@ Status FromJson(const json& value, ProcessView& view) {
   fields.Read("pid", view.pid);
   fields.Read("worker", view.worker);
   fields.Read("slot", view.slot);
+  fields.Read("spare", view.spare);
   fields.Read("generation", view.generation);
   fields.Read("state", view.state);
   fields.Read("listening", view.listening);
@@ -131,6 +133,7 @@ json ToJson(const ServiceView& view, ViewForm form) {
   members.Put("schedule_trouble", view.schedule_trouble);
   members.Put("watch", view.watch);
   members.Put("watch_trouble", view.watch_trouble);
+  members.Put("spare_trouble", view.spare_trouble);
   members.Put("facts_age_ms", view.facts_age);
   members.PutAll("processes", view.processes, form);
   members.PutAll("idle_slots", view.idle_slots, form);
@@ -164,6 +167,7 @@ Status FromJson(const json& value, ServiceView& view) {
   fields.Read("schedule_trouble", view.schedule_trouble);
   fields.Read("watch", view.watch);
   fields.Read("watch_trouble", view.watch_trouble);
+  fields.Read("spare_trouble", view.spare_trouble);
   fields.Read("facts_age_ms", view.facts_age);
   fields.ReadArray("processes", [&](const json& element) {
     view.processes.emplace_back();

@@ -18,7 +18,10 @@ struct ProcessView {
   WorkerId worker = 0;  // 0: the master
   SlotNumber slot = 0;
   Generation generation = 0;
-  std::string state;  // starting, ready, draining, stopping, killing; the master: ready, adopting
+  // starting, ready, draining, stopping, killing; of a spare that has booted and waits: spare; the
+  // master: ready, adopting
+  std::string state;
+  bool spare = false;                  // beyond the size: boots, or waits for the slot of another
   std::vector<std::string> listening;  // "0.0.0.0:3001"; only of workers that serve
   Millis started_wall = 0;
   Millis uptime = 0;
@@ -65,6 +68,7 @@ struct ServiceView {
   std::string run_as;
   std::uint64_t log_lines_dropped = 0;  // since the instance was started
   Millis log_dropped_ago = 0;           // since the last of these, to 10 s
+  std::string spare_trouble;            // why there is none, though one is wanted; empty: there is
   std::string log_trouble;              // why the log cannot be written now; empty: it can
   std::string restart_at;               // the expression of --restart-at
   Millis next_restart = 0;              // by that, wall; 0: none, or it is not known

@@ -79,6 +79,7 @@ struct Request {
 //   worker_ready    worker, slot, pid, millis (since its spawn), listening
 //   worker_draining, worker_exited  worker, slot, text (how it ended)
 //   worker_killed   worker, slot, pid, text (why it was not left to end by itself)
+//   spare_started, spare_takes_slot, spare_exited, spare_given_up     as of a worker
 struct Progress {
   std::string kind;
   WorkerId worker = 0;

@@ -77,6 +77,12 @@ std::string DescribeEvent(const JournalRecord& record) {
     what = Change(record);
   } else if (record.kind == "worker_ready") {
     what = Behind(Worker(record) + " ready" + After(record), record.text);
+  } else if (record.kind == "spare_takes_slot") {
+    what = Worker(record) + ", the spare, takes slot " + std::to_string(record.slot);
+  } else if (record.kind == "spare_ended") {
+    what = Behind("spare " + Worker(record) + " ended" + After(record), record.text);
+  } else if (record.kind == "spare_given_up") {
+    what = Behind("spare " + Worker(record) + " given up", record.text);
   } else if (record.kind == "worker_ended") {
     what = Behind(Worker(record) + " ended" + After(record), record.text);
   } else if (record.kind == "worker_given_up") {

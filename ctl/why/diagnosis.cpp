@@ -97,7 +97,7 @@ void AddDoing(const ServiceView& view, std::size_t serving, const std::string& e
   }
   const auto starting =
       std::find_if(view.processes.begin(), view.processes.end(), [](const ProcessView& process) {
-        return process.worker != 0 && process.state == "starting";
+        return process.worker != 0 && !process.spare && process.state == "starting";
       });
   if (const SlotView* next = NextTry(view)) {
     if (next->retry_in > 0) {

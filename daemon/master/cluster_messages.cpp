@@ -110,6 +110,7 @@ WorkerMessage ParseCluster(const json& value) {
 WorkerMessage ParseAgent(const json& value) {
   const std::string act = Text(value, "act");
   if (act == "hello") return AgentHello{Text(value, "version").substr(0, 32)};
+  if (act == "parked") return AgentParked{};
   if (act == "listening") {
     // Longer than any numeric address with its scope.
     constexpr std::size_t kLongest = 64;
@@ -217,6 +218,10 @@ std::string Disconnect(std::uint64_t seq) {
 
 std::string AgentDrain(Millis linger) {
   return R"({"cmd":"NODE_SLC","act":"drain","linger":)" + std::to_string(linger) + "}\n";
+}
+
+std::string AgentPromote(SlotNumber slot) {
+  return R"({"cmd":"NODE_SLC","act":"promote","slot":)" + std::to_string(slot - 1) + "}\n";
 }
 
 std::string AgentHangUp() { return "{\"cmd\":\"NODE_SLC\",\"act\":\"hangup\"}\n"; }

@@ -62,6 +62,7 @@ struct AgentListening {  // a server that bound by itself (exclusive, reusePort)
 struct AgentPong {        // answers AgentPing
   bool debugged = false;  // a debugger is attached, or may be
 };
+struct AgentParked {};   // a spare: it has come to a listen() that would bind by itself
 struct AppReady {};      // process.send('ready')
 struct OtherMessage {};  // the app's own business
 struct TooDeep {         // readable, but deeper than any message of Node's
@@ -71,8 +72,8 @@ struct Garbage {};  // not JSON
 
 using WorkerMessage =
     std::variant<Online, QueryServer, Listening, CloseServer, ExitedAfterDisconnect, Accepted,
-                 HandleAck, HandleNack, HandleSent, AgentHello, AgentListening, AgentPong, AppReady,
-                 OtherMessage, TooDeep, Garbage>;
+                 HandleAck, HandleNack, HandleSent, AgentHello, AgentListening, AgentPong,
+                 AgentParked, AppReady, OtherMessage, TooDeep, Garbage>;
 
 // `line` without its '\n'. A leading 0x02 (Bun) is passed over.
 WorkerMessage ParseWorkerMessage(std::string_view line);
@@ -93,6 +94,8 @@ std::string Acknowledge(std::uint64_t ack, std::uint64_t seq);
 std::string HandleAcknowledgement();
 std::string Disconnect(std::uint64_t seq);
 std::string AgentDrain(Millis linger);
+// To our agent in a spare: it has that slot now.
+std::string AgentPromote(SlotNumber slot);
 // To our agent in a worker that drains: the drain timeout is over, end what is still connected.
 std::string AgentHangUp();
 // To our agent: answer from the event loop (AgentPong). Only to one that AnswersPings.

@@ -49,7 +49,8 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
           numbers_),
       desk_(fleet_, configs_, connections_, safekeeping_, snapshot_, numbers_),
       messages_(
-          loop, desk_, connections_, snapshot_, numbers_, [this] { OnProgress(); },
+          loop, desk_, connections_, snapshot_, numbers_,
+          [this](WorkerProcess& worker) { OnListens(worker); }, [this] { OnProgress(); },
           [this](const WorkerProcess& worker) {
             Feed(WorkerHindered{worker.id(), worker.failed_listen});
           },
@@ -165,6 +166,11 @@ void Instance::TakeOver() {
   notices_.Adopt(predecessor_);
   const std::vector<WorkerId> lost = workers_.Adopt(*state, predecessor_, in_place_, gone);
   const std::size_t kept = workers_.all().size();
+  // Of a spare nobody is told: it served nobody.
+  const auto replaced =
+      static_cast<std::size_t>(std::count_if(lost.begin(), lost.end(), [&](WorkerId id) {
+        return !IsSpare(state->fleet.workers.at(id));
+      }));
   for (const auto& [id, worker] : workers_.all()) JudgeOn(*worker);
   connections_.Adopt(predecessor_);
   // What the state does not name, e.g. a socket that was stored just before the end: slcd would
@@ -178,7 +184,7 @@ void Instance::TakeOver() {
   if (!in_place_) {
     log::Warn("supervisor (pid " + std::to_string(::getpid()) + ") takes over from pid " +
               std::to_string(state->master.pid) + ": " + std::to_string(kept) + " workers go on, " +
-              std::to_string(lost.size()) + " are replaced; up to " +
+              std::to_string(replaced) + " are replaced; up to " +
               std::to_string(InHand::Most(state->log.behind) >> 10) +
               " KiB of what each worker printed just before may be missing here" +
               (state->log.trouble.empty() ? "" : ", since " + state->log.trouble));
@@ -189,7 +195,7 @@ void Instance::TakeOver() {
   Feed(TimePassed{});
   if (in_place_) return;
   link_.Send(link::InCharge{epoch_, static_cast<std::uint32_t>(kept),
-                            static_cast<std::uint32_t>(lost.size())});
+                            static_cast<std::uint32_t>(replaced)});
   if (leaving_) Leave();
 }
 
@@ -244,6 +250,12 @@ void Instance::OnProgress() {
   JudgeReadiness();
   TellFacts();
   ArmTimer();
+}
+
+void Instance::OnListens(WorkerProcess& worker) {
+  const auto found = fleet_.state().workers.find(worker.id());
+  if (found == fleet_.state().workers.end() || found->second.listens) return;
+  Feed(WorkerListens{worker.id()});
 }
 
 void Instance::JudgeReadiness() {
@@ -355,7 +367,9 @@ void Instance::Do(const SpawnWorker& action) {
       Error{ErrorCode::kInternal,
             "the config of generation " + std::to_string(action.generation) + " is missing"};
   if (config != nullptr) started = StartWorker(action, *config);
-  if (started) return reporter_.Notify("worker_started", action.worker);
+  if (started) {
+    return reporter_.Notify(action.slot == 0 ? "spare_started" : "worker_started", action.worker);
+  }
   log::Failure("supervisor cannot start worker " + std::to_string(action.worker) + ": " +
                started.error().message);
   reporter_.NotifyEnd(action.worker, WorkerEnd{false, started.error().message, {}}, true);
@@ -375,15 +389,32 @@ Status Instance::StartWorker(const SpawnWorker& action, const GenerationConfig& 
 }
 
 ReadinessJudge Instance::JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const {
-  std::set<std::string> expected;
-  bool same_generation = true;
-  const WorkerId predecessor = fleet_.PredecessorOf(action.worker);
-  if (const WorkerProcess* before = workers_.Find(predecessor)) {
-    expected.insert(before->facts().keys.begin(), before->facts().keys.end());
-    same_generation = fleet_.state().workers.at(predecessor).generation == action.generation;
-  }
+  auto [expected, same_generation] = ExpectedOf(action.worker, action.generation);
   return ReadinessJudge(config.readiness, config.node, std::move(expected), same_generation,
                         loop_.now());
+}
+
+std::pair<std::set<std::string>, bool> Instance::ExpectedOf(WorkerId worker,
+                                                            Generation generation) const {
+  const WorkerId predecessor = fleet_.PredecessorOf(worker);
+  const WorkerProcess* before = workers_.Find(predecessor);
+  if (before == nullptr) return {{}, true};
+  const auto& keys = before->facts().keys;
+  return {{keys.begin(), keys.end()},
+          fleet_.state().workers.at(predecessor).generation == generation};
+}
+
+void Instance::Do(const PromoteSpare& action) {
+  WorkerProcess* worker = workers_.Find(action.worker);
+  if (worker == nullptr) return;
+  workers_.Promote(action.worker, action.slot);
+  reporter_.Notify("spare_takes_slot", action.worker);
+  if (worker->judge) {
+    const auto generation = fleet_.state().workers.at(action.worker).generation;
+    auto [expected, same_generation] = ExpectedOf(action.worker, generation);
+    worker->judge->Expect(std::move(expected), same_generation);
+  }
+  messages_.LetGo(*worker);
 }
 
 void Instance::Do(const DrainWorker& action) {

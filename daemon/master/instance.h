@@ -12,7 +12,9 @@
 #pragma once
 
 #include <deque>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/unique_fd.h"
@@ -96,6 +98,7 @@ class Instance {
   void NoteLeaving(WorkerProcess& worker);
   void NoteWords(WorkerProcess& worker, const WorkerNotice& notice);
   void WarnOfStranger(pid_t sender, const WorkerNotice& notice);
+  void OnListens(WorkerProcess& worker);
   void OnEnded(const WorkerProcess& worker);
   void Bury(const WorkerProcess& worker);
   bool IsAskedToEnd(WorkerId worker) const;
@@ -109,6 +112,7 @@ class Instance {
 
   // --- deeds out
   void Do(const SpawnWorker& action);
+  void Do(const PromoteSpare& action);
   void Do(const DrainWorker& action);
   void Do(const HangUpWorker& action);
   void Do(const TerminateWorker& action);
@@ -124,6 +128,8 @@ class Instance {
   void JudgeOn(WorkerProcess& worker);
   std::vector<KeptFd> AllKept() const;
   ReadinessJudge JudgeFor(const SpawnWorker& action, const GenerationConfig& config) const;
+  // Listener keys of the worker it replaces or has replaced, and whether that is of its generation.
+  std::pair<std::set<std::string>, bool> ExpectedOf(WorkerId worker, Generation generation) const;
 
   LogHealth HealthOfLogs() const;
   void LookForStuck();

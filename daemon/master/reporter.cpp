@@ -26,8 +26,8 @@ void Reporter::TellFacts() {
   link::Facts facts;
   facts.order = state.wish.order;
   facts.phase = InstancePhase(state);
-  facts.workers = static_cast<std::uint32_t>(state.workers.size());
   for (const auto& [id, worker] : state.workers) {
+    if (!IsSpare(worker)) ++facts.workers;
     if (Serves(worker)) ++facts.ready;
   }
   facts.failure = state.failure;
@@ -69,6 +69,7 @@ void Reporter::Notify(const std::string& kind, WorkerId worker) {
 
 void Reporter::NotifyEnd(WorkerId worker, const WorkerEnd& end, bool unasked) {
   link::Notice notice = NoticeOf("worker_exited", worker);
+  if (notice.progress.slot == 0) notice.progress.kind = "spare_exited";
   notice.progress.text = end.how;
   notice.status = end.status;
   notice.unasked = unasked;
@@ -80,6 +81,10 @@ void Reporter::NotifyGivenUp(const std::string& kind, WorkerId worker) {
   const auto& slots = fleet_.state().slots;
   const auto slot = slots.find(notice.progress.slot);
   if (slot != slots.end()) notice.progress.text = slot->second.last_exit;
+  if (notice.progress.slot == 0) {
+    notice.progress.kind = "spare_given_up";
+    notice.progress.text = fleet_.state().spare.trouble;
+  }
   Send(std::move(notice));
 }
 
@@ -109,9 +114,9 @@ void Reporter::Send(link::Notice notice) {
     return;
   }
   const std::string& kind = notice.progress.kind;
-  constexpr std::array<std::string_view, 6> kTold{"worker_ready",    "worker_given_up",
-                                                  "worker_hung",     "worker_killed",
-                                                  "worker_outgrown", "slot_given_up"};
+  constexpr std::array<std::string_view, 8> kTold{
+      "worker_ready",    "worker_given_up", "worker_hung",      "worker_killed",
+      "worker_outgrown", "slot_given_up",   "spare_takes_slot", "spare_given_up"};
   const bool told = std::find(kTold.begin(), kTold.end(), kind) != kTold.end();
   if (!told && !notice.unasked) return;
   constexpr std::size_t kMost = 64;

@@ -32,7 +32,7 @@ class Reporter {
   // A new daemon has been told nothing yet.
   void ForgetTold() { told_.reset(); }
 
-  // `kind`: worker_started, worker_ready, worker_draining.
+  // `kind`: worker_started, worker_ready, worker_draining, spare_started, spare_takes_slot.
   void Notify(const std::string& kind, WorkerId worker);
   // `unasked`: nobody of us had asked it to end.
   void NotifyEnd(WorkerId worker, const WorkerEnd& end, bool unasked);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/base/log.h"
 
@@ -13,7 +15,26 @@ void WorkerMessages::Read(WorkerProcess& worker, std::string_view line) {
 
 void WorkerMessages::On(WorkerProcess& worker, const QueryServer& query) {
   note_(worker, Requested{});
-  if (!desk_.Open(worker, query)) on_refused_(worker);
+  if (worker.slot() > 0) return Answer(worker, query);
+  // The callback of a listen() waits for its answer, and so does whoever has come to it.
+  constexpr std::size_t kMostHeldBack = ListenerDesk::kMostOfWorker;
+  if (worker.held_back.size() < kMostHeldBack) worker.held_back.push_back(query);
+  on_listens_(worker);
+}
+
+void WorkerMessages::Answer(WorkerProcess& worker, const QueryServer& query) {
+  if (!desk_.Open(worker, query)) return on_refused_(worker);
+  on_listens_(worker);
+}
+
+void WorkerMessages::LetGo(WorkerProcess& worker) {
+  const std::vector<QueryServer> queries = std::exchange(worker.held_back, {});
+  for (const QueryServer& query : queries) Answer(worker, query);
+}
+
+void WorkerMessages::On(WorkerProcess& worker, const AgentParked&) {
+  note_(worker, Requested{});
+  on_listens_(worker);
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const CloseServer& close) {
@@ -39,6 +60,7 @@ void WorkerMessages::On(WorkerProcess& worker, const AgentListening& listening) 
   if (!known && own.size() < kMostOwn) own.push_back(shown);
   snapshot_.NoteChange();
   if (worker.judge) worker.judge->Listening(loop_.now());
+  on_listens_(worker);
   on_progress_();
   snapshot_.Save();
 }

@@ -18,13 +18,14 @@ namespace slc {
 
 class WorkerMessages {
  public:
+  // `on_listens`: it listens, or would if it were not held back.
   // `on_progress`: a worker has come nearer to being ready, or listens on something more.
   // `on_refused`: it may not listen where it wants to; its failed_listen says why.
   // `on_moved`: the event loop of one that was stuck or hung turns again.
   // `note`: what the message says about the worker's conduct. Must not destroy the channel.
   WorkerMessages(const uv::Loop& loop, ListenerDesk& desk, Connections& connections,
                  SnapshotWriter& snapshot, MessageNumbers& numbers,
-                 std::function<void()> on_progress,
+                 std::function<void(WorkerProcess&)> on_listens, std::function<void()> on_progress,
                  std::function<void(const WorkerProcess&)> on_refused,
                  std::function<void(const WorkerProcess&)> on_moved,
                  std::function<void(WorkerProcess&, const ConductFact&)> note)
@@ -33,6 +34,7 @@ class WorkerMessages {
         connections_(connections),
         snapshot_(snapshot),
         numbers_(numbers),
+        on_listens_(std::move(on_listens)),
         on_progress_(std::move(on_progress)),
         on_refused_(std::move(on_refused)),
         on_moved_(std::move(on_moved)),
@@ -40,9 +42,12 @@ class WorkerMessages {
 
   // `line` without its '\n'.
   void Read(WorkerProcess& worker, std::string_view line);
+  // What was a spare has a slot: all that it was held back with is answered.
+  void LetGo(WorkerProcess& worker);
 
  private:
   void NoteMoved(WorkerProcess& worker, std::optional<bool> debugged = std::nullopt);
+  void Answer(WorkerProcess& worker, const QueryServer& query);
   void On(WorkerProcess& worker, const QueryServer& query);
   void On(WorkerProcess& worker, const Listening& listening);
   void On(WorkerProcess& worker, const CloseServer& close);
@@ -52,6 +57,7 @@ class WorkerMessages {
   void On(WorkerProcess& worker, const AgentHello& hello);
   void On(WorkerProcess& worker, const AgentListening& listening);
   void On(WorkerProcess& worker, const AgentPong& pong) { NoteMoved(worker, pong.debugged); }
+  void On(WorkerProcess& worker, const AgentParked&);
   void On(WorkerProcess& worker, const AppReady&);
   void On(WorkerProcess& worker, const HandleSent&) { note_(worker, Requested{}); }
   void On(WorkerProcess& worker, const TooDeep& message) {
@@ -67,6 +73,7 @@ class WorkerMessages {
   Connections& connections_;
   SnapshotWriter& snapshot_;
   MessageNumbers& numbers_;
+  std::function<void(WorkerProcess&)> on_listens_;
   std::function<void()> on_progress_;
   std::function<void(const WorkerProcess&)> on_refused_;
   std::function<void(const WorkerProcess&)> on_moved_;

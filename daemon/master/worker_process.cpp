@@ -105,7 +105,7 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Adopt(uv::Loop& loop, Work
 }
 
 Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironment& environment,
-                            const Provisions& provisions, int cgroup) {
+                            SlotNumber told, const Provisions& provisions, int cgroup) {
   // Without it nobody could tell whether the worker is ready, nor have it drain.
   if (config.agent_position > 0 && environment.agent_path.empty()) {
     return Error{ErrorCode::kNotFound,
@@ -118,8 +118,9 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
   options.environment = config.environment;
   options.environment.push_back(std::string(kCookieVariable) + "=" + environment.cookie + "." +
                                 std::to_string(id_));
-  options.environment.push_back("SLC_SLOT=" + std::to_string(slot_ - 1));
-  options.environment.push_back("NODE_APP_INSTANCE=" + std::to_string(slot_ - 1));
+  options.environment.push_back("SLC_SLOT=" + std::to_string(told - 1));
+  options.environment.push_back("NODE_APP_INSTANCE=" + std::to_string(told - 1));
+  if (slot_ == 0) options.environment.emplace_back("SLC_SPARE=1");
   options.descriptors = {{their_output_.get(), STDOUT_FILENO},
                          {their_errors_.get(), STDERR_FILENO}};
   if (config.node) {

@@ -17,6 +17,7 @@
 #include "common/model/instance.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
+#include "daemon/master/cluster_messages.h"
 #include "daemon/master/core/conduct.h"
 #include "daemon/master/core/heartbeat.h"
 #include "daemon/master/core/readiness.h"
@@ -73,8 +74,8 @@ class WorkerProcess {
                                                       Events events);
 
   // Executes it. On failure there is no process.
-  // `cgroup`: see SpawnOptions.
-  Status Start(const GenerationConfig& config, const SpawnEnvironment& environment,
+  // `told`: the slot its environment names. `cgroup`: see SpawnOptions.
+  Status Start(const GenerationConfig& config, const SpawnEnvironment& environment, SlotNumber told,
                const Provisions& provisions, int cgroup);
   // Begins to deliver events.
   void Watch();
@@ -87,7 +88,8 @@ class WorkerProcess {
   std::optional<int> ReapStatus() { return Reap(pidfd_); }
 
   WorkerId id() const { return id_; }
-  SlotNumber slot() const { return slot_; }
+  SlotNumber slot() const { return slot_; }  // 0: it is a spare
+  void TakeSlot(SlotNumber slot) { slot_ = slot; }
   WorkerFacts& facts() { return facts_; }
   const WorkerFacts& facts() const { return facts_; }
   NodeChannel* channel() { return channel_.get(); }
@@ -101,6 +103,7 @@ class WorkerProcess {
   std::unique_ptr<ReadinessJudge> judge;  // while starting
   Conduct conduct;
   Heartbeat heartbeat;                   // while it is ready
+  std::vector<QueryServer> held_back;    // what a spare waits for, in the order it has asked
   std::optional<Millis> missed_told_at;  // when it was last logged that it has no descriptors left
   std::string failed_listen;             // why the last listen that failed was refused, for people
   std::uint64_t cpu_ticks_seen = 0;      // see Workers::AnyWorked

@@ -54,7 +54,9 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
     kept.push_back(std::move(each));
   }
   safekeeping_.Store(kept);
-  if (Status started = worker.Start(config, environment_, provisions, cpu_group->get()); !started) {
+  if (Status started =
+          worker.Start(config, environment_, action.told, provisions, cpu_group->get());
+      !started) {
     for (const KeptFd& each : kept) safekeeping_.Drop({each.name});
     workers_.erase(id);
     return started;
@@ -65,10 +67,23 @@ Status Workers::Start(const SpawnWorker& action, const GenerationConfig& config,
   const pid_t pid = worker.facts().process.pid;
   if (config.limits.nice) autogroup_.SetNice(worker.facts().process, *config.limits.nice);
   logs_.Add(id, pid, worker.output_fd(), worker.errors_fd());
-  log::Info("supervisor started worker " + std::to_string(id) + " (pid " + std::to_string(pid) +
-            ")");
+  log::Info(std::string("supervisor started ") + (action.slot == 0 ? "spare " : "") + "worker " +
+            std::to_string(id) + " (pid " + std::to_string(pid) + ")");
   worker.Watch();
   return Ok();
+}
+
+void Workers::Promote(WorkerId id, SlotNumber slot) {
+  WorkerProcess* worker = Find(id);
+  if (worker == nullptr) return;
+  snapshot_.NoteChange();
+  snapshot_.Save();
+  worker->TakeSlot(slot);
+  // Before any answer: what the app does in its callback of listen() is to know its slot.
+  if (worker->channel() != nullptr) worker->channel()->Send(AgentPromote(slot));
+  log::Info("supervisor worker " + std::to_string(id) + " (pid " +
+            std::to_string(worker->facts().process.pid) + "), the spare, takes slot " +
+            std::to_string(slot));
 }
 
 void Workers::Drain(WorkerId id, const GenerationConfig& config) {
@@ -175,8 +190,10 @@ std::vector<WorkerId> Workers::Adopt(const InstanceState& state, Predecessor& pr
   for (const auto& [id, worker] : state.fleet.workers) {
     const auto facts = state.workers.find(id);
     const bool known = facts != state.workers.end() && facts->second.process.pid > 0;
-    // A worker that was starting may wait for an answer that died with the predecessor.
-    const bool heard = known && (in_place || worker.state != WorkerState::kStarting);
+    // A worker that was starting may wait for an answer that died with the predecessor; a spare
+    // does, wherever it has got to.
+    const bool heard =
+        known && (worker.state != WorkerState::kStarting || (in_place && !IsSpare(worker)));
     // One that drains or stops has no more use for a listener than to be left alone.
     const bool serves =
         worker.state == WorkerState::kStarting || worker.state == WorkerState::kReady;
@@ -302,7 +319,7 @@ std::optional<KillCause> Workers::CauseOf(const WorkerProcess& worker, std::opti
 std::vector<WorkerId> Workers::TakeReady() {
   std::vector<WorkerId> ready;
   for (const auto& [id, worker] : workers_) {
-    if (!worker->judge || !worker->judge->Ready(loop_.now())) continue;
+    if (worker->slot() == 0 || !worker->judge || !worker->judge->Ready(loop_.now())) continue;
     worker->judge.reset();
     ready.push_back(id);
   }
@@ -371,7 +388,7 @@ std::optional<Millis> Workers::deadline() const {
     if (at && (!next || *at < *next)) next = at;
   };
   for (const auto& [id, worker] : workers_) {
-    if (worker->judge) consider(worker->judge->deadline());
+    if (worker->judge && worker->slot() > 0) consider(worker->judge->deadline());
     if (!worker->end) consider(worker->conduct.deadline());
     consider(worker->heartbeat.deadline());
   }

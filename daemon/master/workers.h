@@ -79,6 +79,8 @@ class Workers {
   // The written snapshot names the worker already. On failure there is none.
   Status Start(const SpawnWorker& action, const GenerationConfig& config, ReadinessJudge judge,
                const Provisions& provisions);
+  // A spare becomes the worker of that slot. What it was held back with is to be answered next.
+  void Promote(WorkerId worker, SlotNumber slot);
   // Asks it to finish what it has and to leave: by its channel, without one by its stop signal.
   void Drain(WorkerId worker, const GenerationConfig& config);
   // Asks its agent to end the connections that are left.

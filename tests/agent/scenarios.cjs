@@ -694,6 +694,38 @@ scenarios['reusePort listen is reported and drained'] = async () => {
   return ownListen({ REUSE_PORT: 1 }, ({ address, port }) => assert(address === '127.0.0.1' && port > 0));
 };
 
+// What a spare binds by itself waits for its slot; the app sees no difference but in time.
+async function spareListens(env) {
+  const worker = start(app('app.cjs'), { SLC_SPARE: 1, SLC_SLOT: 7, ...env });
+  await until('parked', () => worker.agentMessages('parked')[0] || worker.exit);
+  await worker.ping();
+  assert.strictEqual(worker.agentMessages('listening').length, 0);
+  worker.worker.process.send({ cmd: 'NODE_SLC', act: 'promote', slot: 3 });
+  const message = await until('listening report', () => worker.agentMessages('listening')[0] || worker.exit);
+  const client = await idleCompanion(message);
+  const answer = await client.get('/slot');
+  assert.strictEqual(answer.body, '3 3 undefined');
+  worker.drain(LINGER);
+  await client.fin();
+  await worker.gone();
+}
+scenarios['a spare that binds by itself does so when it has a slot'] = () => spareListens({ EXCLUSIVE: 1 });
+scenarios['a spare that shares a port by itself does so when it has a slot'] = async () => {
+  if (MAJOR < 22) return 'not a feature of this version';
+  return spareListens({ REUSE_PORT: 1 });
+};
+scenarios['what a spare has closed before it had a slot does not listen'] = async () => {
+  const worker = start(app('app.cjs'), { SLC_SPARE: 1, EXCLUSIVE: 1, CLOSE_ON_SHUTDOWN: 1 });
+  await until('parked', () => worker.agentMessages('parked')[0] || worker.exit);
+  worker.worker.send('shutdown');
+  await worker.ping();
+  worker.worker.process.send({ cmd: 'NODE_SLC', act: 'promote', slot: 0 });
+  await worker.ping();
+  assert.strictEqual(worker.agentMessages('listening').length, 0);
+  worker.drain(0);
+  await worker.gone();
+};
+
 scenarios['inactive in a worker thread'] = async () => {
   const worker = start(app('mirror.cjs'), { MIRROR: 'thread' });
   const seen = await until('thread', () => worker.messages[0]);

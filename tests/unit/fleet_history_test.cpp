@@ -19,6 +19,7 @@ WorkerPolicy AnyPolicy(Random& random) {
   if (random.Chance(10)) policy.restart = RestartPolicy::kNever;
   if (random.Chance(15)) policy.max_restarts = static_cast<std::uint32_t>(random.Between(0, 4));
   policy.sockets_stay = random.Chance(50);
+  policy.spare = random.Chance(40);
   return policy;
 }
 
@@ -44,6 +45,7 @@ Behaviour AnyBehaviour(Random& random) {
   sometimes(how.ignores_drain);
   sometimes(how.ignores_stop);
   if (random.Chance(50)) how.lives_to = random.Between(1, 20000);
+  how.listens = random.Chance(90);
   return how;
 }
 
@@ -79,6 +81,7 @@ WorkerPolicy QuickPolicy(Random& random) {
   policy.drain_timeout = random.Between(0, 500);
   policy.stop_timeout = random.Between(0, 500);
   policy.min_uptime = 10000;
+  policy.spare = random.Chance(30);
   return policy;
 }
 
@@ -150,10 +153,11 @@ class Operator {
 
 bool AllServe(const FleetWorld& world, Generation generation) {
   const FleetState& state = world.state();
-  if (state.workers.size() != state.wish.size || world.ServingSlots() != state.wish.size)
+  if (world.WorkersInSlots() != state.wish.size || world.ServingSlots() != state.wish.size)
     return false;
-  return std::all_of(state.workers.begin(), state.workers.end(),
-                     [&](const auto& entry) { return entry.second.generation == generation; });
+  return std::all_of(state.workers.begin(), state.workers.end(), [&](const auto& entry) {
+    return IsSpare(entry.second) || entry.second.generation == generation;
+  });
 }
 
 std::size_t ServingOf(const FleetWorld& world, Generation generation) {
@@ -223,8 +227,8 @@ TEST_CASE("Fleet: a roll to a good generation gets everywhere and never serves w
     world.ForgetRecords();
     user.Roll(parallel);
     const bool killed = random.Chance(20);
-    // A slot takes at most: boot, drain, stop, kill.
-    const Millis span = size * (150 + 500 + 500 + 20 + (killed ? 500 : 0)) + 10;
+    // A slot takes at most: boot, drain, end of its connections, stop, kill.
+    const Millis span = size * (150 + 500 + 200 + 500 + 20 + (killed ? 500 : 0)) + 10;
     bool less = false;
     Millis take_over_at = killed ? world.now() + random.Between(0, 500) : 0;
     const bool done = world.RunUntil(span, [&] {
@@ -273,7 +277,7 @@ TEST_CASE("Fleet: a roll to a broken generation fails, and the old workers go on
     bool less = false;
     const bool done = world.RunUntil(60'000, [&] {
       less = less || world.ServingSlots() < size;
-      return world.phase() == "failed" && world.state().workers.size() == size;
+      return world.phase() == "failed" && world.WorkersInSlots() == size;
     });
     if (!done) world.Wrong("the roll neither failed nor ended: " + world.phase());
     if (less) world.Wrong("the old ones did not go on serving");
@@ -550,6 +554,85 @@ TEST_CASE("Fleet: when every worker crashes while it boots, one at a time tries"
     if (spawns.size() < 5) world.Wrong("does not try any more");
     for (std::size_t i = 12; i < spawns.size(); ++i) {
       if (spawns[i] - spawns[i - 12] < 60'000) world.Wrong("13 boots within a minute");
+    }
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: whole and with a spare, a worker that ends is followed in the same moment") {
+  RunHistories(kHistories, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    WorkerPolicy policy = QuickPolicy(random);
+    policy.spare = true;
+    policy.ready_timeout = 3000;
+    policy.min_uptime = 1000;
+    Behaviour how;
+    how.boots_from = how.boots_to = random.Between(100, 2000);
+    how.lives_from = 20'000;
+    how.lives_to = random.Between(20'000, 60'000);
+    how.breaks = random.Chance(30) ? 50 : 0;
+    user.Prepare(policy, how);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 5));
+    user.Start(size);
+    for (int ends = 0; ends < 10; ++ends) {
+      if (!world.RunUntil(60'000, [&] {
+            return world.ParkedSpare() != nullptr && world.ServingSlots() == size;
+          })) {
+        world.Wrong("there is no spare");
+        break;
+      }
+      const std::size_t promoted = world.promoted();
+      const WorkerId spare = world.ParkedSpare()->id;
+      if (!world.RunUntil(100'000, [&] {
+            return world.ServingSlots() < size || world.ParkedSpare() == nullptr;
+          })) {
+        world.Wrong("nothing ended");
+      }
+      if (world.ServingSlots() == size) continue;  // it was the spare
+      if (world.promoted() != promoted + 1) world.Wrong("the spare has not taken over");
+      const auto serves = [&] {
+        const auto found = world.state().workers.find(spare);
+        return found != world.state().workers.end() && found->second.state == WorkerState::kReady;
+      };
+      if (!world.RunUntil(5, serves)) world.Wrong("the spare does not serve");
+    }
+    return world.wrong();
+  });
+}
+
+TEST_CASE("Fleet: with a spare crashes cost no more boots") {
+  RunHistories(kHistories / 5, [](Random& random) {
+    FleetWorld world(random);
+    Operator user(random, world);
+    Behaviour how;
+    how.boots_from = random.Between(1, 100);
+    how.boots_to = how.boots_from + random.Between(0, 1000);
+    how.crashes_booting = static_cast<int>(random.Between(0, 100));
+    how.lives_from = 1;
+    how.lives_to = random.Between(1, 3000);
+    WorkerPolicy policy = QuickPolicy(random);
+    policy.spare = true;
+    policy.ready_timeout = 3000;
+    user.Prepare(policy, how);
+    const auto size = static_cast<std::uint32_t>(random.Between(1, 8));
+    user.Start(size);
+    world.Run(300'000);
+    std::vector<Millis> spawns;
+    for (SlotNumber slot = 0; slot <= size; ++slot) {
+      const std::vector<Millis>& some = world.SpawnsIn(slot);
+      spawns.insert(spawns.end(), some.begin(), some.end());
+    }
+    std::sort(spawns.begin(), spawns.end());
+    // 12 of each slot, as without; and of the spare, which fails after 1, 3, 7, 15, 31 s.
+    const std::size_t most = std::size_t{12} * size + 6;
+    for (std::size_t i = most; i < spawns.size(); ++i) {
+      if (spawns[i] - spawns[i - most] < 60'000) world.Wrong("too many boots within a minute");
+    }
+    world.SetBehaviour(1, Behaviour{});
+    if (!world.RunUntil(700'000,
+                        [&] { return AllServe(world, 1) && world.ParkedSpare() != nullptr; })) {
+      world.Wrong("did not recover");
     }
     return world.wrong();
   });

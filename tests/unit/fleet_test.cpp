@@ -1,146 +1,13 @@
 // What a Fleet does in situations that went wrong once, or that are easy to get wrong. Its promises
 // in general are checked in fleet_history_test.cpp.
-#include "daemon/master/core/fleet.h"
-
 #include <doctest/doctest.h>
 
+#include "tests/unit/fleet_bench.h"
+
 namespace slc {
-namespace {
-
-// A fleet, its clock, and what it did last.
-class Bench {
- public:
-  Bench() {
-    WorkerPolicy policy;
-    policy.ready_timeout = 5000;
-    for (Generation generation = 1; generation < 10; ++generation) {
-      fleet_.SetPolicy(generation, policy);
-    }
-  }
-  void MaxRestarts(Generation generation, std::uint32_t most) {
-    WorkerPolicy policy;
-    policy.max_restarts = most;
-    fleet_.SetPolicy(generation, policy);
-  }
-  void Policy(Generation generation, RestartPolicy restart) {
-    WorkerPolicy policy;
-    policy.restart = restart;
-    Policy(generation, policy);
-  }
-  void Policy(Generation generation, const WorkerPolicy& policy) {
-    fleet_.SetPolicy(generation, policy);
-  }
-
-  void SocketsStay(Generation generation) {
-    WorkerPolicy policy;
-    policy.sockets_stay = true;
-    fleet_.SetPolicy(generation, policy);
-  }
-
-  void Start(std::uint32_t size) {
-    wish_.run = true;
-    wish_.size = size;
-    Renew(RollMode::kRestart);
-  }
-  void Roll(std::uint32_t parallel = 1) {
-    wish_.parallel = parallel;
-    Renew(RollMode::kRolling);
-  }
-  void Restart() { Renew(RollMode::kRestart); }
-  void SetSize(std::uint32_t size) {
-    wish_.size = size;
-    Send();
-  }
-  void Stop(bool soft) {
-    wish_.run = false;
-    wish_.soft_stop = soft;
-    Send();
-  }
-  // A service of `size` workers that all serve.
-  void Up(std::uint32_t size) {
-    Start(size);
-    for (WorkerId id = 1; id <= size; ++id) Ready(id);
-  }
-  void Ready(WorkerId id) { Feed(WorkerReady{id}); }
-  void Exit(WorkerId id, bool clean = false) {
-    Feed(WorkerExited{id, clean, clean ? "exit code 0" : "exit code 1"});
-  }
-  void Disconnect(WorkerId id) { Feed(WorkerDisconnected{id}); }
-  // Its event loop stands still, for so long already.
-  void Hang(WorkerId id, Millis span) { Feed(WorkerHung{id, now_ - span, "hung"}); }
-  void Move(WorkerId id) { Feed(WorkerMoved{id}); }
-  void Outgrow(WorkerId id, const std::string& why = "uses 412 MiB") {
-    Feed(WorkerOutgrew{id, why});
-  }
-  void Leave(WorkerId id) { Feed(WorkerLeaves{id}); }
-  void AskTime(WorkerId id, Millis more) { Feed(WorkerAsksTime{id, more}); }
-  void Break(WorkerId id) { Feed(WorkerBroke{id, "broke the protocol"}); }
-  void Wait(Millis span) {
-    now_ += span;
-    Feed(TimePassed{});
-  }
-  void Feed(const FleetEvent& event) { deeds_ = fleet_.On(event, now_); }
-
-  // "spawn 3 in 1 of 2, drain 1"
-  std::string deeds() const {
-    std::string text;
-    for (const FleetAction& deed : deeds_) {
-      if (!text.empty()) text += ", ";
-      if (const auto* spawn = std::get_if<SpawnWorker>(&deed)) {
-        text += "spawn " + std::to_string(spawn->worker) + " in " + std::to_string(spawn->slot) +
-                " of " + std::to_string(spawn->generation);
-      } else if (const auto* drain = std::get_if<DrainWorker>(&deed)) {
-        text += "drain " + std::to_string(drain->worker);
-      } else if (const auto* hang_up = std::get_if<HangUpWorker>(&deed)) {
-        text += "hang up " + std::to_string(hang_up->worker);
-      } else if (const auto* stop = std::get_if<TerminateWorker>(&deed)) {
-        text += "stop " + std::to_string(stop->worker);
-      } else if (const auto* report = std::get_if<ReportGivenUp>(&deed)) {
-        text += "give up " + std::to_string(report->worker);
-      } else if (const auto* hung = std::get_if<ReportHung>(&deed)) {
-        text += "hung " + std::to_string(hung->worker);
-      } else if (const auto* grown = std::get_if<ReportOutgrown>(&deed)) {
-        text += "outgrown " + std::to_string(grown->worker);
-        if (grown->pause > 0) text += " for " + std::to_string(grown->pause);
-      } else if (const auto* slot = std::get_if<ReportSlotGivenUp>(&deed)) {
-        text += "give up slot " + std::to_string(slot->slot);
-      } else {
-        const auto& kill = std::get<KillWorker>(deed);
-        text += "kill " + std::to_string(kill.worker);
-        if (kill.waited > 0) text += " after " + std::to_string(kill.waited);
-      }
-    }
-    return text;
-  }
-  std::string phase() const { return InstancePhase(fleet_.state()); }
-  const FleetState& state() const { return fleet_.state(); }
-  std::optional<Millis> wait() const {
-    if (!fleet_.deadline()) return std::nullopt;
-    return *fleet_.deadline() - now_;
-  }
-  const Fleet& fleet() const { return fleet_; }
-
- private:
-  void Renew(RollMode mode) {
-    ++wish_.generation;
-    wish_.mode = mode;
-    Send();
-  }
-  void Send() {
-    ++wish_.order;
-    Feed(WishChanged{wish_});
-  }
-
-  Fleet fleet_{1};
-  FleetWish wish_;
-  Millis now_ = 1'000'000;
-  std::vector<FleetAction> deeds_;
-};
-
-}  // namespace
 
 TEST_CASE("A started service fills its slots and runs once all are ready") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(2);
   CHECK(bench.deeds() == "spawn 1 in 1 of 1, spawn 2 in 2 of 1");
   CHECK(bench.phase() == "starting");
@@ -173,7 +40,7 @@ TEST_CASE("A fresh start rolls nothing: one that crashed at first and came up ru
 
 TEST_CASE(
     "An update of a service of which nothing serves is a restart: the newest is tried again") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(1);
   bench.Exit(1);
   bench.Roll();
@@ -195,12 +62,12 @@ TEST_CASE(
 
 TEST_CASE(
     "An update while a crashed worker of many, or one that had served, is replaced is a roll") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Exit(1);
   bench.Roll();
   CHECK(bench.state().wish.mode == RollMode::kRolling);
-  Bench alone;
+  FleetBench alone;
   alone.Up(1);
   alone.Wait(20'000);
   alone.Exit(1);
@@ -209,14 +76,14 @@ TEST_CASE(
 }
 
 TEST_CASE("What a worker was refused is the reason if it does not get ready") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(1);
   bench.Feed(WorkerHindered{1, "port 80 is in use by pid 7 (nginx)"});
   bench.Wait(5000);
   REQUIRE(bench.state().failure);
   CHECK(bench.state().failure->reason ==
         "not ready within 5.0 s: port 80 is in use by pid 7 (nginx)");
-  Bench silent;
+  FleetBench silent;
   silent.Start(1);
   silent.Wait(5000);
   REQUIRE(silent.state().failure);
@@ -224,7 +91,7 @@ TEST_CASE("What a worker was refused is the reason if it does not get ready") {
 }
 
 TEST_CASE("A roll goes slot by slot: successor, ready, drain, next") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Roll();
   CHECK(bench.deeds() == "spawn 3 in 1 of 2");
@@ -256,7 +123,7 @@ TEST_CASE("A roll goes slot by slot: successor, ready, drain, next") {
 }
 
 TEST_CASE("A worker that breaks the protocol is killed, and replaced like one that crashed") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   // One that has not lived long yet waits, so that a rogue cannot keep us busy.
   bench.Break(1);
@@ -284,7 +151,7 @@ TEST_CASE("A worker that breaks the protocol is killed, and replaced like one th
 }
 
 TEST_CASE("A worker that drains too long loses its connections, is stopped, and is killed") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Stop(true);
   CHECK(bench.deeds() == "drain 1");
@@ -306,7 +173,7 @@ TEST_CASE("A worker that drains too long loses its connections, is stopped, and 
 
 TEST_CASE(
     "A worker without a channel is drained in 200 ms, or sooner if its drain timeout is shorter") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Stop(true);
   bench.Disconnect(1);
@@ -328,7 +195,7 @@ TEST_CASE(
 TEST_CASE(
     "A roll that begins while old workers are still starting does not respawn them again and "
     "again") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(2);
   bench.Roll();
   CHECK(bench.deeds() == "stop 1, spawn 3 in 1 of 2");
@@ -347,7 +214,7 @@ TEST_CASE(
     "A successor that ends is a failed roll, also if it ends with 0 and --restart accepts that") {
   for (const RestartPolicy restart :
        {RestartPolicy::kAlways, RestartPolicy::kOnFailure, RestartPolicy::kNever}) {
-    Bench bench;
+    FleetBench bench;
     bench.Policy(2, restart);
     bench.Up(2);
     bench.Roll();
@@ -364,7 +231,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Workers that ended by --restart stay ended, and a soft restart runs them once more") {
-  Bench bench;
+  FleetBench bench;
   bench.Policy(1, RestartPolicy::kOnFailure);
   bench.Policy(2, RestartPolicy::kOnFailure);
   bench.Up(1);
@@ -381,7 +248,7 @@ TEST_CASE("Workers that ended by --restart stay ended, and a soft restart runs t
 TEST_CASE("What an app ended with is known once all its workers have ended for good") {
   constexpr int kExitCode7 = 7 << 8;
   constexpr int kSegmentationFault = 11;
-  Bench bench;
+  FleetBench bench;
   bench.Policy(1, RestartPolicy::kNever);
   bench.Up(3);
   CHECK_FALSE(FinalExitCode(bench.state()));
@@ -409,7 +276,7 @@ TEST_CASE("What an app ended with is known once all its workers have ended for g
 
 TEST_CASE("A start that failed tells its worker's status, if that has ended by itself") {
   constexpr int kExitCode7 = 7 << 8;
-  Bench bench;
+  FleetBench bench;
   bench.Start(1);
   SUBCASE("it crashed") {
     bench.Feed(WorkerExited{1, false, "exit code 7", kExitCode7});
@@ -425,7 +292,7 @@ TEST_CASE("A start that failed tells its worker's status, if that has ended by i
 }
 
 TEST_CASE("A slot whose old worker has finished serves again once the successor is ready") {
-  Bench bench;
+  FleetBench bench;
   bench.Policy(1, RestartPolicy::kOnFailure);
   bench.Up(1);
   bench.Roll();
@@ -435,7 +302,7 @@ TEST_CASE("A slot whose old worker has finished serves again once the successor 
 }
 
 TEST_CASE("--restart never holds for a worker that is killed because it did not get ready") {
-  Bench bench;
+  FleetBench bench;
   bench.Policy(1, RestartPolicy::kNever);
   bench.Start(1);
   bench.Wait(30000);
@@ -448,7 +315,7 @@ TEST_CASE("--restart never holds for a worker that is killed because it did not 
 }
 
 TEST_CASE("A slot that was down when a roll failed goes back to the generation that works") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Exit(1);
   bench.Wait(30);
@@ -460,7 +327,7 @@ TEST_CASE("A slot that was down when a roll failed goes back to the generation t
 }
 
 TEST_CASE("A worker that is given up leaves a slot that is filled at its time, whenever it dies") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(1);
   bench.Wait(5000);
   CHECK(bench.deeds() == "give up 1, kill 1");
@@ -471,7 +338,7 @@ TEST_CASE("A worker that is given up leaves a slot that is filled at its time, w
 }
 
 TEST_CASE("A worker that got ready does not call back others that wait after a crash") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(3);
   bench.Ready(1);
   bench.Exit(2);
@@ -482,7 +349,7 @@ TEST_CASE("A worker that got ready does not call back others that wait after a c
 }
 
 TEST_CASE("A worker that closed its channel before it was ready is not kept for ever") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(1);
   bench.Disconnect(1);
   bench.Ready(1);
@@ -494,7 +361,7 @@ TEST_CASE("A worker that closed its channel before it was ready is not kept for 
 
 TEST_CASE(
     "A roll given up in the moment in which a successor got ready does not leave two in its slot") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Roll(2);
   CHECK(bench.deeds() == "spawn 3 in 1 of 2, spawn 4 in 2 of 2");
@@ -513,7 +380,7 @@ TEST_CASE(
 }
 
 TEST_CASE("A start that failed at first and came up after all runs") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(2);
   bench.Ready(1);
   bench.Exit(2);
@@ -529,7 +396,7 @@ TEST_CASE("A start that failed at first and came up after all runs") {
 }
 
 TEST_CASE("A larger size whose new worker fails does not give up the generation that serves") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Roll();
   bench.Ready(2);
@@ -546,7 +413,7 @@ TEST_CASE("A larger size whose new worker fails does not give up the generation 
 }
 
 TEST_CASE("A failed roll keeps what it has replaced, and the next one replaces the rest") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(3);
   bench.Roll();
   bench.Ready(4);
@@ -565,7 +432,7 @@ TEST_CASE("A failed roll keeps what it has replaced, and the next one replaces t
 }
 
 TEST_CASE("A second roll overtakes the first without ever serving with less") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Roll(2);
   CHECK(bench.deeds() == "spawn 3 in 1 of 2, spawn 4 in 2 of 2");
@@ -578,7 +445,7 @@ TEST_CASE("A second roll overtakes the first without ever serving with less") {
 }
 
 TEST_CASE("A hard restart waits for the old worker of a slot, and a stop cancels a roll") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Restart();
   CHECK(bench.deeds() == "stop 1, stop 2");
@@ -594,7 +461,7 @@ TEST_CASE("A hard restart waits for the old worker of a slot, and a stop cancels
 }
 
 TEST_CASE("Fewer workers: those of the highest slots are drained; none: only the master stays") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(3);
   bench.SetSize(1);
   CHECK(bench.deeds() == "drain 2, drain 3");
@@ -611,7 +478,7 @@ TEST_CASE("Fewer workers: those of the highest slots are drained; none: only the
 }
 
 TEST_CASE("An older order that comes late changes nothing") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.SetSize(3);
   FleetWish old = bench.state().wish;
@@ -623,7 +490,7 @@ TEST_CASE("An older order that comes late changes nothing") {
 }
 
 TEST_CASE("A worker lost with its master is nobody's failure") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Feed(WorkerLost{1});
   CHECK(bench.deeds() == "spawn 2 in 1 of 1");
@@ -632,7 +499,7 @@ TEST_CASE("A worker lost with its master is nobody's failure") {
 }
 
 TEST_CASE("One that hangs is ended when its successor serves") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Wait(40'000);
   bench.Hang(1, 20'000);
@@ -654,7 +521,7 @@ TEST_CASE("One that hangs is ended when its successor serves") {
 }
 
 TEST_CASE("One that hung as soon as it was ready is replaced after a pause, as if it had crashed") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(29'000);
   bench.Hang(1, 20'000);
@@ -669,7 +536,7 @@ TEST_CASE("One that hung as soon as it was ready is replaced after a pause, as i
 }
 
 TEST_CASE("One that hangs makes room when its successor fails beside it") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Wait(40'000);
   bench.Hang(2, 20'000);
@@ -683,7 +550,7 @@ TEST_CASE("One that hangs makes room when its successor fails beside it") {
 }
 
 TEST_CASE("One that hung and goes on serves until its successor does, and drains then") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(40'000);
   bench.Hang(1, 20'000);
@@ -700,7 +567,7 @@ TEST_CASE("One that hung and goes on serves until its successor does, and drains
 }
 
 TEST_CASE("One that hangs and is not to be replaced is ended") {
-  Bench bench;
+  FleetBench bench;
   bench.Policy(1, RestartPolicy::kNever);
   bench.Up(1);
   bench.Wait(40'000);
@@ -711,7 +578,7 @@ TEST_CASE("One that hangs and is not to be replaced is ended") {
 }
 
 TEST_CASE("What hangs is stopped where others are drained") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(3);
   bench.Wait(40'000);
   bench.Hang(1, 20'000);
@@ -724,7 +591,7 @@ TEST_CASE("What hangs is stopped where others are drained") {
 }
 
 TEST_CASE("A roll replaces what hangs, and not by one of the old generation") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Wait(40'000);
   bench.Hang(1, 20'000);
@@ -739,7 +606,7 @@ TEST_CASE("A roll replaces what hangs, and not by one of the old generation") {
 }
 
 TEST_CASE("A new generation that hangs before it has proved itself has failed") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Roll();
   bench.Ready(3);
@@ -751,7 +618,7 @@ TEST_CASE("A new generation that hangs before it has proved itself has failed") 
 }
 
 TEST_CASE("A worker that had lived for its minimum is replaced at once, one that had not waits") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(10'000);
   bench.Exit(1);
@@ -767,7 +634,7 @@ TEST_CASE("A worker that had lived for its minimum is replaced at once, one that
 }
 
 TEST_CASE("Failures are forgiven after a minute of health") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Exit(1);
   bench.Wait(120);
@@ -803,7 +670,7 @@ TEST_CASE("A slot for which the system has no process is tried again within a se
 }
 
 TEST_CASE("Many workers are spawned a few at a time") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(10);
   CHECK(bench.deeds() ==
         "spawn 1 in 1 of 1, spawn 2 in 2 of 1, spawn 3 in 3 of 1, spawn 4 in 4 of 1");
@@ -820,7 +687,7 @@ TEST_CASE("Many workers are spawned a few at a time") {
 }
 
 TEST_CASE("Who has outgrown its limit is drained once its successor is ready") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Wait(20'000);
   bench.Outgrow(1);
@@ -844,7 +711,7 @@ TEST_CASE("Who has outgrown its limit is drained once its successor is ready") {
 TEST_CASE(
     "A successor of who has outgrown its limit may fail: the old one goes on, and it is tried "
     "later") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(20'000);
   bench.Outgrow(1);
@@ -865,7 +732,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Who outgrows its limit soon after its start is replaced after a pause that doubles") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(2000);
   bench.Outgrow(1);
@@ -892,7 +759,7 @@ TEST_CASE("Who outgrows its limit soon after its start is replaced after a pause
 }
 
 TEST_CASE("Who uses less again before its successor begins is not replaced") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(2000);
   bench.Outgrow(1);
@@ -910,7 +777,7 @@ TEST_CASE("Who uses less again before its successor begins is not replaced") {
 }
 
 TEST_CASE("Who has outgrown its limit and ends leaves its slot to the successor that is starting") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(20'000);
   bench.Outgrow(1);
@@ -924,7 +791,7 @@ TEST_CASE("Who has outgrown its limit and ends leaves its slot to the successor 
 }
 
 TEST_CASE("A roll overtakes the replacement of who has outgrown its limit") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(20'000);
   bench.Outgrow(1);
@@ -940,7 +807,7 @@ TEST_CASE("A roll overtakes the replacement of who has outgrown its limit") {
 }
 
 TEST_CASE("Nothing takes the place of who has outgrown its limit and ended for good") {
-  Bench bench;
+  FleetBench bench;
   bench.Policy(1, RestartPolicy::kOnFailure);
   bench.Up(1);
   bench.Wait(20'000);
@@ -953,7 +820,7 @@ TEST_CASE("Nothing takes the place of who has outgrown its limit and ended for g
 }
 
 TEST_CASE("A slot whose workers fail more often than --max-restarts allows is given up") {
-  Bench bench;
+  FleetBench bench;
   bench.MaxRestarts(1, 1);
   bench.MaxRestarts(2, 0);
   bench.Up(2);
@@ -987,7 +854,7 @@ TEST_CASE("A slot whose workers fail more often than --max-restarts allows is gi
 }
 
 TEST_CASE("A worker that leaves by itself is no crash, and is followed when it has ended") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(2);
   bench.Wait(20'000);
   bench.Leave(1);
@@ -1006,7 +873,7 @@ TEST_CASE("A worker that leaves by itself is no crash, and is followed when it h
 }
 
 TEST_CASE("Where the sockets stay, who leaves by itself is followed at once") {
-  Bench bench;
+  FleetBench bench;
   bench.SocketsStay(1);
   bench.Up(2);
   bench.Wait(20'000);
@@ -1022,7 +889,7 @@ TEST_CASE("Where the sockets stay, who leaves by itself is followed at once") {
 }
 
 TEST_CASE("Who leaves soon after it was ready has failed, and its successor waits") {
-  Bench bench;
+  FleetBench bench;
   bench.SocketsStay(1);
   bench.Up(1);
   bench.Wait(50);
@@ -1040,7 +907,7 @@ TEST_CASE("Who leaves soon after it was ready has failed, and its successor wait
 TEST_CASE("Who leaves by itself, and by --restart is not started again, is not") {
   for (const bool stay : {false, true}) {
     for (const RestartPolicy restart : {RestartPolicy::kOnFailure, RestartPolicy::kNever}) {
-      Bench bench;
+      FleetBench bench;
       WorkerPolicy policy;
       policy.sockets_stay = stay;
       policy.restart = restart;
@@ -1057,7 +924,7 @@ TEST_CASE("Who leaves by itself, and by --restart is not started again, is not")
 }
 
 TEST_CASE("Who says that it leaves and does not is stopped like one that was drained in vain") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(20'000);
   bench.Leave(1);
@@ -1073,7 +940,7 @@ TEST_CASE("Who says that it leaves and does not is stopped like one that was dra
 }
 
 TEST_CASE("Who leaves by itself while it is being replaced or stopped anyway is no failure") {
-  Bench bench;
+  FleetBench bench;
   bench.Up(1);
   bench.Wait(20'000);
   bench.Leave(1);
@@ -1099,7 +966,7 @@ TEST_CASE("Who leaves by itself while it is being replaced or stopped anyway is 
 }
 
 TEST_CASE("Who asks for time is given it, to get ready, to drain and to stop") {
-  Bench bench;
+  FleetBench bench;
   bench.Start(1);
   CHECK(bench.wait() == 5000);
   bench.AskTime(1, 1000);

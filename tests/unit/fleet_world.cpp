@@ -38,6 +38,9 @@ std::string Describe(const FleetEvent& event) {
   std::ostringstream text;
   if (const auto* wish = std::get_if<WishChanged>(&event)) return Describe(wish->wish);
   if (const auto* ready = std::get_if<WorkerReady>(&event)) text << ready->worker << " ready";
+  if (const auto* listens = std::get_if<WorkerListens>(&event)) {
+    text << listens->worker << " listens";
+  }
   if (const auto* gone = std::get_if<WorkerDisconnected>(&event)) {
     text << gone->worker << " disconnected";
   }
@@ -59,6 +62,9 @@ std::string Describe(const FleetAction& action) {
     text << "spawn " << spawn->worker << " in slot " << spawn->slot << " of generation "
          << spawn->generation;
   }
+  if (const auto* promotion = std::get_if<PromoteSpare>(&action)) {
+    text << "promote " << promotion->worker << " to slot " << promotion->slot;
+  }
   if (const auto* drain = std::get_if<DrainWorker>(&action)) text << "drain " << drain->worker;
   if (const auto* hang_up = std::get_if<HangUpWorker>(&action))
     text << "hang up " << hang_up->worker;
@@ -79,6 +85,10 @@ std::string Describe(const std::vector<FleetAction>& actions) {
   std::string text;
   for (const FleetAction& action : actions) text += (text.empty() ? "" : ", ") + Describe(action);
   return text;
+}
+
+bool IsLiveSpare(const FleetWorker& worker) {
+  return IsSpare(worker) && worker.state == WorkerState::kStarting;
 }
 
 // By random chance two fleets wait for different times.
@@ -126,8 +136,22 @@ std::size_t FleetWorld::ServingSlots() const {
   return serving.size();
 }
 
+std::size_t FleetWorld::WorkersInSlots() const {
+  const auto& workers = state().workers;
+  return static_cast<std::size_t>(std::count_if(
+      workers.begin(), workers.end(), [](const auto& entry) { return !IsSpare(entry.second); }));
+}
+
+const FleetWorker* FleetWorld::ParkedSpare() const {
+  for (const auto& [id, worker] : state().workers) {
+    if (IsLiveSpare(worker) && worker.listens) return &worker;
+  }
+  return nullptr;
+}
+
 void FleetWorld::ForgetRecords() {
   spawns_.clear();
+  promoted_ = 0;
   most_workers_ = 0;
   most_starting_ = 0;
 }
@@ -180,10 +204,21 @@ void FleetWorld::Happen(const Happening& happening) {
   Process& process = found->second;
   switch (happening.kind) {
     case Kind::kReady:
+      if (!process.booted) {
+        process.booted = true;
+        if (behaviours_[process.generation].listens) Feed(WorkerListens{happening.worker});
+      }
+      // Held back; but what listens on nothing goes on.
+      if (process.slot == 0 && behaviours_[process.generation].listens) return;
+      if (process.lives) {
+        Plan(*process.lives, UnaskedEnd(behaviours_[process.generation]), happening.worker);
+        process.lives.reset();
+      }
       return Feed(WorkerReady{happening.worker});
     case Kind::kDisconnected:
       if (process.channel_ended) return;
       process.channel_ended = true;
+      process.channel_ended_at = now_;
       return Feed(WorkerDisconnected{happening.worker});
     case Kind::kOutgrew:
       if (random_.Chance(30)) Plan(random_.Between(0, 15000), Kind::kShrank, happening.worker);
@@ -221,6 +256,7 @@ void FleetWorld::Happen(const Happening& happening) {
       // Most often the end of the channel is seen first.
       if (!process.channel_ended && random_.Chance(70)) {
         process.channel_ended = true;
+        process.channel_ended_at = now_;
         Feed(WorkerDisconnected{happening.worker});
       }
       processes_.erase(happening.worker);
@@ -276,7 +312,11 @@ void FleetWorld::Act(const SpawnWorker& action) {
     Plan(boot + grows, Kind::kOutgrew, action.worker);
   }
   if (how.lives_to == 0) return;
-  Plan(boot + random_.Between(how.lives_from, how.lives_to), UnaskedEnd(how), action.worker);
+  process.lives = random_.Between(how.lives_from, how.lives_to);
+  // Some do not survive the waiting.
+  if (action.slot == 0 && random_.Chance(20)) {
+    Plan(boot + *process.lives, UnaskedEnd(how), action.worker);
+  }
 }
 
 FleetWorld::Kind FleetWorld::UnaskedEnd(const Behaviour& how) {
@@ -284,6 +324,13 @@ FleetWorld::Kind FleetWorld::UnaskedEnd(const Behaviour& how) {
   if (random_.Chance(how.hangs)) return Kind::kHung;
   if (random_.Chance(how.leaves)) return Kind::kLeaves;
   return random_.Chance(how.disconnects) ? Kind::kDisconnected : Kind::kExited;
+}
+
+void FleetWorld::Act(const PromoteSpare& action) {
+  ++promoted_;
+  Process& process = processes_[action.worker];
+  process.slot = action.slot;
+  if (process.booted) Plan(random_.Between(0, 5), Kind::kReady, action.worker);
 }
 
 void FleetWorld::Act(const DrainWorker& action) {
@@ -418,13 +465,17 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
   };
   std::set<std::pair<SlotNumber, Generation>> given_up;  // workers that were still starting
   for (const FleetAction& action : actions) {
+    if (const auto* promotion = std::get_if<PromoteSpare>(&action)) {
+      CheckPromotion(*promotion, before);
+      continue;
+    }
     if (const auto* spawn = std::get_if<SpawnWorker>(&action)) {
       if (!wish.run) Wrong("spawned while the wish says stop");
-      if (spawn->slot < 1 || spawn->slot > wish.size) Wrong("spawned outside of the size");
+      CheckSpawn(*spawn, before);
       if (spawn->worker <= newest_) Wrong("a worker id was used twice");
       if (policies_.count(spawn->generation) == 0) Wrong("spawned of an unknown generation");
       if (spawn->generation > wish.generation) Wrong("spawned of a generation nobody asked for");
-      if (given_up.count({spawn->slot, spawn->generation}) > 0) {
+      if (spawn->slot > 0 && given_up.count({spawn->slot, spawn->generation}) > 0) {
         Wrong("gave up a starting worker for another one of the same generation");
       }
       continue;
@@ -507,13 +558,81 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
   }
 }
 
+void FleetWorld::CheckSpawn(const SpawnWorker& spawn, const FleetState& before) {
+  const FleetState& after = state();
+  const std::uint32_t size = after.wish.size;
+  if (spawn.slot > size) Wrong("spawned outside of the size");
+  if (spawn.told != (spawn.slot > 0 ? spawn.slot : size == 1 ? 1 : size + 1)) {
+    Wrong("told a worker a slot that may be another's");
+  }
+  if (spawn.slot > 0) return;
+  if (!policies_[spawn.generation].spare) Wrong("spawned a spare nobody asked for");
+  if (before.spare.retry_at > now_) Wrong("spawned a spare too soon after the last one failed");
+  if (before.spare.given_up == spawn.generation && after.spare.given_up == spawn.generation) {
+    Wrong("spawned a spare of a generation that was given up");
+  }
+  for (const auto& [number, slot] : after.slots) {
+    if (slot.retry_at > now_) Wrong("spawned a spare while a slot is in back-off");
+    const bool serves = std::any_of(
+        after.workers.begin(), after.workers.end(), [wanted = number](const auto& entry) {
+          return entry.second.slot == wanted && entry.second.state == WorkerState::kReady;
+        });
+    if (!serves && !slot.finished) Wrong("spawned a spare while a slot was empty");
+    if (IsRolling(after) && slot.generation != after.wish.generation) {
+      Wrong("spawned a spare in the middle of a roll");
+    }
+  }
+}
+
+void FleetWorld::CheckPromotion(const PromoteSpare& promotion, const FleetState& before) {
+  const auto found = before.workers.find(promotion.worker);
+  if (found == before.workers.end() || !IsLiveSpare(found->second)) {
+    return Wrong("promoted what was no spare");
+  }
+  const auto slot = state().slots.find(promotion.slot);
+  if (slot == state().slots.end()) return Wrong("promoted a spare to a slot that is not there");
+  if (slot->second.generation != found->second.generation) {
+    Wrong("promoted a spare of another generation than the slot's");
+  }
+  if (slot->second.finished) Wrong("promoted a spare to a slot that has finished");
+  if (found->second.disconnected) Wrong("promoted a spare without a channel");
+  if (!state().wish.run) Wrong("promoted a spare while the wish says stop");
+}
+
+// Nothing is told of the service by its spare, and it is there only if it may be of use.
+void FleetWorld::CheckSpares() {
+  FleetState without = state();
+  std::size_t live = 0;
+  bool any = false;
+  for (auto worker = without.workers.begin(); worker != without.workers.end();) {
+    live += IsLiveSpare(worker->second) ? 1 : 0;
+    if (IsLiveSpare(worker->second)) {
+      const bool wanted =
+          policies_[worker->second.generation].spare &&
+          std::any_of(without.slots.begin(), without.slots.end(), [&](const auto& entry) {
+            return entry.second.generation == worker->second.generation && !entry.second.finished;
+          });
+      if (!wanted) Wrong("keeps a spare that can fill no slot");
+    }
+    if (worker->second.state == WorkerState::kReady && IsSpare(worker->second)) {
+      Wrong("a spare is called ready");
+    }
+    any = any || IsSpare(worker->second);
+    worker = IsSpare(worker->second) ? without.workers.erase(worker) : std::next(worker);
+  }
+  if (live > 1) Wrong("there are two spares");
+  const std::string phase = InstancePhase(without);
+  const bool ends = phase == "stopped" || phase == "finished";
+  if (any && !ends && phase != this->phase()) Wrong("a spare makes it " + this->phase());
+}
+
 void FleetWorld::CheckState(const FleetEvent& event, const FleetState& before) {
   const FleetState& after = state();
   const FleetWish& wish = after.wish;
-  most_workers_ = std::max(most_workers_, after.workers.size());
+  most_workers_ = std::max(most_workers_, WorkersInSlots());
   std::size_t starting = 0;
   for (const auto& [id, worker] : after.workers) {
-    starting += worker.state == WorkerState::kStarting ? 1 : 0;
+    starting += worker.state == WorkerState::kStarting && !IsSpare(worker) ? 1 : 0;
   }
   most_starting_ = std::max(most_starting_, starting);
   // A slot that serves goes on serving, unless its worker leaves by itself or is to leave.
@@ -538,6 +657,7 @@ void FleetWorld::CheckState(const FleetEvent& event, const FleetState& before) {
     if (!serves) Wrong("took away the worker that served in slot " + std::to_string(worker.slot));
   }
   CheckPatience();
+  CheckSpares();
   if (wish.run) {
     CheckSlots();
     CheckReplacements();
@@ -557,7 +677,7 @@ void FleetWorld::CheckSlots() {
   for (const auto& [number, slot] : fleet.slots) all_crash = all_crash && slot.failures > 0;
   for (const auto& [id, worker] : fleet.workers) {
     any_serves = any_serves || Serves(worker);
-    any_starts = any_starts || worker.state == WorkerState::kStarting;
+    any_starts = any_starts || (worker.state == WorkerState::kStarting && !IsSpare(worker));
     if (worker.slot > wish.size && IsStaying(worker)) Wrong("a worker stays outside of the size");
   }
   const auto spawned_now =
@@ -590,11 +710,17 @@ void FleetWorld::CheckSlots() {
     if (starting + ready > 0 || others_end) continue;
     const FleetSlot& slot = fleet.slots.at(number);
     if (slot.finished) continue;
-    if (slot.retry_at > now_) {
+    const bool probes = all_crash && !any_serves && any_starts;
+    const bool spare =
+        std::any_of(fleet.workers.begin(), fleet.workers.end(), [&](const auto& entry) {
+          return IsLiveSpare(entry.second) && !entry.second.disconnected &&
+                 entry.second.generation == slot.generation;
+        });
+    if (spare && !probes) Wrong("nobody" + where + " though there is a spare");
+    if (slot.retry_at > now_ && !spare) {
       if (!fleet_.deadline() || *fleet_.deadline() > slot.retry_at) Wrong("no timer" + where);
       continue;
     }
-    const bool probes = all_crash && !any_serves && any_starts;
     const bool awaits_turn = spawned_now >= kSpawnsAtOnce && fleet_.deadline() <= now_ + 1;
     if (!probes && !awaits_turn) Wrong("nobody" + where);
   }
@@ -637,6 +763,10 @@ void FleetWorld::CheckPatience() {
     switch (worker.state) {
       case WorkerState::kStarting:
         limit = worker.spawned_at + policy.ready_timeout + (worker.disconnected ? kExitFollows : 0);
+        // It had waited for however long.
+        if (IsSpare(worker) && worker.listens && worker.disconnected) {
+          limit = process.channel_ended_at + kExitFollows;
+        }
         break;
       case WorkerState::kReady:
         break;
@@ -654,10 +784,11 @@ void FleetWorld::CheckPatience() {
     if (worker.state > WorkerState::kReady && process.asked != worker.state) {
       Wrong("worker " + std::to_string(id) + " was never asked to be " + Name(worker.state));
     }
-    if (now_ > limit + lateness_) {
+    const bool waits = IsLiveSpare(worker) && worker.listens && !worker.disconnected;
+    if (now_ > limit + lateness_ && !waits) {
       Wrong("worker " + std::to_string(id) + " is " + Name(worker.state) + " for too long");
     }
-    const bool limited = worker.state != WorkerState::kReady;
+    const bool limited = worker.state != WorkerState::kReady && !waits;
     if (limited && (!fleet_.deadline() || *fleet_.deadline() > limit + lateness_)) {
       Wrong("no timer for worker " + std::to_string(id) + ", " + Name(worker.state));
     }

@@ -25,6 +25,7 @@ struct Behaviour {
   int hangs = 0;        // of those that end unasked: their event loop stands still, they live on
   int moves_again = 0;  // of those that hang
   int breaks = 0;       // of those that end unasked: break the protocol of their channel instead
+  bool listens = true;
   int ends_clean = 0;   // of those that end unasked: with exit code 0
   int disconnects = 0;  // of those that end unasked: only their channel does, they live on
   int grows = 0;        // beyond its limit, so long after it was ready; some shrink again
@@ -70,8 +71,13 @@ class FleetWorld {
   Millis now() const { return now_; }
   std::string phase() const { return InstancePhase(fleet_.state()); }
   std::size_t ServingSlots() const;
-  // When workers were spawned in a slot.
+  // When workers were spawned in a slot; 0: spares.
   const std::vector<Millis>& SpawnsIn(SlotNumber slot) { return spawns_[slot]; }
+  std::size_t promoted() const { return promoted_; }
+  // Workers in slots, and nothing else.
+  std::size_t WorkersInSlots() const;
+  // The spare that waits in its listen(); nullptr if there is none.
+  const FleetWorker* ParkedSpare() const;
   std::size_t most_workers() const { return most_workers_; }
   std::size_t most_starting() const { return most_starting_; }
   void ForgetRecords();
@@ -85,9 +91,12 @@ class FleetWorld {
     SlotNumber slot = 0;
     Generation generation = 0;
     bool channel_ended = false;
+    Millis channel_ended_at = 0;
     bool ends_clean = false;
-    Millis asked_at = 0;    // to drain or to stop
-    Millis hung_up_at = 0;  // 0: was not told to end its connections
+    bool booted = false;
+    std::optional<Millis> lives;  // once it is ready; nothing: for as long as it may
+    Millis asked_at = 0;          // to drain or to stop
+    Millis hung_up_at = 0;        // 0: was not told to end its connections
     WorkerState asked = WorkerState::kStarting;
     bool hung = false;
   };
@@ -113,6 +122,7 @@ class FleetWorld {
   Kind UnaskedEnd(const Behaviour& how);
   void Happen(const Happening& happening);
   void Act(const SpawnWorker& action);
+  void Act(const PromoteSpare& action);
   void Act(const DrainWorker& action);
   void Act(const HangUpWorker& action);
   void Act(const TerminateWorker& action);
@@ -125,8 +135,11 @@ class FleetWorld {
   void CheckDeeds(const FleetEvent& event, const FleetState& before,
                   const std::vector<FleetAction>& actions);
   void CheckState(const FleetEvent& event, const FleetState& before);
+  void CheckSpawn(const SpawnWorker& spawn, const FleetState& before);
+  void CheckPromotion(const PromoteSpare& promotion, const FleetState& before);
   void CheckSlots();
   void CheckReplacements();
+  void CheckSpares();
   void CheckPatience();
   void CheckStopped();
   void CheckSnapshot();
@@ -149,6 +162,7 @@ class FleetWorld {
   std::map<SlotNumber, std::vector<Millis>> spawns_;
   std::size_t most_workers_ = 0;
   std::size_t most_starting_ = 0;
+  std::size_t promoted_ = 0;
   std::vector<std::string> notes_;
   std::string wrong_;
 };

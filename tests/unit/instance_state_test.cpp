@@ -30,6 +30,7 @@ InstanceState FullState() {
   state.fleet.good = 6;
   state.fleet.failed = 5;
   state.fleet.reached = 18;
+  state.fleet.spare = FleetSpare{2, 1'000'200, 6, "exit code 1"};
   state.fleet.failure = FleetFailure{19, 7, 12, 1, "exit code 1: \"quoted\"\n", 256};
   state.fleet.slots[1] = FleetSlot{
       7, 3, 1'000'100, true, 4, true, 5, 1'000'200, 9, "killed by SIGSEGV (signal 11)", 987, 11};
@@ -49,6 +50,7 @@ InstanceState FullState() {
     worker.unfit = i == 1;
     worker.hung = i == 1 || i == 3;
     worker.leaving = i % 2 == 0;
+    worker.listens = i % 2 == 0;
     worker.trouble = i % 2 == 1 ? "port 80 is in use" : "";
     state.fleet.workers[worker.id] = worker;
   }

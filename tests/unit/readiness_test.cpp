@@ -51,6 +51,19 @@ TEST_CASE("--ready message waits for the message alone") {
   CHECK(judge.Ready(2));
 }
 
+TEST_CASE("What was a spare is judged by whom it takes over from, and by what it has done before") {
+  ReadinessJudge judge(Readiness::kListening, true, Keys{"a", "old"}, true, 0);
+  judge.Expect(Keys{"a"}, true);
+  judge.Opened("a");
+  judge.Listening(10);
+  CHECK(judge.Ready(10));
+  ReadinessJudge said(Readiness::kMessage, true, {}, true, 500);
+  said.SaidReady();
+  // Nothing else will be heard of it.
+  CHECK(said.deadline() == 500);
+  CHECK(said.Ready(100'000));
+}
+
 TEST_CASE("--ready alive, and programs that are not Node, are ready after a second of life") {
   for (const bool node : {true, false}) {
     ReadinessJudge judge(node ? Readiness::kAlive : Readiness::kListening, node, Keys{"a"}, true,

@@ -84,6 +84,37 @@ TEST_CASE("What a program says of itself is shown, and that it reloads as long a
   CHECK(Look(state).processes.at(1).status_text == "half done");
 }
 
+TEST_CASE("A spare is shown as one, and why there is none is told if one is wanted") {
+  InstanceState state = OneReady();
+  FleetWorker spare;
+  spare.id = 3;
+  spare.generation = 1;
+  state.fleet.workers[3] = spare;
+  Wish wish = RunningWish();
+  wish.spec.spare = true;
+  ViewInput input;
+  input.state = &state;
+  input.now = kNow;
+  const auto look = [&] { return MakeView(wish, input); };
+  CHECK_FALSE(look().processes.at(1).spare);
+  CHECK(look().processes.at(2).spare);
+  CHECK(look().processes.at(2).state == "starting");
+  CHECK(look().state == "running");
+  CHECK(look().spare_trouble == "the app listens on nothing");
+  state.fleet.workers[2].listens = true;
+  CHECK(look().spare_trouble.empty());
+  state.fleet.workers[3].listens = true;
+  CHECK(look().processes.at(2).state == "spare");
+  state.fleet.workers.erase(3);
+  state.fleet.spare.trouble = "exit code 1";
+  state.fleet.spare.retry_at = kNow + 4000;
+  CHECK(look().spare_trouble == "exit code 1; next try in 4.0 s");
+  state.fleet.spare.given_up = 1;
+  CHECK(look().spare_trouble == "exit code 1; none is tried before the next restart");
+  wish.spec.spare = false;
+  CHECK(look().spare_trouble.empty());
+}
+
 TEST_CASE("A ready worker that takes no connections is shown with for how long") {
   InstanceState state = OneReady();
   state.workers[2].process = {101, 1};

@@ -46,6 +46,7 @@ std::string Text(const HandleAck& /*message*/) { return "ack"; }
 std::string Text(const HandleNack& /*message*/) { return "nack"; }
 std::string Text(const HandleSent& /*message*/) { return "handle"; }
 std::string Text(const AgentHello& message) { return "agent " + message.version; }
+std::string Text(const AgentParked&) { return "parked"; }
 std::string Text(const AgentListening& message) {
   return "agent listening " + message.address + " " + std::to_string(message.port);
 }
@@ -198,6 +199,7 @@ TEST_CASE("What no Node was seen to send is read too, or is garbage") {
                   R"({"cmd":"NODE_CLUSTER","act":"online"})") == "online");  // Bun
   CHECK(MeaningOf(R"({"cmd":"NODE_CLUSTER","act":"queryServer","seq":1,"port":"80","fd":-2,)"
                   R"("addressType":{},"backlog":false,"index":-1})") == "query 1: any 0 type ''");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"parked"})") == "parked");
   CHECK(MeaningOf(R"({"cmd":"NODE_CLUSTER","act":"invented"})") == "other");
   CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"pong","debugged":true})") == "agent turns, debugged");
   CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"pong","debugged":1})") == "agent turns");

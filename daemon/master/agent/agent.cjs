@@ -23,6 +23,7 @@ function install() {
   const sessions = new Set(); // HTTP/2
   let linger = 500; // ms; this one is for a `disconnect` that comes without our drain frame
   let draining = false, open = 0, leave = null; // open: sockets; leave: set when Node wants to close the channel
+  let held = process.env.SLC_SPARE ? new Set() : null; // of a spare: what it would bind by itself, see promote()
   const idle = [], foreign = new Set(); // while draining: about to be closed; those without HTTP/1, e.g. WebSockets
 
   const tell = (fields) => process.connected && send({ cmd: 'NODE_SLC', ...fields }, () => {});
@@ -32,6 +33,7 @@ function install() {
   const listen2 = Server.prototype._listen2;
   Server.prototype._listen2 = function (...args) {
     const bindsItself = !this._handle;
+    if (held && bindsItself) return hold(this, args);
     listen2.apply(this, args);
     if (this._handle) onListen(this, bindsItself);
   };
@@ -45,6 +47,19 @@ function install() {
     own.add(server); server.once('close', () => own.delete(server));
     const at = server.address(); // a path when it is a unix socket
     tell({ act: 'listening', address: at.address || at, port: at.port || -1 });
+  });
+  // A spare waits in its listen() for a worker's place. Cluster's own waits for an answer of the primary; this one is
+  // done by us, when the spare has the place.
+  function hold(server, args) {
+    const listen = () => server._listen2(...args);
+    held.add(listen); server.once('close', () => held && held.delete(listen));
+    tell({ act: 'parked' });
+  }
+  const promote = guard((slot) => {
+    process.env.SLC_SLOT = process.env.NODE_APP_INSTANCE = String(slot);
+    delete process.env.SLC_SPARE;
+    const waiting = held; held = null;
+    for (const listen of waiting || []) listen();
   });
   const onConnection = guard((socket) => { connections.set(socket, null); open++; socket.on('close', onClose); });
   function onClose() { connections.delete(this); foreign.delete(this); if (--open === 0 && leave) leave(); }
@@ -137,11 +152,10 @@ function install() {
     for (const socket of [...connections.keys(), ...foreign]) socket.end();
   });
 
-  function obey({ act, linger: ms }) {
-    if (act === 'drain') drain(ms);
-    else if (act === 'hangup') hangUp();
-    else if (act === 'ping') tell({ act: 'pong', debugged: isDebugged() });
-  }
+  const orders = {
+    drain: ({ linger: ms }) => drain(ms), hangup: hangUp, promote: ({ slot }) => promote(slot),
+    ping: () => tell({ act: 'pong', debugged: isDebugged() }),
+  };
 
   // Who waits at a breakpoint does not answer, and does not hang. Some builds have no inspector.
   function isDebugged() {
@@ -150,7 +164,7 @@ function install() {
 
   // Ahead of cluster's own listener. This event, unlike 'message', does not ref the channel.
   process.prependListener('internalMessage', guard((message) => {
-    if (message.cmd === 'NODE_SLC') return obey(message);
+    if (message.cmd === 'NODE_SLC') return orders[message.act](message);
     if (message.cmd !== 'NODE_CLUSTER' || message.act !== 'disconnect') return;
     drain();
     for (const server of own) server.close();

@@ -69,6 +69,7 @@ void Fleet::Record(const WishChanged& event, Millis) {
     // The operator asked anew: old failures say nothing about the new try.
     state_.failure.reset();
     state_.failed = 0;
+    state_.spare = FleetSpare{};
     for (auto& [number, slot] : state_.slots) {
       slot.failures = 0;
       slot.retry_at = 0;
@@ -96,6 +97,7 @@ void Fleet::Record(const WorkerReady& event, Millis now) {
   const auto found = state_.workers.find(event.worker);
   if (found == state_.workers.end() || found->second.state != WorkerState::kStarting) return;
   FleetWorker& worker = found->second;
+  if (IsSpare(worker)) return;
   worker.state = WorkerState::kReady;
   worker.ready_at = now;
   // Without a channel it can get no connections: its exit is still awaited.
@@ -202,6 +204,7 @@ void Fleet::Record(const WorkerExited& event, Millis now) {
 
 void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now,
                          Millis served_until) {
+  if (IsSpare(worker)) return SpareEnded(worker, end, now);
   MakeRoom(worker, now);
   const auto entry = state_.slots.find(worker.slot);
   if (entry == state_.slots.end()) return;
@@ -313,6 +316,7 @@ void Fleet::Settle(Millis now) {
     SettleRoll(now);
     SettleReplacements(now);
     SettleSlots(now);
+    SettleSpare(now);
   }
   for (const auto& [id, worker] : state_.workers) {
     if (worker.deadline > 0) Consider(worker.deadline);
@@ -375,7 +379,7 @@ void Fleet::SettleRoll(Millis now) {
   std::set<SlotNumber> busy;
   for (auto& [id, worker] : state_.workers) {
     const bool wanted = worker.generation == state_.wish.generation;
-    if (worker.slot > state_.wish.size) continue;
+    if (IsSpare(worker) || worker.slot > state_.wish.size) continue;
     if ((wanted && worker.state == WorkerState::kStarting) || (!wanted && !IsPresent(worker))) {
       busy.insert(worker.slot);
     }
@@ -454,11 +458,16 @@ void Fleet::SettleSlots(Millis now) {
   const bool probing = CrashesEverywhere();
   for (auto& [number, slot] : state_.slots) {
     if (occupied.count(number) > 0 || slot.finished) continue;
-    if (slot.retry_at > now) {
+    FleetWorker* spare = SpareOf(slot.generation);
+    if (spare == nullptr && slot.retry_at > now) {
       Consider(slot.retry_at);
       continue;
     }
     if (probing && AnyStarting()) continue;
+    if (spare != nullptr) {
+      Promote(*spare, number, now);
+      continue;
+    }
     if (!MaySpawn(now)) break;
     Spawn(number, slot.generation, now);
   }
@@ -478,6 +487,8 @@ void Fleet::SettleEscalations(Millis now) {
     switch (worker.state) {
       case WorkerState::kStarting:
       case WorkerState::kReady: {
+        // What it does instead of listening it would do each time that it is tried.
+        if (IsSpare(worker) && !worker.disconnected) state_.spare.given_up = worker.generation;
         // One that is to be replaced has been judged.
         if (IsStaying(worker)) {
           EndedUnasked(worker, WorkerExited{id, false, WhyGivenUp(worker), {}, false}, now);
@@ -507,7 +518,9 @@ std::string Fleet::WhyGivenUp(const FleetWorker& worker) const {
   if (worker.disconnected) {
     return "closed its channel to the master (process.disconnect) but did not exit";
   }
-  const std::string late = "not ready within " + FormatSpan(worker.deadline - worker.spawned_at);
+  const std::string span = FormatSpan(worker.deadline - worker.spawned_at);
+  if (IsSpare(worker)) return "did not come to its listen() within " + span;
+  const std::string late = "not ready within " + span;
   if (!worker.trouble.empty()) return late + ": " + worker.trouble;
   return late + "; if it never listens on a port, start it with --ready alive";
 }
@@ -529,7 +542,9 @@ void Fleet::Spawn(SlotNumber slot, Generation generation, Millis now) {
   worker.spawned_at = now;
   worker.deadline = now + PolicyOf(generation).ready_timeout;
   state_.workers[worker.id] = worker;
-  actions_.push_back(SpawnWorker{worker.id, slot, generation});
+  const std::uint32_t size = state_.wish.size;
+  const SlotNumber told = slot > 0 ? slot : size == 1 ? 1 : size + 1;
+  actions_.push_back(SpawnWorker{worker.id, slot, generation, told});
 }
 
 void Fleet::Drain(FleetWorker& worker, Millis now) {
@@ -635,7 +650,7 @@ bool Fleet::AnyDraining() const {
 
 bool Fleet::AnyStarting() const {
   return std::any_of(state_.workers.begin(), state_.workers.end(), [](const auto& entry) {
-    return entry.second.state == WorkerState::kStarting;
+    return entry.second.state == WorkerState::kStarting && !IsSpare(entry.second);
   });
 }
 

@@ -20,6 +20,11 @@
 //   - one that hangs is replaced: its successor is ready before it is ended, unless that
 //     fails beside it;
 //   - a successor that hangs at once waits like one that crashes at once;
+//   - with --spare, a slot that becomes empty is filled in the same moment by the spare, even if
+//     it were to wait for its retry time: that boot has been paid. There is one spare at most, of a
+//     generation that a slot has, and it is spawned only when every slot serves and no slot is in
+//     back-off, so that crashes cost no more boots with a spare than without;
+//   - a spare that fails is nobody's failure but its own;
 //   - nothing is spawned while the wish says stop; every worker then ends, if need be by SIGKILL;
 //   - HangUp, Terminate and Kill follow Drain within the policy's times, as they follow it when a
 //     worker says that it leaves by itself;
@@ -45,6 +50,9 @@ struct WishChanged {
   FleetWish wish;
 };
 struct WorkerReady {
+  WorkerId worker = 0;
+};
+struct WorkerListens {  // it has come to its listen()
   WorkerId worker = 0;
 };
 struct WorkerHindered {  // it asked for something that it needs, and was refused
@@ -89,15 +97,23 @@ struct WorkerLost {  // ended with, or because of, a master that was killed: nob
   WorkerId worker = 0;
 };
 struct TimePassed {};
-using FleetEvent = std::variant<WishChanged, WorkerReady, WorkerHindered, WorkerDisconnected,
-                                WorkerBroke, WorkerHung, WorkerMoved, WorkerOutgrew, WorkerLeaves,
-                                WorkerAsksTime, WorkerExited, WorkerLost, TimePassed>;
+using FleetEvent =
+    std::variant<WishChanged, WorkerReady, WorkerListens, WorkerHindered, WorkerDisconnected,
+                 WorkerBroke, WorkerHung, WorkerMoved, WorkerOutgrew, WorkerLeaves, WorkerAsksTime,
+                 WorkerExited, WorkerLost, TimePassed>;
 
 // Deeds.
 struct SpawnWorker {
   WorkerId worker = 0;
-  SlotNumber slot = 0;
+  SlotNumber slot = 0;  // 0: a spare, to be held back when it comes to its listen()
   Generation generation = 0;
+  // What it is told as its slot. Which one a spare will take is not known: the only one there is,
+  // or one beyond the size.
+  SlotNumber told = 0;
+};
+struct PromoteSpare {  // it is to go on, as the worker of that slot
+  WorkerId worker = 0;
+  SlotNumber slot = 0;
 };
 struct DrainWorker {  // no new connections, finish what there is, leave
   WorkerId worker = 0;
@@ -126,8 +142,8 @@ struct ReportSlotGivenUp {  // as `failure` tells
   SlotNumber slot = 0;
 };
 using FleetAction =
-    std::variant<SpawnWorker, DrainWorker, HangUpWorker, TerminateWorker, KillWorker, ReportGivenUp,
-                 ReportHung, ReportOutgrown, ReportSlotGivenUp>;
+    std::variant<SpawnWorker, PromoteSpare, DrainWorker, HangUpWorker, TerminateWorker, KillWorker,
+                 ReportGivenUp, ReportHung, ReportOutgrown, ReportSlotGivenUp>;
 
 // How long a slot waits after its `failures`-th failure in a row: 100 ms doubled to 30 s, ±20 % by
 // `random` (any value). A worker that had lived for min_uptime is replaced at once.
@@ -165,6 +181,7 @@ class Fleet {
  private:
   void Record(const WishChanged& event, Millis now);
   void Record(const WorkerReady& event, Millis now);
+  void Record(const WorkerListens& event, Millis now);
   void Record(const WorkerHindered& event, Millis now);
   void Record(const WorkerDisconnected& event, Millis now);
   void Record(const WorkerBroke& event, Millis now);
@@ -185,12 +202,14 @@ class Fleet {
   void SettleRoll(Millis now);
   void SettleReplacements(Millis now);
   void SettleEscalations(Millis now);
+  void SettleSpare(Millis now);
 
   // False: enough have been at this moment; TimePassed comes back for the rest.
   bool MaySpawn(Millis now);
   void Spawn(SlotNumber slot, Generation generation, Millis now);
   // Has it end in the way it can.
   void Leave(FleetWorker& worker, Millis now);
+  void Promote(FleetWorker& spare, SlotNumber slot, Millis now);
   void Drain(FleetWorker& worker, Millis now);
   void HangUp(FleetWorker& worker, Millis now);
   void Terminate(FleetWorker& worker, Millis now);
@@ -203,6 +222,13 @@ class Fleet {
                     Millis served_until);
   // One that hangs serves nobody: what its successor fails for may be what it holds.
   void MakeRoom(const FleetWorker& failed, Millis now);
+  void SpareEnded(const FleetWorker& spare, const WorkerExited& end, Millis now);
+  // A spare that could take a slot of that generation; nullptr if there is none.
+  FleetWorker* SpareOf(Generation generation);
+  // A spare of that generation may have a slot to fill one day.
+  bool IsSpareWanted(Generation generation) const;
+  // Nothing is missing, and nothing will be by what is under way.
+  bool IsWhole() const;
   // Why a worker that lives is taken for failed.
   std::string WhyGivenUp(const FleetWorker& worker) const;
   void NoteFailure(const FleetWorker& worker, const std::string& reason, std::optional<int> status);

@@ -17,7 +17,9 @@ bool ReadinessJudge::Ready(Millis now) const {
 }
 
 std::optional<Millis> ReadinessJudge::deadline() const {
-  if (mode_ == Readiness::kMessage) return std::nullopt;
+  if (mode_ == Readiness::kMessage) {
+    return said_ready_ ? std::optional(spawned_at_) : std::nullopt;
+  }
   if (mode_ == Readiness::kAlive || !node_) return spawned_at_ + kAliveFor;
   if (listening_at_ && !same_generation_) return *listening_at_ + kSettle;
   return std::nullopt;

@@ -33,6 +33,11 @@ class ReadinessJudge {
         same_generation_(same_generation),
         spawned_at_(spawned_at) {}
 
+  // Of what was a spare: it takes over from another one than was thought when it was spawned.
+  void Expect(std::set<std::string> keys, bool same_generation) {
+    expected_ = std::move(keys);
+    same_generation_ = same_generation;
+  }
   void Opened(const std::string& key) { held_.insert(key); }
   void Closed(const std::string& key) { held_.erase(key); }
   void Listening(Millis now) {

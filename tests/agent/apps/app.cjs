@@ -13,6 +13,10 @@ const hold = (fn) => held.push(fn);
 
 const routes = {
   '/': (req, res) => res.end('ok'),
+  '/slot': (req, res) => {
+    const { SLC_SLOT, NODE_APP_INSTANCE, SLC_SPARE } = process.env;
+    res.end(`${SLC_SLOT} ${NODE_APP_INSTANCE} ${SLC_SPARE}`);
+  },
   '/hold': (req, res) => hold(() => res.end('held')),
   '/stream': (req, res) => { res.write('begin '); hold(() => res.end('end')); },
   '/stored': (req, res) => { res.writeHead(200, { 'Content-Length': 6 }); hold(() => res.end('stored')); },

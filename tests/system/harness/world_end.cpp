@@ -87,7 +87,7 @@ std::string World::DescriptorsTooMany() {
     if (view.processes.empty()) continue;
     std::set<std::string> addresses;
     for (const ProcessView& process : view.processes) {
-      if (process.state != "ready") return {};
+      if (process.state != "ready" && process.state != "spare") return {};
       addresses.insert(process.listening.begin(), process.listening.end());
     }
     const std::size_t own = view.processes.size() - 1;
