@@ -220,6 +220,8 @@ std::string AgentDrain(Millis linger) {
   return R"({"cmd":"NODE_SLC","act":"drain","linger":)" + std::to_string(linger) + "}\n";
 }
 
+std::string AgentKeepCode() { return "{\"cmd\":\"NODE_SLC\",\"act\":\"keep\"}\n"; }
+
 std::string AgentPromote(SlotNumber slot) {
   return R"({"cmd":"NODE_SLC","act":"promote","slot":)" + std::to_string(slot - 1) + "}\n";
 }

@@ -94,7 +94,9 @@ std::string Acknowledge(std::uint64_t ack, std::uint64_t seq);
 std::string HandleAcknowledgement();
 std::string Disconnect(std::uint64_t seq);
 std::string AgentDrain(Millis linger);
-// To our agent in a spare: it has that slot now.
+// To our agent in a spare: it waits, and has the time to write what Node has compiled.
+std::string AgentKeepCode();
+// To the same: it has that slot now.
 std::string AgentPromote(SlotNumber slot);
 // To our agent in a worker that drains: the drain timeout is over, end what is still connected.
 std::string AgentHangUp();

@@ -9,6 +9,7 @@
 #include "common/base/leftovers.h"
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "daemon/master/cluster_messages.h"
 
 namespace slc {
 namespace {
@@ -255,6 +256,7 @@ void Instance::OnProgress() {
 void Instance::OnListens(WorkerProcess& worker) {
   const auto found = fleet_.state().workers.find(worker.id());
   if (found == fleet_.state().workers.end() || found->second.listens) return;
+  if (IsSpare(found->second)) worker.channel()->Send(AgentKeepCode());
   Feed(WorkerListens{worker.id()});
 }
 

@@ -121,6 +121,9 @@ Status WorkerProcess::Start(const GenerationConfig& config, const SpawnEnvironme
   options.environment.push_back("SLC_SLOT=" + std::to_string(told - 1));
   options.environment.push_back("NODE_APP_INSTANCE=" + std::to_string(told - 1));
   if (slot_ == 0) options.environment.emplace_back("SLC_SPARE=1");
+  if (config.compile_cache && config.agent_position > 0) {
+    options.environment.emplace_back("SLC_COMPILE_CACHE=1");
+  }
   options.descriptors = {{their_output_.get(), STDOUT_FILENO},
                          {their_errors_.get(), STDERR_FILENO}};
   if (config.node) {

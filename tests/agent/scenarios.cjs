@@ -726,6 +726,53 @@ scenarios['what a spare has closed before it had a slot does not listen'] = asyn
   await worker.gone();
 };
 
+const HAS_CACHE = Boolean(require('module').enableCompileCache);
+async function cached(temp, env = {}) {
+  const worker = await http({ TMPDIR: temp, SLC_COMPILE_CACHE: 1, ...env });
+  const answer = await (await Client.open(worker.port)).get('/cache');
+  worker.drain(0);
+  await worker.gone();
+  return answer.body;
+}
+const tempFolder = (mode = 0o700) => {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'slc-agent-')));
+  process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  fs.chmodSync(folder, mode);
+  return folder;
+};
+scenarios['compiled code is kept in a folder of our own'] = async () => {
+  const temp = tempFolder();
+  const own = path.join(temp, `slc-code-${process.geteuid()}`);
+  const told = await cached(temp);
+  if (!HAS_CACHE) return assert.strictEqual(told, 'none undefined');
+  assert(told.startsWith(`${own}/`) && told.endsWith(' undefined'), told);
+  assert.strictEqual(fs.statSync(own).mode & 0o777, 0o700);
+  const [folder] = fs.readdirSync(own);
+  assert(fs.readdirSync(path.join(own, folder)).length > 0, 'written by a worker that ends');
+  assert.strictEqual(await cached(temp), told, 'and used again');
+};
+scenarios['compiled code is not taken from where others may write'] = async () => {
+  if (!HAS_CACHE) return 'not a feature of this version';
+  assert.strictEqual(await cached(tempFolder(0o777)), 'none undefined');
+  assert.match(await cached(tempFolder(0o1777)), /slc-code/);
+  const temp = tempFolder();
+  const own = path.join(temp, `slc-code-${process.geteuid()}`);
+  fs.symlinkSync(tempFolder(), own);
+  assert.strictEqual(await cached(temp), 'none undefined');
+  fs.unlinkSync(own);
+  fs.mkdirSync(own);
+  fs.chmodSync(own, 0o770);
+  assert.strictEqual(await cached(temp), 'none undefined');
+};
+scenarios['the compile cache of the app is left alone'] = async () => {
+  if (!HAS_CACHE) return 'not a feature of this version';
+  const theirs = tempFolder();
+  const told = await cached(tempFolder(), { NODE_COMPILE_CACHE: theirs });
+  assert(told.startsWith(theirs), told);
+  assert.strictEqual(await cached(tempFolder(), { NODE_DISABLE_COMPILE_CACHE: 1 }), 'none undefined');
+  assert.strictEqual(await cached(tempFolder(), { SLC_COMPILE_CACHE: '' }), 'none undefined');
+};
+
 scenarios['inactive in a worker thread'] = async () => {
   const worker = start(app('mirror.cjs'), { MIRROR: 'thread' });
   const seen = await until('thread', () => worker.messages[0]);

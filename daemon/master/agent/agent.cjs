@@ -7,11 +7,40 @@
 
 const VERSION = '1.1.0';
 const TICK = 20; // ms between two looks at the connections while draining: the precision of the linger
+const MOST_CACHED = 20000; // files of compiled code for one version of Node, of some KB each
 const BATCH = 64; // connections closed per turn of the event loop, see closeIdle()
 const guard = (fn) => (...args) => { try { return fn(...args); } catch { /* better no agent than no app */ } };
 
 // Threads and fork()ed children inherit --require through execArgv; in a thread even reading process.connected throws.
-if (require('worker_threads').isMainThread && process.connected && require('cluster').worker) guard(install)();
+if (require('worker_threads').isMainThread && process.connected && require('cluster').worker) {
+  guard(cacheCode)();
+  guard(install)();
+}
+
+// Node >= 22.1 keeps compiled code for the next process. What is in that folder is executed: it has to be ours alone.
+// The app's own NODE_COMPILE_CACHE or NODE_DISABLE_COMPILE_CACHE is obeyed.
+function cacheCode() {
+  const fs = require('fs'), path = require('path'), nodeModule = require('module');
+  const wanted = process.env.SLC_COMPILE_CACHE;
+  delete process.env.SLC_COMPILE_CACHE; // no business of the app's children
+  const { NODE_COMPILE_CACHE, NODE_DISABLE_COMPILE_CACHE } = process.env;
+  if (!wanted || !nodeModule.enableCompileCache || NODE_COMPILE_CACHE || NODE_DISABLE_COMPILE_CACHE) return;
+  const uid = process.geteuid();
+  const temp = fs.realpathSync(require('os').tmpdir());
+  for (let at = temp, above; at !== above; above = at, at = path.dirname(at)) {
+    const { uid: owner, mode } = fs.statSync(at);
+    if ((owner !== uid && owner !== 0) || ((mode & 0o22) && !(mode & 0o1000))) return; // others could put theirs there
+  }
+  const folder = path.join(temp, `slc-code-${uid}`);
+  try { fs.mkdirSync(folder, 0o700); } catch { /* it is there, or cannot be made */ }
+  const { uid: owner, mode } = fs.lstatSync(folder);
+  if (owner !== uid || (mode & 0o170077) !== 0o040000) return;
+  nodeModule.enableCompileCache(folder);
+  process.once('exit', guard(() => { // of an app that is released again and again each release adds its files
+    const own = nodeModule.getCompileCacheDir();
+    if (fs.readdirSync(own).length > MOST_CACHED) fs.rmSync(own, { recursive: true });
+  }));
+}
 
 function install() {
   const { Server } = require('net');
@@ -55,6 +84,9 @@ function install() {
     held.add(listen); server.once('close', () => held && held.delete(listen));
     tell({ act: 'parked' });
   }
+  // Node writes what it has compiled when it ends, which a worker that is killed never does; in one that serves it
+  // would take a tenth of a second from its clients.
+  const keepCode = guard(() => require('module').flushCompileCache());
   const promote = guard((slot) => {
     process.env.SLC_SLOT = process.env.NODE_APP_INSTANCE = String(slot);
     delete process.env.SLC_SPARE;
@@ -153,7 +185,7 @@ function install() {
   });
 
   const orders = {
-    drain: ({ linger: ms }) => drain(ms), hangup: hangUp, promote: ({ slot }) => promote(slot),
+    drain: ({ linger: ms }) => drain(ms), hangup: hangUp, keep: keepCode, promote: ({ slot }) => promote(slot),
     ping: () => tell({ act: 'pong', debugged: isDebugged() }),
   };
 

@@ -17,6 +17,10 @@ const routes = {
     const { SLC_SLOT, NODE_APP_INSTANCE, SLC_SPARE } = process.env;
     res.end(`${SLC_SLOT} ${NODE_APP_INSTANCE} ${SLC_SPARE}`);
   },
+  '/cache': (req, res) => {
+    const { getCompileCacheDir } = require('module');
+    res.end(`${(getCompileCacheDir && getCompileCacheDir()) || 'none'} ${process.env.SLC_COMPILE_CACHE}`);
+  },
   '/hold': (req, res) => hold(() => res.end('held')),
   '/stream': (req, res) => { res.write('begin '); hold(() => res.end('end')); },
   '/stored': (req, res) => { res.writeHead(200, { 'Content-Length': 6 }); hold(() => res.end('stored')); },
