@@ -54,10 +54,12 @@ Result<SnapshotContent> ReadSnapshot(int memfd) {
   if (!size) return size.error();
   // A half whose checksum is wrong is being written, or its writer was killed over it. The other
   // half may be older than one this reader has seen, or be overtaken in turn: a running writer is
-  // given the time to finish. A write takes microseconds.
+  // given the time to finish. A write takes microseconds. Where neither half is whole a writer is
+  // at work for sure, and has overtaken this reader: one of the two is whole at any moment.
   constexpr int kMostLooks = 20;
+  constexpr int kMostForAny = 1000;
   std::optional<SnapshotContent> best;
-  for (int look = 0; look < kMostLooks; ++look) {
+  for (int look = 0; look < (best ? kMostLooks : kMostForAny); ++look) {
     const Half first = ReadHalf(memfd, 0, *size / 2);
     const Half second = ReadHalf(memfd, *size / 2, *size / 2);
     for (const Half* half : {&first, &second}) {

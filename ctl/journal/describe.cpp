@@ -1,6 +1,5 @@
 #include "ctl/journal/describe.h"
 
-#include <array>
 #include <utility>
 
 #include "common/base/text.h"
@@ -37,7 +36,7 @@ std::string Change(const JournalRecord& record) {
 
 // What needs no more than its own word and the text.
 std::string Simple(const JournalRecord& record) {
-  static constexpr std::array<std::pair<const char*, const char*>, 24> kWords{{
+  static constexpr std::pair<const char*, const char*> kWords[] = {
       {"daemon_started", "slcd started"},
       {"daemon_leaving", "slcd leaves"},
       {"daemon_stopping", "slcd ends"},
@@ -62,7 +61,7 @@ std::string Simple(const JournalRecord& record) {
       {"watch_trouble", "--watch sees less than all"},
       {"schedule_missed", "scheduled soft restart missed"},
       {"schedule_trouble", "the times of --restart-at cannot be told"},
-  }};
+  };
   for (const auto& [kind, words] : kWords) {
     if (record.kind == kind) return words;
   }
