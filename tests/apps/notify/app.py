@@ -3,7 +3,8 @@
 Each argument is said when it starts. It serves on the socket it is given (descriptor 3), one
 request after another, and answers with its pid:
 
-  /say?READY=1     says that itself             /child?READY=1   has a child process say it
+  /say?READY=1     says that itself
+  /child?READY=1   has a child process say it, which lives until the next request
   /leave           says STOPPING=1, accepts no more, and ends with exit code 0 on SIGUSR1
   /flood           says something new all the time, until it is killed
 """
@@ -15,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import unquote
 
 leaving = False
+children = []  # (pid, what it waits for the end of)
 
 
 def say(text):
@@ -29,14 +31,23 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         global leaving
         path, _, text = self.path.partition('?')
+        while children:
+            pid, leash = children.pop()
+            os.close(leash)
+            os.waitpid(pid, 0)
         if path == '/say':
             say(unquote(text))
         if path == '/child':
+            wait, leash = os.pipe()
             child = os.fork()
             if child == 0:
+                os.close(leash)
+                os.close(self.connection.fileno())
                 say(unquote(text))
+                os.read(wait, 1)
                 os._exit(0)
-            os.waitpid(child, 0)
+            os.close(wait)
+            children.append((child, leash))
         leaving = path == '/leave'
         body = b'%d' % os.getpid()
         self.send_response(200)
