@@ -30,7 +30,9 @@ NumberedLog CountNumbered(World& world, const std::string& service, const std::s
   NumberedLog log;
   for (const std::string& line : LinesOf(text.substr(0, text.rfind('\n') + 1))) {
     if (Contains(line, " worker:0 ")) {
-      log.stated += NumberBetween(line, "[slc: ", " line").value_or(0);
+      const auto stated = NumberBetween(line, "[slc: ", " line");
+      log.stated += stated.value_or(0);
+      log.open = log.open || stated;
       continue;
     }
     const auto number = NumberBetween(line, " worker:1 " + stream + " ", " x");
@@ -41,6 +43,7 @@ NumberedLog CountNumbered(World& world, const std::string& service, const std::s
     ++log.lines;
     log.missing += (*number - last) / step - 1;
     last = *number;
+    log.open = false;
   }
   return log;
 }

@@ -13,6 +13,7 @@ struct NumberedLog {
   std::int64_t lines = 0;
   std::int64_t missing = 0;  // before the last one that is there
   std::int64_t stated = 0;   // by "[slc: N lines dropped]"
+  bool open = false;         // no line has followed the last that was stated: it is not missing yet
   std::string wrong;         // lines that are torn, twice there, or out of order; empty if none
 };
 
