@@ -21,6 +21,10 @@ namespace slc {
 namespace {
 
 constexpr Millis kGzipPause = 60000;
+// A log that grows faster than this is not compressed while it does: its files live for moments,
+// and gzip would take half a processor from those who have work.
+constexpr std::uint64_t kCalmBytesPerMs = 5000;
+constexpr std::uint64_t kLongestCalm = 10000;  // ms
 
 // Bytes of `rest`, which begins anywhere in a line, that go into a file with `room` bytes left:
 // whole lines; 0 if not even the first fits. With `must` the first line goes in whatever its size.
@@ -121,6 +125,7 @@ Status LogFiles::OpenDirectory() {
     if (rotated && rotated->temporary) ::unlinkat(directory_.get(), name.c_str(), 0);
   }
   RemoveSurplus();
+  gzip_pending_ = true;
   StartGzip();
   return Ok();
 }
@@ -195,9 +200,12 @@ Status LogFiles::Rotate(LogStream stream) {
       errno != ENOENT) {
     return SystemError("put aside " + directory_path_ + "/" + current, errno);
   }
+  const std::uint64_t calm = std::min(Of(stream).size / kCalmBytesPerMs, kLongestCalm);
   Of(stream) = Current{};
   if (Status opened = Open(stream); !opened) return opened;
   RemoveSurplus();
+  gzip_pending_ = true;
+  gzip_not_before_ = std::max(gzip_not_before_, BootNow() + static_cast<Millis>(calm));
   StartGzip();
   return Ok();
 }
@@ -240,19 +248,25 @@ void LogFiles::Compress(bool on) {
   if (!on) {
     AbandonGzip();
   } else if (directory_) {
+    gzip_pending_ = true;
     StartGzip();
   }
 }
 
+Millis LogFiles::gzip_due() const {
+  return gzip_pending_ && gzip_wanted_ && directory_ && !gzip_pidfd_ ? gzip_not_before_ : -1;
+}
+
 void LogFiles::StartGzip() {
-  if (!gzip_wanted_ || gzip_pidfd_ || gzip_missing_ || BootNow() < gzip_pause_until_) return;
+  if (gzip_due() < 0 || BootNow() < gzip_not_before_) return;
   // The youngest first: in a flood the oldest may be removed before gzip is through with it.
   const RotatedLogName* plain = nullptr;
   const std::vector<RotatedLogName> rotated = ListRotated();
   for (const RotatedLogName& name : rotated) {
     if (!name.compressed && (plain == nullptr || name.stamp > plain->stamp)) plain = &name;
   }
-  if (plain == nullptr) return;
+  gzip_pending_ = plain != nullptr && !gzip_missing_;
+  if (!gzip_pending_) return;
   gzip_source_ = *plain;
   RotatedLogName target = *plain;
   target.compressed = true;
@@ -261,7 +275,7 @@ void LogFiles::StartGzip() {
                           O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   UniqueFd output(::openat(directory_.get(), target.FileName().c_str(),
                            O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-  gzip_pause_until_ = BootNow() + kGzipPause;
+  gzip_not_before_ = BootNow() + kGzipPause;
   if (!input || !output) return;
   const char* path = std::getenv("PATH");
   auto program = gzip_.empty() ? FindProgram("gzip", path != nullptr ? path : "/usr/bin:/bin")
@@ -275,13 +289,14 @@ void LogFiles::StartGzip() {
     ::unlinkat(directory_.get(), target.FileName().c_str(), 0);
     if (spawned.error().code == ErrorCode::kNotFound) {
       gzip_missing_ = true;
+      gzip_pending_ = false;
       note_ = "there is no gzip here: old log files stay as they are";
     }
     return;
   }
   gzip_pidfd_ = std::move(spawned->pidfd);
   gzip_pid_ = static_cast<pid_t>(spawned->identity.pid);
-  gzip_pause_until_ = 0;
+  gzip_not_before_ = 0;
   // It only ever gets time that nobody else wants.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(gzip_pid_), 19);
   const sched_param none{};
@@ -289,12 +304,16 @@ void LogFiles::StartGzip() {
 }
 
 void LogFiles::Tend() {
-  if (!gzip_pidfd_ || !HasEnded(gzip_pidfd_, 0)) return;
+  if (!gzip_pidfd_) {
+    StartGzip();
+    return;
+  }
+  if (!HasEnded(gzip_pidfd_, 0)) return;
   // Where somebody else has reaped it the status is unknown; the content then has to speak.
   const int status = Reap(gzip_pidfd_).value_or(0);
   gzip_pidfd_.reset();
   if (!std::exchange(gzip_abandoned_, false)) FinishGzip(status == 0);
-  if (directory_) StartGzip();
+  StartGzip();
 }
 
 void LogFiles::FinishGzip(bool success) {
@@ -321,7 +340,7 @@ void LogFiles::FinishGzip(bool success) {
     return;
   }
   ::unlinkat(directory_.get(), temporary.c_str(), 0);
-  gzip_pause_until_ = BootNow() + kGzipPause;
+  gzip_not_before_ = BootNow() + kGzipPause;
 }
 
 void LogFiles::AbandonGzip() {

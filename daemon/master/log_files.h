@@ -2,10 +2,10 @@
 //
 // Files (see common/base/log_names.h) are opened for appending, mode 0600, in a directory that is
 // made with 0700 when missing, and never through a symbolic link. A file that would grow beyond its
-// limit is put aside at the end of a line and compressed by a niced `gzip`, one at a time. Current
-// files and those put aside are together at most `files`; the stream with more of them loses its
-// oldest first, so a chatty stdout does not push stderr's history out. So the directory holds at
-// most file_bytes * files.
+// limit is put aside at the end of a line and compressed by a niced `gzip`, one at a time, once the
+// log has calmed down. Current files and those put aside are together at most `files`; the stream
+// with more of them loses its oldest first, so a chatty stdout does not push stderr's history out.
+// So the directory holds at most file_bytes * files.
 //
 // Looks before each write whether the file is still the one of that name: deleted, moved or with
 // its directory, it is made anew, and what is written goes there from the beginning of a line on.
@@ -57,6 +57,8 @@ class LogFiles {
 
   // Readable when a compression has ended; -1 when there is none. Then call Tend().
   int gzip_fd() const { return gzip_pidfd_.get(); }
+  // When the next one may begin, CLOCK_BOOTTIME: call Tend() then; -1: there is nothing to begin.
+  Millis gzip_due() const;
   void Tend();
 
   // What an operator should know once ("there is no gzip ..."); empty: nothing new.
@@ -98,7 +100,8 @@ class LogFiles {
   pid_t gzip_pid_ = 0;           // nobody else's before it is reaped
   RotatedLogName gzip_source_;   // of the compression under way
   bool gzip_abandoned_ = false;  // it was killed and only has to be reaped
-  Millis gzip_pause_until_ = 0;  // CLOCK_BOOTTIME; after a failure
+  bool gzip_pending_ = false;    // there may be a file to compress
+  Millis gzip_not_before_ = 0;   // CLOCK_BOOTTIME; after a failure, and while the log grows fast
   std::string note_;
 };
 

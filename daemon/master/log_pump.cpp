@@ -233,6 +233,10 @@ void LogPump::OnReadable(Pipe& pipe) {
 
 void LogPump::OnTick() {
   if (stalled_ != nullptr) return;
+  if (const std::int64_t wait = pace_.Wait(SteadyMicros()); wait > 0) {
+    StartTicking(wait / 1000 + 1);
+    return;
+  }
   Millis delay = kTick;
   std::size_t total = 0;
   bool any = false;
@@ -276,6 +280,7 @@ void LogPump::OnTick() {
     }
   }
   EraseFinished();
+  pace_.Take(total, SteadyMicros());
   if (any) StartTicking(delay);
   FreeBuffer();
 }

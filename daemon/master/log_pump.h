@@ -6,8 +6,9 @@
 // keeps up little is taken out of the pipes before it is written (see InHand). A worker that floods
 // gets a bounded share of each turn of the loop, and its pipe is read in ticks of some milliseconds
 // rather than for each of its writes, which saves most of the work; its pipe is made larger for as
-// long as that lasts. What is in a pipe survives a kill of the master (slcd holds the read end
-// too); what was read and not yet written does not.
+// long as that lasts. One that floods on is slowed down, for its neighbours' sake (see FloodPace).
+// What is in a pipe survives a kill of the master (slcd holds the read end too); what was read and
+// not yet written does not.
 //
 // Nothing is allocated for a pipe that is silent. Buffers exist while there is something to do.
 #pragma once
@@ -31,6 +32,7 @@
 #include "common/uv/async.h"
 #include "common/uv/loop.h"
 #include "common/uv/timer.h"
+#include "daemon/master/core/flood_pace.h"
 #include "daemon/master/core/in_hand.h"
 #include "daemon/master/core/log_queue.h"
 #include "daemon/master/core/log_rate.h"
@@ -156,6 +158,7 @@ class LogPump {
   InHand in_hand_;
   std::function<void()> on_behind_;
   LogRate rate_;
+  FloodPace pace_;
   std::unique_ptr<uv::Timer> rate_over_;  // while lines are refused
   std::uint64_t dropped_before_ = 0;      // by a predecessor
   bool may_wait_ = true;

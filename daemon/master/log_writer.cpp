@@ -96,8 +96,12 @@ void LogWriter::Shared::SayNotes() {
   }
 }
 
-// Until somebody writes to `wake`, a compression ends or the time is over.
+// Until somebody writes to `wake`, a compression ends or may begin, or the time (-1: none) is over.
 void LogWriter::Shared::Sleep(LogFiles& files, Millis timeout) {
+  if (const Millis due = files.gzip_due(); due >= 0) {
+    const Millis left = std::max<Millis>(due - BootNow(), 0);
+    timeout = timeout < 0 ? left : std::min(timeout, left);
+  }
   std::array<pollfd, 2> entries{{{wake.get(), POLLIN, 0}, {files.gzip_fd(), POLLIN, 0}}};
   ::poll(entries.data(), entries.size(), static_cast<int>(timeout));
   std::uint64_t count = 0;

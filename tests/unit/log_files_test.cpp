@@ -33,6 +33,11 @@ bool AppendAll(LogFiles& files, LogStream stream, const std::string& text) {
   return files.Append(stream, text, &offset).ok() && offset == text.size();
 }
 
+bool AllCompressed(LogFiles& files) {
+  files.Tend();
+  return files.gzip_fd() < 0 && files.gzip_due() < 0;
+}
+
 TEST_CASE("the log directory is made private, and nothing is made before the first line") {
   TempDir home;
   const std::string directory = home / "logs/app";
@@ -58,10 +63,7 @@ TEST_CASE("files are put aside at their limit, compressed, and hold all lines in
     REQUIRE(AppendAll(files, LogStream::kOut, block));
     files.Tend();
   }
-  CHECK(WaitUntil([&] {
-    files.Tend();
-    return files.gzip_fd() < 0;
-  }));
+  CHECK(WaitUntil([&] { return AllCompressed(files); }));
   std::size_t compressed = 0;
   for (const std::string& name : FileNames(home.path())) {
     if (name == "out.log") continue;
@@ -188,6 +190,24 @@ TEST_CASE("a symbolic link, a pipe or a directory in place of the file is refuse
   CHECK(files.Append(LogStream::kOut, "text\n", &offset).ok());
 }
 
+TEST_CASE("a log that grows fast is compressed when it has calmed down") {
+  TempDir home;
+  LogFiles files(home.path());
+  files.SetLimits(1'000'000, 10);
+  const std::string megabyte = Numbered(0, 10'000, 99);
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(AppendAll(files, LogStream::kOut, megabyte));
+    files.Tend();
+    CHECK(files.gzip_fd() < 0);
+  }
+  const Millis left = files.gzip_due() - BootNow();
+  CHECK(left > 0);
+  CHECK(left <= 200);
+  CHECK(WaitUntil([&] { return AllCompressed(files); }));
+  for (const std::string& name : FileNames(home.path()))
+    CHECK((name == "out.log" || EndsWith(name, ".gz")));
+}
+
 TEST_CASE("without gzip old files stay as they are, which is said once") {
   TempDir home;
   LogFiles files(home.path());
@@ -226,10 +246,7 @@ TEST_CASE("what a killed process was compressing is compressed by the next one")
   WriteText(home / "out.log.20261122T171638.688Z.gz.tmp", "half a file");
   LogFiles files(home.path());
   CHECK(AppendAll(files, LogStream::kOut, "new\n"));
-  CHECK(WaitUntil([&] {
-    files.Tend();
-    return files.gzip_fd() < 0;
-  }));
+  CHECK(WaitUntil([&] { return AllCompressed(files); }));
   CHECK(FileNames(home.path()) ==
         std::vector<std::string>{"out.log", "out.log.20261122T171638.688Z.gz"});
   CHECK(WholeStream(home.path(), LogStream::kOut) == "old\nnew\n");

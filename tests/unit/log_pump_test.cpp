@@ -23,6 +23,7 @@
 #include "common/base/time.h"
 #include "common/uv/loop.h"
 #include "common/uv/timer.h"
+#include "daemon/master/core/flood_pace.h"
 #include "tests/unit/log_test_disks.h"
 #include "tests/unit/log_test_support.h"
 
@@ -256,6 +257,33 @@ TEST_CASE("a flood goes through whole, in order and over many files") {
   // A busy machine may starve the writer's thread; the count has to be right all the same.
   if (dropped > 0) MESSAGE("lines dropped: " << dropped);
   CheckNumbersWithGaps(WholeStream(home.path(), LogStream::kOut), kLines, dropped);
+}
+
+TEST_CASE("a flood without end is slowed down after its burst, and loses nothing") {
+  TempDir home;
+  LogSettings settings;
+  settings.format = LogFormat::kRaw;
+  settings.files = 2;
+  PumpFixture fixture(home.path(), settings);
+  PipePair out;
+  fixture.pump.Add(1, 1, out.reader.get(), -1);
+  std::atomic<bool> over = false;
+  std::thread flood([&] {
+    const std::string block = Numbered(0, 10'000, 99);
+    const std::int64_t most = FloodPace::kBurst + FloodPace::kSteady;
+    for (std::int64_t sum = 0; sum < most; sum += static_cast<std::int64_t>(block.size()))
+      out.Print(block);
+    over = true;
+  });
+  const Millis start = BootNow();
+  CHECK(fixture.RunUntil([&] { return over.load(); }, 60));
+  flood.join();
+  // A second for what is beyond the burst, but for what the pipe takes at the end.
+  CHECK(BootNow() - start >= 950);
+  fixture.pump.Remove(1);
+  out.reader.reset();
+  CHECK(fixture.RunUntilIdle());
+  CHECK(fixture.pump.dropped() == 0);
 }
 
 TEST_CASE("beyond the rate whole lines are dropped, counted and told of, and the flood goes on") {
