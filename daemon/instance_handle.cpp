@@ -55,22 +55,24 @@ std::optional<MasterInfo> InstanceHandle::about_master() const {
   return MasterInfo{name_, master_->pid, hello_.version, hello_.protocol.newest};
 }
 
-std::optional<InstanceState> InstanceHandle::ReadState() const {
+const InstanceState* InstanceHandle::ReadState() const {
   if (!has_master()) {
     looked_.reset();
-    return std::nullopt;
+    return nullptr;
   }
   const int memfd = keeper_.Find(link::kStateName);
-  if (memfd < 0) return std::nullopt;
-  auto content = ReadSnapshot(memfd);
-  if (!content) return std::nullopt;
+  if (memfd < 0) return nullptr;
   // Most looks find what the one before has found.
-  if (!looked_ || looked_->text != content->state) {
-    auto state = DecodeInstanceState(content->state);
-    if (!state) return std::nullopt;
-    looked_ = LastLook{std::move(content->state), std::move(*state)};
+  if (looked_ && looked_->kept == keeper_.changes() && IsUnchanged(memfd, looked_->mark)) {
+    return &looked_->state;
   }
-  return looked_->state;
+  looked_.reset();
+  auto content = ReadSnapshot(memfd);
+  if (!content) return nullptr;
+  auto state = DecodeInstanceState(content->state);
+  if (!state) return nullptr;
+  looked_ = LastLook{keeper_.changes(), content->mark, std::move(*state)};
+  return &looked_->state;
 }
 
 // ----------------------------------------------------------------------------------------------
@@ -178,8 +180,8 @@ void InstanceHandle::StopFollowed(bool soft) {
 }
 
 std::optional<FleetWish> InstanceHandle::followed() const {
-  const auto state = ReadState();
-  if (!state) return std::nullopt;
+  const InstanceState* state = ReadState();
+  if (state == nullptr) return std::nullopt;
   // What was ordered a moment ago may not have been obeyed yet.
   return wish_.order > state->fleet.wish.order ? wish_ : state->fleet.wish;
 }
@@ -209,8 +211,8 @@ void InstanceHandle::SayLeaving(bool revive) {
 
 bool InstanceHandle::TellExit(const ProcessIdentity& process, int status) {
   if (!link_) return false;
-  const auto state = ReadState();
-  if (!state) return false;
+  const InstanceState* state = ReadState();
+  if (state == nullptr) return false;
   for (const auto& [id, worker] : state->workers) {
     if (worker.process != process) continue;
     return link_->Send(link::ExitStatus{process, status});

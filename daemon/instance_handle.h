@@ -23,6 +23,7 @@
 #include "common/uv/timer.h"
 #include "common/wire/inheritance.h"
 #include "common/wire/packet_socket.h"
+#include "common/wire/snapshot_format.h"
 #include "daemon/core/instance_plan.h"
 #include "daemon/core/lodging.h"
 #include "daemon/core/master_upgrade.h"
@@ -103,8 +104,9 @@ class InstanceHandle {
   // Ended by a SIGTERM to its master, though it is to run: see InstancePlan.
   bool left() const { return plan_.left() && !has_master(); }
   const std::optional<link::Facts>& facts() const { return facts_; }
-  // The newest facts of the master, from its snapshot; nothing if there is no master.
-  std::optional<InstanceState> ReadState() const;
+  // The newest facts of the master, from its snapshot; null if there is no master. They stay until
+  // the next call.
+  const InstanceState* ReadState() const;
   // Nothing if the generation has left no trace.
   std::optional<GenerationConfig> ReadConfig(Generation generation) const;
   const std::optional<ProcessIdentity>& master() const { return master_; }
@@ -158,9 +160,10 @@ class InstanceHandle {
   bool follows_ = false;
   std::optional<bool> stop_followed_;  // whether softly
   std::optional<link::Facts> facts_;
-  // What the snapshot held at the last look, and what that means.
+  // What the snapshot meant at the last look, and by what it is known not to have changed.
   struct LastLook {
-    std::string text;
+    std::uint64_t kept = 0;  // Keeper::changes()
+    SnapshotMark mark;
     InstanceState state;
   };
   mutable std::optional<LastLook> looked_;

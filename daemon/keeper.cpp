@@ -6,6 +6,7 @@
 
 namespace slc {
 void Keeper::Store(const std::string& name, UniqueFd fd) {
+  ++changes_;
   old_.erase(name);
   UniqueFd& place = fds_[name];
   if (!place || !IsSameFile(place.get(), fd.get())) {
@@ -16,11 +17,13 @@ void Keeper::Store(const std::string& name, UniqueFd fd) {
 }
 
 void Keeper::Drop(const std::string& name) {
+  ++changes_;
   old_.erase(name);
   if (fds_.erase(name) > 0) store_.Drop(prefix_ + name);
 }
 
 void Keeper::Clear() {
+  ++changes_;
   old_.clear();
   for (const auto& [name, fd] : fds_) store_.Drop(prefix_ + name);
   fds_.clear();

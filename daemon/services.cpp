@@ -252,10 +252,9 @@ void Services::ReapChildren() {
   }
 }
 
-ViewInput Services::ViewInputOf(const Service& service, const std::string& name,
-                                const std::optional<InstanceState>& state) const {
+ViewInput Services::ViewInputOf(const Service& service, const std::string& name) const {
   ViewInput input;
-  input.state = state ? &*state : nullptr;
+  input.state = service.instance->ReadState();
   input.adopting = service.instance->adopting();
   input.launching = service.instance->has_master() || service.preparing;
   input.silent_for = service.instance->silent_for();
@@ -266,9 +265,8 @@ ViewInput Services::ViewInputOf(const Service& service, const std::string& name,
 
 ServiceView Services::ViewOf(const Wish& wish) {
   const Service& service = ServiceOf(wish.id);
-  const std::optional<InstanceState> state = service.instance->ReadState();
   const Fallback* fallback = registry_.GetFallback(wish.id);
-  ViewInput input = ViewInputOf(service, wish.spec.name, state);
+  ViewInput input = ViewInputOf(service, wish.spec.name);
   // It is asked of the kernel and the cgroup's files.
   if (wish.size == kSizeCpu) input.cpus = UsableCpus();
   ServiceView view = MakeView(wish, input);
@@ -276,7 +274,7 @@ ServiceView Services::ViewOf(const Wish& wish) {
   if (!service.instance->foreign().empty()) {
     view.state = "adopting";
     view.reason = service.instance->foreign();
-  } else if (!state && wish.run && !service.trouble.empty()) {
+  } else if (input.state == nullptr && wish.run && !service.trouble.empty()) {
     view.state = "backoff";
     view.reason = service.trouble + NextTry(service);
   }
@@ -286,8 +284,7 @@ ServiceView Services::ViewOf(const Wish& wish) {
 
 ServiceView Services::ViewOf(const Quarantined& bad) {
   const Service& service = ServiceOf(bad.id);
-  const std::optional<InstanceState> state = service.instance->ReadState();
-  return MakeView(bad, context_.home + "/services", ViewInputOf(service, bad.name, state));
+  return MakeView(bad, context_.home + "/services", ViewInputOf(service, bad.name));
 }
 
 }  // namespace slc

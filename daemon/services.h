@@ -115,8 +115,7 @@ class Services {
   };
 
   Service& ServiceOf(ServiceId id);
-  ViewInput ViewInputOf(const Service& service, const std::string& name,
-                        const std::optional<InstanceState>& state) const;
+  ViewInput ViewInputOf(const Service& service, const std::string& name) const;
   FleetWish FleetWishOf(const Wish& wish) const;
   void Prepare(const Wish& wish);
   void PrepareAgain(ServiceId id);

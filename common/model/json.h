@@ -25,11 +25,12 @@ Status FromJson(const nlohmann::json& value, GenerationConfig& config);
 nlohmann::json ToJson(const FleetWish& wish);
 Status FromJson(const nlohmann::json& value, FleetWish& wish);
 
-// What is shown to people has every member; between programs those are left out that say nothing
-// (empty, 0, false): with hundreds of services that is most of them.
-enum class ViewForm { kWhole, kSparse };
-nlohmann::json ToJson(const ProcessView& view, ViewForm form = ViewForm::kWhole);
-nlohmann::json ToJson(const ServiceView& view, ViewForm form = ViewForm::kWhole);
+// As shown to people, with every member.
+nlohmann::json ToJson(const ProcessView& view);
+nlohmann::json ToJson(const ServiceView& view);
+// As sent to slc: without those members that say nothing (empty, 0, false). FromJson gives the same
+// view.
+void AppendSparse(std::string& out, const ServiceView& view);
 nlohmann::json ToJson(const DaemonInfo& info);
 nlohmann::json ToJson(const UpgradeReport& report);
 Status FromJson(const nlohmann::json& value, ProcessUpgrade& process);

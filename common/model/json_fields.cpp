@@ -13,7 +13,13 @@ using nlohmann::json;
 
 JsonFields::JsonFields(const json& object, std::string place)
     : object_(object), place_(std::move(place)) {
-  if (!object.is_object()) error_ = Error{ErrorCode::kInvalid, place_ + ": expected an object"};
+  if (!object.is_object()) {
+    error_ = Error{ErrorCode::kInvalid, place_ + ": expected an object"};
+    return;
+  }
+  const auto& members = object.get_ref<const json::object_t&>();
+  if (members.size() > members_.size()) return;
+  for (const auto& [key, value] : members) members_[member_count_++] = {key, &value};
 }
 
 void JsonFields::Fail(const std::string& key, const std::string& expectation) {
@@ -27,11 +33,17 @@ Status JsonFields::status() const {
   return Ok();
 }
 
-const json* JsonFields::Find(const char* key) {
-  if (error_) return nullptr;
-  const auto found = object_.find(key);
-  if (found == object_.end() || found->is_null()) return nullptr;
-  return &*found;
+const json* JsonFields::Find(std::string_view key) {
+  if (error_ || object_.empty()) return nullptr;
+  const json* value = nullptr;
+  if (member_count_ == 0) {
+    const auto found = object_.find(key);
+    if (found != object_.end()) value = &*found;
+  }
+  for (std::size_t i = 0; i < member_count_; ++i) {
+    if (members_[i].key == key) value = members_[i].value;
+  }
+  return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 void JsonFields::Require(const char* key) {
@@ -225,8 +237,17 @@ std::string DumpJsonPretty(const json& value) {
 
 void AppendJsonString(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
+  // Nearly all of what there is needs no look at its bytes' meaning.
+  const auto plain = [](char c) { return c >= 0x20 && c != '"' && c != '\\'; };
   out += '"';
   while (!text.empty()) {
+    const auto run =
+        static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), plain) - text.begin());
+    if (run > 0) {
+      out += text.substr(0, run);
+      text.remove_prefix(run);
+      continue;
+    }
     const auto byte = static_cast<unsigned char>(text.front());
     std::size_t used = 1;
     if (byte == '"' || byte == '\\') {

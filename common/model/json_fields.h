@@ -5,11 +5,14 @@
 // Used only by the .cpp files that map the nouns to JSON.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -48,10 +51,18 @@ class JsonFields {
   Status status() const;
 
  private:
-  const nlohmann::json* Find(const char* key);
+  struct Member {
+    std::string_view key;
+    const nlohmann::json* value = nullptr;
+  };
+  const nlohmann::json* Find(std::string_view key);
   std::int64_t ReadNumber(const char* key, std::int64_t low, std::int64_t high, bool& present);
 
   const nlohmann::json& object_;
+  // Those of a small object, side by side: most keys that are asked for are absent, and to learn
+  // that from the object's tree took a fifth of the time of `slc ctl status`.
+  std::array<Member, 20> members_;
+  std::size_t member_count_ = 0;  // 0: the object has more, or none
   std::string place_;
   std::optional<Error> error_;
 };

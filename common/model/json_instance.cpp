@@ -1,9 +1,8 @@
-#include <concepts>
-
 #include <nlohmann/json.hpp>
 
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
+#include "common/model/object_writer.h"
 
 namespace slc {
 
@@ -12,51 +11,6 @@ using nlohmann::json;
 namespace {
 
 constexpr const char* kListenerKinds[] = {"tcp", "unix", "udp", "inherited"};
-
-// Appends {"key":value,...}. The order of members is fixed, nothing is allocated but the text
-// itself.
-class ObjectWriter {
- public:
-  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
-  ~ObjectWriter() { out_ += '}'; }
-  ObjectWriter(const ObjectWriter&) = delete;
-  ObjectWriter& operator=(const ObjectWriter&) = delete;
-
-  std::string& Key(const char* key) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    out_ += '"';
-    out_ += key;
-    out_ += "\":";
-    return out_;
-  }
-  template <std::integral Integer>
-  void Number(const char* key, Integer value) {
-    Key(key) += std::to_string(value);
-  }
-  void Flag(const char* key, bool value) { Key(key) += value ? "true" : "false"; }
-  void Text(const char* key, std::string_view value) { AppendJsonString(Key(key), value); }
-  void Numbers(const char* key, const std::vector<std::uint32_t>& values) {
-    Key(key) += '[';
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (i > 0) out_ += ',';
-      out_ += std::to_string(values[i]);
-    }
-    out_ += ']';
-  }
-  void Texts(const char* key, const std::vector<std::string>& values) {
-    Key(key) += '[';
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (i > 0) out_ += ',';
-      AppendJsonString(out_, values[i]);
-    }
-    out_ += ']';
-  }
-
- private:
-  std::string& out_;
-  bool first_ = true;
-};
 
 void WriteProcess(ObjectWriter& object, const ProcessIdentity& process) {
   object.Number("pid", process.pid);

@@ -139,6 +139,7 @@ json ProgressToJson(const Progress& progress) {
       {"text", progress.text}, {"listening", progress.listening}};
 }
 
+// Without its services, see AppendServices.
 json ReplyToJson(const Reply& reply) {
   json value{{"ok", !reply.error.has_value()}};
   if (reply.error) {
@@ -147,16 +148,24 @@ json ReplyToJson(const Reply& reply) {
   }
   if (!reply.log_tail.empty()) value["log_tail"] = reply.log_tail;
   if (!reply.notes.empty()) value["notes"] = reply.notes;
-  if (const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data)) {
-    json list = json::array();
-    for (const ServiceView& view : *services) list.push_back(ToJson(view, ViewForm::kSparse));
-    value["services"] = std::move(list);
-  } else if (const auto* info = std::get_if<DaemonInfo>(&reply.data)) {
+  if (const auto* info = std::get_if<DaemonInfo>(&reply.data)) {
     value["info"] = ToJson(*info);
   } else if (const auto* report = std::get_if<UpgradeReport>(&reply.data)) {
     value["upgrade"] = ToJson(*report);
   }
   return value;
+}
+
+// Puts the services of a reply into `message`, which ends with the braces of the reply and of
+// itself. There may be hundreds, so they are not made values first.
+void AppendServices(std::string& message, const std::vector<ServiceView>& services) {
+  message.resize(message.size() - 2);
+  message += ",\"services\":[";
+  for (std::size_t i = 0; i < services.size(); ++i) {
+    if (i > 0) message += ',';
+    AppendSparse(message, services[i]);
+  }
+  message += "]}}";
 }
 
 Status ReadReply(const json& value, Reply& reply) {
@@ -263,13 +272,15 @@ std::string RequestIdOf(const std::string& text) {
 }
 
 std::string EncodeServerMessage(const ServerMessage& message) {
-  json value{{"id", message.id}};
   if (const auto* progress = std::get_if<Progress>(&message.body)) {
-    value["progress"] = ProgressToJson(*progress);
-  } else {
-    value["reply"] = ReplyToJson(std::get<Reply>(message.body));
+    return DumpJson(json{{"id", message.id}, {"progress", ProgressToJson(*progress)}});
   }
-  return DumpJson(value);
+  const auto& reply = std::get<Reply>(message.body);
+  std::string text = DumpJson(json{{"id", message.id}, {"reply", ReplyToJson(reply)}});
+  if (const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data)) {
+    AppendServices(text, *services);
+  }
+  return text;
 }
 
 Result<ServerMessage> DecodeServerMessage(const std::string& text) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -28,6 +29,7 @@ Result<std::size_t> SizeOf(int memfd) {
 struct Half {
   std::optional<SnapshotContent> content;
   bool torn = false;  // something is there, and it is not whole
+  SnapshotMark mark;
 };
 
 Half ReadHalf(int memfd, std::size_t start, std::size_t size) {
@@ -36,15 +38,16 @@ Half ReadHalf(int memfd, std::size_t start, std::size_t size) {
   if (::pread(memfd, &header, sizeof(header), static_cast<off_t>(start)) != sizeof(header)) {
     return {};
   }
-  if (header.magic != kSnapshotMagic) return {};
-  if (header.length > size - sizeof(header)) return {std::nullopt, true};
+  const SnapshotMark mark{static_cast<std::int64_t>(start), header};
+  if (header.magic != kSnapshotMagic) return {std::nullopt, false, mark};
+  if (header.length > size - sizeof(header)) return {std::nullopt, true, {}};
   std::string state(header.length, '\0');
   const ssize_t got =
       ::pread(memfd, state.data(), state.size(), static_cast<off_t>(start + sizeof(header)));
   if (got != static_cast<ssize_t>(state.size()) || Crc32c(state) != header.crc) {
-    return {std::nullopt, true};
+    return {std::nullopt, true, {}};
   }
-  return {SnapshotContent{header.seq, std::move(state)}, false};
+  return {SnapshotContent{header.seq, std::move(state), {}}, false, mark};
 }
 
 }  // namespace
@@ -62,13 +65,21 @@ Result<SnapshotContent> ReadSnapshot(int memfd) {
   for (int look = 0; look < (best ? kMostLooks : kMostForAny); ++look) {
     const Half first = ReadHalf(memfd, 0, *size / 2);
     const Half second = ReadHalf(memfd, *size / 2, *size / 2);
-    for (const Half* half : {&first, &second}) {
-      if (half->content && (!best || half->content->seq > best->seq)) best = half->content;
+    for (const auto& [half, other] : {std::pair{&first, &second}, std::pair{&second, &first}}) {
+      if (!half->content || (best && half->content->seq <= best->seq)) continue;
+      best = half->content;
+      best->mark = other->mark;
     }
     if (!first.torn && !second.torn) break;
   }
   if (!best) return Error{ErrorCode::kNotFound, "the snapshot holds no valid state"};
   return *best;
+}
+
+bool IsUnchanged(int memfd, const SnapshotMark& mark) {
+  SnapshotHeader header;
+  return mark.start >= 0 && ::pread(memfd, &header, sizeof(header), mark.start) == sizeof(header) &&
+         std::memcmp(&header, &mark.header, sizeof(header)) == 0;
 }
 
 Result<int> MakeMemfd(const std::string& name, const std::string& content) {

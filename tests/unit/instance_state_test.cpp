@@ -235,6 +235,29 @@ TEST_CASE("A state that does not fit is refused, an empty memfd holds none") {
   CHECK_FALSE(Snapshot::Continue(UniqueFd(Image("x"))));
 }
 
+TEST_CASE("A snapshot is known to be unchanged until something is written to it") {
+  auto snapshot = Snapshot::Create(100);
+  REQUIRE(snapshot);
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(snapshot->Write("the same"));
+    const auto content = ReadSnapshot(snapshot->fd());
+    REQUIRE(content);
+    CHECK(IsUnchanged(snapshot->fd(), content->mark));
+    CHECK(IsUnchanged(snapshot->fd(), content->mark));
+    REQUIRE(snapshot->Write("the same"));
+    CHECK_FALSE(IsUnchanged(snapshot->fd(), content->mark));
+  }
+  auto content = ReadSnapshot(snapshot->fd());
+  auto successor = Snapshot::Continue(UniqueFd(::dup(snapshot->fd())));
+  REQUIRE(successor);
+  CHECK(IsUnchanged(snapshot->fd(), content->mark));
+  REQUIRE(successor->Write("the same"));
+  CHECK_FALSE(IsUnchanged(snapshot->fd(), content->mark));
+  content = ReadSnapshot(snapshot->fd());
+  CHECK_FALSE(IsUnchanged(-1, content->mark));
+  CHECK_FALSE(IsUnchanged(snapshot->fd(), SnapshotMark{}));
+}
+
 TEST_CASE("A reader finds a whole state at any moment, however fast it is written") {
   auto snapshot = Snapshot::Create(20'000);
   REQUIRE(snapshot);
