@@ -238,7 +238,10 @@ std::string DumpJsonPretty(const json& value) {
 void AppendJsonString(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   // Nearly all of what there is needs no look at its bytes' meaning.
-  const auto plain = [](char c) { return c >= 0x20 && c != '"' && c != '\\'; };
+  const auto plain = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+  };
   out += '"';
   while (!text.empty()) {
     const auto run =
