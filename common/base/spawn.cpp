@@ -218,6 +218,28 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
+// What will be the same the next time is told from what the machine lacks for a moment.
+ErrorCode CodeOf(int reason) {
+  switch (reason) {
+    case ENOENT:
+      return ErrorCode::kNotFound;
+    case EACCES:
+    case EPERM:
+      return ErrorCode::kPermission;
+    case E2BIG:
+    case EINVAL:
+    case EISDIR:
+    case ELIBBAD:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ENOEXEC:
+    case ENOTDIR:
+      return ErrorCode::kInvalid;
+    default:
+      return ErrorCode::kSystem;
+  }
+}
+
 }  // namespace
 
 Result<Spawned> Spawn(const SpawnOptions& options) {
@@ -281,8 +303,7 @@ Result<Spawned> Spawn(const SpawnOptions& options) {
   spawned.pidfd.reset(pidfd);
   if (plan.failed != Step::kNone) {
     ::waitpid(pid, nullptr, 0);
-    const ErrorCode code = plan.reason == ENOENT ? ErrorCode::kNotFound : ErrorCode::kSystem;
-    return Error{code, what + ": " + Explain(options, plan)};
+    return Error{CodeOf(plan.reason), what + ": " + Explain(options, plan)};
   }
   spawned.identity = IdentifyProcess(pid).value_or(ProcessIdentity{pid, 0});
   return spawned;

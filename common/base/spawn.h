@@ -54,7 +54,8 @@ struct Spawned {
 };
 
 // Errors name the step and the file: "start /usr/bin/node: enter directory /srv/app: Permission
-// denied".
+// denied". kSystem is what may pass by itself (no process, no memory, a disk that fails); what will
+// be the same the next time is kNotFound, kPermission or kInvalid.
 Result<Spawned> Spawn(const SpawnOptions& options);
 
 // "user", "user:group" or numbers, with the user's supplementary groups. kNotFound if unknown.
