@@ -341,7 +341,9 @@ void FolderWatch::OnFolder(unsigned mask, const std::string& path) {
     WalkLater(path);
   } else if ((mask & (IN_MOVED_FROM | IN_DELETE)) != 0) {
     Leave(path);
-    Changed(path);
+    // What was in a folder that was removed has been told of file by file, of one that was moved
+    // away it has not.
+    if ((mask & IN_MOVED_FROM) != 0 && rules_.CountsWhole(path)) Changed(path);
   }
 }
 

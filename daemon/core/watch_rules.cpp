@@ -48,13 +48,18 @@ bool WatchRules::Counts(std::string_view file) const {
   if (!variables && (name[0] == '.' || IsLeftBeside(name) || git_.Ignores(PlaceOf(file), false))) {
     return false;
   }
+  const std::size_t slash = file.rfind('/');
+  const std::string_view folder = slash == std::string_view::npos ? "" : file.substr(0, slash);
+  return CountsWhole(folder) || only_.Ignores(file, false).has_value();
+}
+
+bool WatchRules::CountsWhole(std::string_view folder) const {
   if (only_.empty()) return true;
-  // A folder stands for all that is in it.
-  for (std::size_t end = file.find('/'); end != std::string_view::npos;
-       end = file.find('/', end + 1)) {
-    if (only_.Ignores(file.substr(0, end), true)) return true;
+  for (std::size_t end = 0; end < folder.size();) {
+    end = std::min(folder.find('/', end + 1), folder.size());
+    if (only_.Ignores(folder.substr(0, end), true)) return true;
   }
-  return only_.Ignores(file, false).has_value();
+  return false;
 }
 
 }  // namespace slc

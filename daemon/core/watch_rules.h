@@ -35,6 +35,8 @@ class WatchRules {
   bool IgnoresAll() const { return !place_.empty() && git_.IgnoresAny(place_, true); }
   // `folder`, which is not "" and lies in one that is watched, is to be watched, too.
   bool Watches(std::string_view folder) const;
+  // All that lies in `folder`, which is watched, is the app's, whatever the names of files.
+  bool CountsWhole(std::string_view folder) const;
   // A change of `file`, in a folder that is watched, is one of the app.
   bool Counts(std::string_view file) const;
 

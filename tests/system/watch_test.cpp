@@ -136,6 +136,13 @@ TEST_SUITE("watch") {
     WaitUntilWatched(world, "3");
     app.Save("new/er/a.js");
     CHECK(WaitForRestarts(world, 8).back() == "soft-restart ok: new/er/a.js");
+    // An empty folder that goes is nothing.
+    fs::create_directories(app.folder + "/new/er/scratch");
+    WaitUntilWatched(world, "4");
+    fs::remove(app.folder + "/new/er/scratch");
+    WaitUntilWatched(world, "3");
+    app.Save("new/er/b.js");
+    CHECK(WaitForRestarts(world, 9).back() == "soft-restart ok: new/er/b.js");
   }
 
   TEST_CASE("a .gitignore that changes counts from then on") {
