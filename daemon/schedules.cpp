@@ -13,6 +13,9 @@ namespace slc {
 namespace {
 
 constexpr Millis kTryAgain = 10'000;
+// Between two services whose times are the same: hundreds of successors that boot at once would
+// take the machine's memory twice.
+constexpr Millis kApart = 1'000;
 
 }  // namespace
 
@@ -21,7 +24,8 @@ Schedules::Schedules(uv::Loop& loop, const Registry& registry, uv::DiskThread& d
       disk_(disk),
       hands_(std::move(hands)),
       timer_(loop, [this] { OnTime(); }),
-      again_(loop, [this] { OnTime(); }) {}
+      again_(loop, [this] { OnTime(); }),
+      apart_(loop, [this] { RestartNext(); }) {}
 
 void Schedules::Begin(Millis since) {
   begun_ = true;
@@ -95,22 +99,38 @@ void Schedules::Loaded(ServiceId id, const std::string& text, const Result<CronS
   }
   // What is over when it is taken up is due, or missed.
   const auto next = times_.NextOf(id);
-  if (next && *next <= WallNow()) return OnTime();
+  if (next && *next <= WallNow()) return Pass();
   Arm();
 }
 
 void Schedules::OnTime() {
+  Pass();
+  std::vector<ServiceId> all;
+  for (const auto& [id, entry] : entries_) all.push_back(id);
+  for (const ServiceId id : all) Load(id);
+}
+
+void Schedules::Pass() {
   for (const DueRestart& due : times_.Pass(WallNow())) {
     if (due.missed) {
       Miss(due);
     } else {
-      hands_.restart(due.id, "due " + TextOf(due.id, due.due));
+      waiting_.emplace_back(due.id, "due " + TextOf(due.id, due.due));
     }
   }
+  if (!apart_.active()) RestartNext();
   Arm();
-  std::vector<ServiceId> all;
-  for (const auto& [id, entry] : entries_) all.push_back(id);
-  for (const ServiceId id : all) Load(id);
+}
+
+void Schedules::RestartNext() {
+  while (!waiting_.empty()) {
+    const auto [id, occasion] = std::move(waiting_.front());
+    waiting_.pop_front();
+    // Stopped, removed, or without times since.
+    if (entries_.count(id) == 0) continue;
+    apart_.StartIn(kApart);
+    return hands_.restart(id, occasion);
+  }
 }
 
 void Schedules::Miss(const DueRestart& due) {

@@ -2,12 +2,15 @@
 // and the rules of time zones, which the disk thread reads: anew with each time that has come, and
 // when the clock is set.
 //
-// Only services that are to run have times.
+// Only services that are to run have times. Those that are due at the same time follow each other a
+// second apart.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "common/base/ids.h"
 #include "common/base/result.h"
@@ -51,6 +54,8 @@ class Schedules {
   void Loaded(ServiceId id, const std::string& text, const Result<CronSchedule>& schedule,
               const Result<TimeZone>& zone);
   void OnTime();
+  void Pass();
+  void RestartNext();
   void Miss(const DueRestart& due);
   void Arm();
   std::string TextOf(ServiceId id, Millis wall) const;
@@ -63,6 +68,8 @@ class Schedules {
   bool begun_ = false;
   uv::WallTimer timer_;
   uv::Timer again_;
+  std::deque<std::pair<ServiceId, std::string>> waiting_;  // are due, and on which occasion
+  uv::Timer apart_;
 };
 
 }  // namespace slc

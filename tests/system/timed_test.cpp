@@ -98,6 +98,32 @@ TEST_SUITE("timed") {
     CHECK(world.View("web").next_restart == 0);
   }
 
+  TEST_CASE("services of the same time are soft-restarted one after the other") {
+    World world;
+    WallClock clock(world);
+    clock.Set(OffsetTo("2027-07-10T03:59:50Z"));
+    const std::string folder = world.MakeFolder("web", {{"app.js", kApp}});
+    for (const char* name : {"one", "two", "three"}) {
+      world.Must({"start", folder, "--name", name, "--size", "1", "--restart-at",
+                  "CRON_TZ=UTC 0 4 * * *"});
+    }
+    std::vector<json> records;
+    WaitUntil(
+        [&] {
+          records = BySchedule(world);
+          return records.size() == 6;
+        },
+        30'000, "the records that all are done");
+    std::vector<Millis> begun;
+    for (const json& record : records) {
+      if (record["result"] == "accepted") begun.push_back(ParseIso(record["time"].get<std::string>()));
+    }
+    REQUIRE(begun.size() == 3);
+    // A second apart by the timer; the clock of the records has milliseconds.
+    CHECK(begun[1] - begun[0] >= 990);
+    CHECK(begun[2] - begun[1] >= 990);
+  }
+
   TEST_CASE("a time that passes without slcd is told and not made up for") {
     World world;
     WallClock clock(world);
