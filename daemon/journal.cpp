@@ -129,7 +129,8 @@ void Journal::NoteNotice(ServiceId id, const link::Notice& notice) {
   if (progress.kind == "worker_ready" || progress.kind == "worker_given_up" ||
       progress.kind == "worker_hung" || progress.kind == "worker_killed" ||
       progress.kind == "worker_outgrown" || progress.kind == "slot_given_up" ||
-      progress.kind == "spare_takes_slot" || progress.kind == "spare_given_up") {
+      progress.kind == "spare_takes_slot" || progress.kind == "spare_given_up" ||
+      progress.kind == "log_flood") {
     record.kind = progress.kind;
   } else if (progress.kind == "worker_exited" && notice.unasked) {
     record.kind = "worker_ended";

@@ -52,6 +52,7 @@ struct JournalActor {
 //   worker_killed     it was asked to end, and had not in time
 //   spare_takes_slot  of a worker that has ended: worker, slot, generation, pid
 //   spare_ended, spare_given_up             as of a worker, but nobody was served by it
+//   log_flood         its workers print without end, and are slowed down
 //   running, stopped, finished, failed      the service; `failed`: its workers did not come up
 //   backoff, backoff_left                   crashed workers wait to be started again
 //   roll_begun, roll_done, roll_failed      a soft restart

@@ -60,6 +60,7 @@ std::string Simple(const JournalRecord& record) {
       {"watch_paused", "--watch pauses"},
       {"watch_trouble", "--watch sees less than all"},
       {"schedule_missed", "scheduled soft restart missed"},
+      {"log_flood", "floods its log"},
       {"schedule_trouble", "the times of --restart-at cannot be told"},
   };
   for (const auto& [kind, words] : kWords) {

@@ -9,18 +9,14 @@
 #include "common/base/unique_fd.h"
 
 namespace slc {
-namespace {
 
-// 0, or why not.
-int WriteNice(pid_t leader, int nice) {
+int WriteAutogroupNice(pid_t leader, int nice) {
   const std::string path = "/proc/" + std::to_string(leader) + "/autogroup";
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file) return errno;
   const std::string text = std::to_string(nice);
   return ::write(file.get(), text.data(), text.size()) < 0 ? errno : 0;
 }
-
-}  // namespace
 
 void Autogroup::SetNice(const ProcessIdentity& leader, int nice) {
   wanted_.push_back({leader, nice});
@@ -32,7 +28,8 @@ void Autogroup::Write() {
   while (!wanted_.empty()) {
     const Wanted& next = wanted_.front();
     const bool lives = IdentifyProcess(next.leader.pid) == next.leader;
-    if (lives && WriteNice(next.leader.pid, next.nice) == EAGAIN) return timer_.StartIn(kAgain);
+    if (lives && WriteAutogroupNice(next.leader.pid, next.nice) == EAGAIN)
+      return timer_.StartIn(kAgain);
     wanted_.pop_front();
   }
 }

@@ -3,6 +3,8 @@
 // one of its own: so the session as a whole gets it, too.
 #pragma once
 
+#include <sys/types.h>
+
 #include <deque>
 
 #include "common/base/process.h"
@@ -10,6 +12,9 @@
 #include "common/uv/timer.h"
 
 namespace slc {
+
+// Once: 0, or the system's reason; EAGAIN when it is asked too often.
+int WriteAutogroupNice(pid_t leader, int nice);
 
 class Autogroup {
  public:

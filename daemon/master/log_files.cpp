@@ -16,6 +16,7 @@
 #include "common/base/files.h"
 #include "common/base/process.h"
 #include "common/base/spawn.h"
+#include "daemon/master/autogroup.h"
 
 namespace slc {
 namespace {
@@ -24,7 +25,7 @@ constexpr Millis kGzipPause = 60000;
 // A log that grows faster than this is not compressed while it does: its files live for moments,
 // and gzip would take half a processor from those who have work.
 constexpr std::uint64_t kCalmBytesPerMs = 5000;
-constexpr std::uint64_t kLongestCalm = 10000;  // ms
+constexpr Millis kLookAgain = 1000;
 
 // Bytes of `rest`, which begins anywhere in a line, that go into a file with `room` bytes left:
 // whole lines; 0 if not even the first fits. With `must` the first line goes in whatever its size.
@@ -109,6 +110,7 @@ Status LogFiles::Append(LogStream stream, std::string_view block, std::size_t* o
     }
     *offset += static_cast<std::size_t>(put);
     file.size += static_cast<std::uint64_t>(put);
+    grown_ += static_cast<std::uint64_t>(put);
   }
   return Ok();
 }
@@ -159,6 +161,7 @@ Status LogFiles::Open(LogStream stream) {
   file.device = info.st_dev;
   file.inode = info.st_ino;
   file.size = static_cast<std::uint64_t>(info.st_size);
+  file.opened = BootNow();
   return Ok();
 }
 
@@ -200,14 +203,26 @@ Status LogFiles::Rotate(LogStream stream) {
       errno != ENOENT) {
     return SystemError("put aside " + directory_path_ + "/" + current, errno);
   }
-  const std::uint64_t calm = std::min(Of(stream).size / kCalmBytesPerMs, kLongestCalm);
+  gzip_pending_ = true;
+  const Current& full = Of(stream);
+  // In a flood; it may last longer than the next file takes to fill.
+  if (!IsCalm(full.size, full.opened)) AwaitCalm();
   Of(stream) = Current{};
   if (Status opened = Open(stream); !opened) return opened;
   RemoveSurplus();
-  gzip_pending_ = true;
-  gzip_not_before_ = std::max(gzip_not_before_, BootNow() + static_cast<Millis>(calm));
   StartGzip();
   return Ok();
+}
+
+bool LogFiles::IsCalm(std::uint64_t grown, Millis since) {
+  const Millis span = std::max<Millis>(BootNow() - since, 1);
+  return grown <= static_cast<std::uint64_t>(span) * kCalmBytesPerMs;
+}
+
+void LogFiles::AwaitCalm() {
+  flood_since_ = BootNow();
+  grown_ = 0;
+  gzip_not_before_ = std::max(gzip_not_before_, flood_since_ + kLookAgain);
 }
 
 void LogFiles::RemoveSurplus() {
@@ -259,6 +274,8 @@ Millis LogFiles::gzip_due() const {
 
 void LogFiles::StartGzip() {
   if (gzip_due() < 0 || BootNow() < gzip_not_before_) return;
+  if (flood_since_ > 0 && !IsCalm(grown_, flood_since_)) return AwaitCalm();
+  flood_since_ = 0;
   // The youngest first: in a flood the oldest may be removed before gzip is through with it.
   const RotatedLogName* plain = nullptr;
   const std::vector<RotatedLogName> rotated = ListRotated();
@@ -297,8 +314,10 @@ void LogFiles::StartGzip() {
   gzip_pidfd_ = std::move(spawned->pidfd);
   gzip_pid_ = static_cast<pid_t>(spawned->identity.pid);
   gzip_not_before_ = 0;
-  // It only ever gets time that nobody else wants.
+  // It is to get time that nobody else wants. Where the CPUs are shared among sessions both count
+  // within its own only, so that is put behind the others as far as it goes, too.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(gzip_pid_), 19);
+  static_cast<void>(WriteAutogroupNice(gzip_pid_, 19));
   const sched_param none{};
   ::sched_setscheduler(gzip_pid_, SCHED_IDLE, &none);
 }

@@ -70,6 +70,7 @@ class LogFiles {
     dev_t device = 0;
     ino_t inode = 0;
     std::uint64_t size = 0;
+    Millis opened = 0;  // CLOCK_BOOTTIME
   };
   static std::size_t Index(LogStream stream) { return stream == LogStream::kOut ? 0 : 1; }
   Current& Of(LogStream stream) { return current_[Index(stream)]; }
@@ -82,6 +83,9 @@ class LogFiles {
   Status Rotate(LogStream stream);
   std::vector<RotatedLogName> ListRotated() const;
   void RemoveSurplus();
+  // By so much since then: no faster than files can be compressed beside it.
+  static bool IsCalm(std::uint64_t grown, Millis since);
+  void AwaitCalm();
   void StartGzip();
   void FinishGzip(bool success);
   void AbandonGzip();
@@ -101,6 +105,8 @@ class LogFiles {
   RotatedLogName gzip_source_;   // of the compression under way
   bool gzip_abandoned_ = false;  // it was killed and only has to be reaped
   bool gzip_pending_ = false;    // there may be a file to compress
+  Millis flood_since_ = 0;       // CLOCK_BOOTTIME; > 0: the log grew too fast, then or since
+  std::uint64_t grown_ = 0;      // by how many bytes since then
   Millis gzip_not_before_ = 0;   // CLOCK_BOOTTIME; after a failure, and while the log grows fast
   std::string note_;
 };

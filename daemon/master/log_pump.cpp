@@ -281,6 +281,7 @@ void LogPump::OnTick() {
   }
   EraseFinished();
   pace_.Take(total, SteadyMicros());
+  if (pace_.TakeNews() && on_flood_) on_flood_();
   if (any) StartTicking(delay);
   FreeBuffer();
 }
@@ -588,6 +589,7 @@ void LogPump::GoOn(Beginning beginning) {
 void LogPump::FlushAndStop(Millis patience) {
   if (stopped_) return;
   on_behind_ = nullptr;
+  on_flood_ = nullptr;
   const Millis deadline = BootNow() + patience;
   for (const auto& pipe : pipes_) pipe->poll.reset();
   // What removed workers have left in their pipes.

@@ -1,6 +1,6 @@
 // LogPump: takes what the workers of one service print and hands it to the log writer.
 //
-// Pipes are kept drained whatever the disk does, so a worker is never blocked or killed by its log:
+// Pipes are kept drained whatever the disk does, so a worker is never blocked or killed by a disk:
 // when the buffer is full (see LogQueue) the pump waits for moments (see Patience), then lines are
 // dropped and counted; so are those beyond the service's rate (see LogRate). As long as the disk
 // keeps up little is taken out of the pipes before it is written (see InHand). A worker that floods
@@ -59,6 +59,9 @@ class LogPump {
   // `behind` has changed: to be made known to whoever may have to take over, before it returns.
   // Not called any more once FlushAndStop() is.
   void OnBehind(std::function<void()> changed) { on_behind_ = std::move(changed); }
+  // The workers print without end, and are slowed down from now on, see FloodPace. Once for each
+  // flood.
+  void OnFlood(std::function<void()> slowed) { on_flood_ = std::move(slowed); }
   // More is in hand than usual, see InHand.
   bool behind() const { return in_hand_.behind(); }
 
@@ -157,6 +160,7 @@ class LogPump {
   bool in_hand_full_ = false;       // that is why
   InHand in_hand_;
   std::function<void()> on_behind_;
+  std::function<void()> on_flood_;
   LogRate rate_;
   FloodPace pace_;
   std::unique_ptr<uv::Timer> rate_over_;  // while lines are refused

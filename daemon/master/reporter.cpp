@@ -4,6 +4,9 @@
 #include <array>
 #include <string_view>
 
+#include "common/base/text.h"
+#include "daemon/master/core/flood_pace.h"
+
 namespace slc {
 namespace {
 
@@ -102,6 +105,14 @@ void Reporter::NotifySlotGivenUp(SlotNumber slot, const std::string& why) {
   Send(std::move(notice));
 }
 
+void Reporter::NotifyFlood() {
+  link::Notice notice = NoticeOf("log_flood", 0);
+  notice.progress.text =
+      FormatBytes(FloodPace::kBurst) + " came at once and there is no end: read at " +
+      FormatBytes(FloodPace::kSteady) + " a second from now on, what prints more has to wait";
+  Send(std::move(notice));
+}
+
 void Reporter::NotifyKilled(WorkerId worker, Millis waited) {
   link::Notice notice = NoticeOf("worker_killed", worker);
   notice.progress.text = "it had not ended " + FormatSpan(waited) + " after its stop signal";
@@ -114,9 +125,9 @@ void Reporter::Send(link::Notice notice) {
     return;
   }
   const std::string& kind = notice.progress.kind;
-  constexpr std::array<std::string_view, 8> kTold{
-      "worker_ready",    "worker_given_up", "worker_hung",      "worker_killed",
-      "worker_outgrown", "slot_given_up",   "spare_takes_slot", "spare_given_up"};
+  constexpr std::array<std::string_view, 9> kTold{
+      "worker_ready",  "worker_given_up",  "worker_hung",    "worker_killed", "worker_outgrown",
+      "slot_given_up", "spare_takes_slot", "spare_given_up", "log_flood"};
   const bool told = std::find(kTold.begin(), kTold.end(), kind) != kTold.end();
   if (!told && !notice.unasked) return;
   constexpr std::size_t kMost = 64;

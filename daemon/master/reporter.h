@@ -41,6 +41,8 @@ class Reporter {
   // `what`: for people.
   void NotifyOutgrown(WorkerId worker, const std::string& what);
   void NotifySlotGivenUp(SlotNumber slot, const std::string& why);
+  // The output of the workers is taken slowly from now on.
+  void NotifyFlood();
   // It had not ended `waited` after its stop signal.
   void NotifyKilled(WorkerId worker, Millis waited);
   // What slcd's journal should know of the time in which there was no slcd: the last 64 of these.

@@ -56,6 +56,24 @@ TEST_CASE("a pause gives the burst back, and no more than that") {
   CHECK(again <= FloodPace::kBurst + FloodPace::kSteady + FloodPace::kTurn);
 }
 
+TEST_CASE("each flood is told of once, when its burst is used up") {
+  FloodPace pace;
+  std::int64_t now = kSecond;
+  for (int flood = 0; flood < 3; ++flood) {
+    pace.Take(FloodPace::kBurst - 1, now);
+    CHECK_FALSE(pace.TakeNews());
+    pace.Take(1, now);
+    CHECK(pace.TakeNews());
+    CHECK_FALSE(pace.TakeNews());
+    for (int i = 0; i < 100; ++i) {
+      now += 10'000;
+      pace.Take(FloodPace::kSteady / 100, now);
+      CHECK_FALSE(pace.TakeNews());
+    }
+    now += 10 * kSecond;
+  }
+}
+
 TEST_CASE(
     "random histories: what is read in any time stays within burst and pace, and never stops") {
   std::mt19937 random(7);
