@@ -82,11 +82,15 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
                JudgeSilence();
                Feed(TimePassed{});
              }),
-      finish_timer_(loop, [this] { loop_.Stop(); }) {
+      finish_timer_(loop, [this] { loop_.Stop(); }),
+      last_queues_(
+          loop, [this](WorkerId worker) { return desk_.LeavesQueue(worker); },
+          [this](WorkerId worker) { DrainNow(worker); }) {
   logs_.OnBehind([this] {
     snapshot_.NoteChange();
     snapshot_.Save();
   });
+  logs_.OnFlood([this] { reporter_.NotifyFlood(); });
 }
 
 // ------------------------------------------------------------------------------------------------
@@ -422,8 +426,18 @@ void Instance::Do(const PromoteSpare& action) {
 void Instance::Do(const DrainWorker& action) {
   connections_.Retire(action.worker);
   if (workers_.Find(action.worker) == nullptr) return;
-  workers_.Drain(action.worker, configs_.Of(fleet_.state(), action.worker));
-  reporter_.Notify("worker_draining", action.worker);
+  // It has the rest of its time to end.
+  const Millis most = configs_.Of(fleet_.state(), action.worker).policy.drain_timeout / 2;
+  last_queues_.Await(action.worker, most);
+}
+
+void Instance::DrainNow(WorkerId worker) {
+  const auto found = fleet_.state().workers.find(worker);
+  const bool drains =
+      found != fleet_.state().workers.end() && found->second.state == WorkerState::kDraining;
+  if (!drains || workers_.Find(worker) == nullptr) return;
+  workers_.Drain(worker, configs_.Of(fleet_.state(), worker));
+  reporter_.Notify("worker_draining", worker);
 }
 
 void Instance::Do(const HangUpWorker& action) { workers_.HangUp(action.worker); }

@@ -27,6 +27,7 @@
 #include "daemon/master/control_link.h"
 #include "daemon/master/core/fleet.h"
 #include "daemon/master/generation_configs.h"
+#include "daemon/master/last_queues.h"
 #include "daemon/master/listener_desk.h"
 #include "daemon/master/log_pump.h"
 #include "daemon/master/memory_limit.h"
@@ -123,6 +124,7 @@ class Instance {
   void Do(const ReportHung& action) { reporter_.NotifyGivenUp("worker_hung", action.worker); }
   void Do(const ReportOutgrown& action);
   void Do(const ReportSlotGivenUp& action);
+  void DrainNow(WorkerId worker);
   Status StartWorker(const SpawnWorker& action, const GenerationConfig& config);
   void RepeatDeeds();
   void JudgeOn(WorkerProcess& worker);
@@ -171,6 +173,7 @@ class Instance {
 
   uv::Timer timer_;
   uv::Timer finish_timer_;
+  LastQueues last_queues_;
 };
 
 }  // namespace slc

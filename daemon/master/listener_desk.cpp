@@ -1,5 +1,7 @@
 #include "daemon/master/listener_desk.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -324,12 +326,35 @@ void ListenerDesk::Use(Connections::Listener& listener, const WorkerProcess& pro
   }
 }
 
+bool ListenerDesk::LeavesQueue(WorkerId worker) const {
+  const FleetState& state = fleet_.state();
+  const auto found = state.workers.find(worker);
+  if (found == state.workers.end() || !state.wish.run) return false;
+  const GenerationConfig& config = configs_.Of(state, worker);
+  if (config.node || BalanceOf(config) != Balance::kSlots) return false;
+  const GenerationConfig* wanted = configs_.Find(state.wish.generation);
+  const SlotNumber slot = found->second.slot;
+  for (const auto& [key, listener] : connections_.listeners()) {
+    if (listener->users.count(worker) == 0) continue;
+    const auto place = SocketOf(listener->facts, slot, Balance::kSlots);
+    if (!place) continue;
+    // The successor in its slot accepts there, or the master does for a Node.
+    const bool stays =
+        slot <= state.wish.size && wanted != nullptr &&
+        (wanted->node || SocketOf(listener->facts, slot, BalanceOf(*wanted)) == place);
+    pollfd entry{listener->sockets[*place]->fd.get(), POLLIN, 0};
+    if (!stays && ::poll(&entry, 1, 0) > 0) return true;
+  }
+  return false;
+}
+
 void ListenerDesk::CloseUnused() {
   const std::string phase = InstancePhase(fleet_.state());
   // While workers come and go the socket stays: connections wait in its queue. When all is settled
   // and nobody has it open, the app has let go of that port, and clients should be refused, not
   // kept waiting.
-  const bool settled = phase == "running" || phase == "stopped" || phase == "finished";
+  const bool settled = phase == "running" || phase == "stopped" || phase == "finished" ||
+                       FinalExitCode(fleet_.state()).has_value();
   if (settled) CloseThoseUnused([](const ListenerFacts&) { return true; });
 }
 

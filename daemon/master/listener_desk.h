@@ -56,6 +56,10 @@ class ListenerDesk {
   // Gives a worker that was adopted or became ready the connections of what it has open.
   void Serve(const WorkerProcess& worker);
 
+  // Somebody waits in the queue of a socket on which nobody will accept after that worker, which is
+  // to end: of a program that is not Node, whose slot goes for good. Nobody else can take them.
+  bool LeavesQueue(WorkerId worker) const;
+
   // Closes what no worker has open, once the fleet is settled.
   void CloseUnused();
 

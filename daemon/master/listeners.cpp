@@ -155,6 +155,8 @@ ListenerWish InterpretAddress(const ListenAddress& address) {
     facts.kind = ListenerKind::kUnix;
     facts.address = address.path;
     facts.port = -1;
+    // As systemd makes its own: a proxy of another user connects, if its folder lets it.
+    wish.mode = 0666;
   } else {
     facts.address = address.address;
     facts.port = address.port;

@@ -1,6 +1,9 @@
 // Limits of workers: --max-memory, --nofile, --nice, --cpus, --max-restarts. Each is looked at
 // where the kernel has it, and each that cannot be had says why.
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +13,7 @@
 
 #include "common/base/cgroup.h"
 #include "common/base/text.h"
+#include "common/base/unique_fd.h"
 #include "tests/system/harness.h"
 
 using namespace slc;
@@ -59,6 +63,15 @@ Ran SlcWithout(World& world, const std::string& capabilities, Words arguments) {
   Words command{"setpriv", "--bounding-set", capabilities, world.ProgramPath("slc")};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return world.BeginProgram(command).Wait();
+}
+
+bool CanConnect(std::uint16_t port) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
 }
 
 }  // namespace
@@ -185,6 +198,37 @@ TEST_SUITE("limits") {
       world.Must({"ctl", verb, "rocks"});
       CHECK(world.View("rocks").state == "running");
     }
+  }
+
+  TEST_CASE(
+      "--max-restarts: where nobody will serve any more clients are refused, not kept waiting") {
+    World world;
+    const std::uint16_t port = FreePort();
+    const std::string folder = world.MakeFolder(
+        "leaves", {{"app.js",
+                    "require('http').createServer((q, r) => r.end('ok')).listen(process.env.PORT, "
+                    "'127.0.0.1', () => setTimeout(() => process.exit(1), 300));"}});
+    world.Slc(
+        {"start", folder, "--size", "1", "--max-restarts", "1", "--port", std::to_string(port)});
+    world.WaitForState("leaves", "failed");
+    CHECK_FALSE(CanConnect(port));
+    world.Slc({"ctl", "restart", "leaves"});
+    world.WaitForState("leaves", "failed");
+    CHECK_FALSE(CanConnect(port));
+  }
+
+  TEST_CASE("--max-restarts: a program that may not be executed any more is given up, too") {
+    World world;
+    const std::string folder =
+        world.MakeFolder("script", {{"run.sh", "#!/bin/sh\nsleep 0.3\nexit 1\n"}});
+    const std::string script = folder + "/run.sh";
+    REQUIRE(::chmod(script.c_str(), 0755) == 0);
+    world.Slc({"start", script, "--name", "script", "--size", "1", "--max-restarts", "3", "--ready",
+               "alive", "--no-wait"});
+    REQUIRE(::chmod(script.c_str(), 0644) == 0);
+    const ServiceView view = world.WaitForState("script", "failed");
+    CHECK_MESSAGE(Contains(view.reason, "Permission denied"), view.reason);
+    world.ExpectInLog("Permission denied");
   }
 
   TEST_CASE("slc run ends with the code of an app that was given up") {

@@ -9,6 +9,7 @@
 
 #include "common/base/text.h"
 #include "tests/system/harness.h"
+#include "tests/system/load_checks.h"
 #include "tests/system/served.h"
 
 using namespace slc;
@@ -129,6 +130,25 @@ TEST_SUITE("programs") {
       RollUnderLoad(world, served);
       world.Must({"ctl", "remove", served.name});
     }
+  }
+
+  TEST_CASE("who waits for a slot that goes is answered by its last worker") {
+    World world;
+    const Served served =
+        Serve(world, "slow", {BinaryPath("slc-small-server"), "--size", "2", "--balance", "slots"},
+              {"--slow", "100"});
+    world.ExpectMoreSockets(served.name, 1);
+    // Each takes a tenth of a second, so that some ten wait at either socket.
+    LoadClient load(world,
+                    {"name=close,mode=close,connections=24,requests=48,url=" + served.url()});
+    const auto await = [&](std::int64_t answers) {
+      WaitUntil([&] { return load.SoFar().ok() >= answers; }, 20'000, "answers");
+    };
+    await(2);
+    world.Must({"ctl", "set-size", served.name, "1"});
+    await(48);
+    CheckNoneFailed(load.Stop());
+    CHECK(world.ReadyPids(served.name).size() == 1);
   }
 
   TEST_CASE("servers that share their port by SO_REUSEPORT are rolled") {

@@ -5,6 +5,8 @@
  *                      binds itself with SO_REUSEPORT
  *   server --abrupt    on SIGTERM closes its listening sockets as they are; without it takes what
  *                      waits in their queues first
+ *   server --slow MS   takes one connection at a time, and so long for each; on SIGTERM ends with the
+ *                      one that it has
  *
  * Says READY=1 and STOPPING=1 to NOTIFY_SOCKET, and ends when the connections it has are done. */
 #include <arpa/inet.h>
@@ -69,11 +71,12 @@ static char requests[MOST][REQUEST];
 static size_t sizes[MOST];
 static int listeners = 0;
 static int count = 0;
+static int slow_ms = 0;
 
 /* All that wait. */
 static void take(int listener) {
   for (;;) {
-    if (count == MOST) return;
+    if (count == MOST || (slow_ms > 0 && count > listeners)) return;
     const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) return;
     watched[count].fd = fd;
@@ -87,6 +90,7 @@ static void take(int listener) {
 static void answer(int fd) {
   char body[32];
   char text[256];
+  usleep((unsigned)slow_ms * 1000);
   const int bytes = snprintf(body, sizeof body, "%d\n", (int)getpid());
   const int all = snprintf(text, sizeof text,
                            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Pid: %d\r\n"
@@ -129,7 +133,8 @@ static void stop_listening(int abrupt) {
 }
 
 int main(int argc, char** argv) {
-  const int abrupt = argc > 1 && strcmp(argv[1], "--abrupt") == 0;
+  if (argc > 2 && strcmp(argv[1], "--slow") == 0) slow_ms = atoi(argv[2]);
+  const int abrupt = slow_ms > 0 || (argc > 1 && strcmp(argv[1], "--abrupt") == 0);
   struct sigaction action = {.sa_handler = on_term};
   sigset_t term;
   sigset_t before;
@@ -137,7 +142,8 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   sigemptyset(&term);
   sigaddset(&term, SIGTERM);
-  sigprocmask(SIG_BLOCK, &term, &before);
+  /* Blocked, it would wait until nobody does. */
+  sigprocmask(SIG_BLOCK, slow_ms > 0 ? NULL : &term, &before);
 
   const char* given = getenv("LISTEN_FDS");
   const char* whose = getenv("LISTEN_PID");
@@ -154,7 +160,10 @@ int main(int argc, char** argv) {
 
   int ending = 0;
   while (!ending || count > listeners) {
-    if (ppoll(watched, (nfds_t)count, NULL, &before) < 0 && errno != EINTR) fail("poll");
+    const struct timespec look = {.tv_nsec = 50 * 1000 * 1000}; /* a signal may have come just before */
+    if (ppoll(watched, (nfds_t)count, slow_ms > 0 ? &look : NULL, &before) < 0 && errno != EINTR) {
+      fail("poll");
+    }
     if (asked_to_end && !ending) {
       ending = 1;
       notify("STOPPING=1");
