@@ -116,7 +116,8 @@ TEST_SUITE("timed") {
         30'000, "the records that all are done");
     std::vector<Millis> begun;
     for (const json& record : records) {
-      if (record["result"] == "accepted") begun.push_back(ParseIso(record["time"].get<std::string>()));
+      if (record["result"] == "accepted")
+        begun.push_back(ParseIso(record["time"].get<std::string>()));
     }
     REQUIRE(begun.size() == 3);
     // A second apart by the timer; the clock of the records has milliseconds.

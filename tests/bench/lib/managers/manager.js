@@ -119,6 +119,12 @@ class Manager {
       }
     }
     await until(`nothing of ${this.kind} is left`, () => left().length === 0, 10000);
+    try {
+      // Floods leave gigabytes behind, of several managers in several rounds.
+      fs.rmSync(this.folder, { recursive: true, force: true });
+    } catch {
+      // Something is mounted there; it goes with the world.
+    }
   }
 }
 

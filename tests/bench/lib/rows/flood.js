@@ -256,7 +256,7 @@ module.exports = {
         },
       ],
       managers: ['slc', 'pm2', 'forever', 'supervisord', 'runit', 'plain'],
-      rounds: world.quick ? 1 : 5,
+      rounds: world.quick ? 1 : 3,
       measure: neighbour,
     },
     {

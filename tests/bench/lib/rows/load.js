@@ -46,7 +46,7 @@ function loadCase(world, mode, workers) {
         : []),
     ],
     managers: workers === 1 ? SINGLE : ALL,
-    rounds: world.quick ? 1 : 7,
+    rounds: world.quick ? 1 : 5,
     open: async (manager) => {
       const app = await manager.web({ workers });
       // Until the code is optimised.
