@@ -1,0 +1,91 @@
+// MeshApi: StrongLoop's REST API, version 6.1.0, as sl-pmctl, sl-deploy and Arc of strong-pm 6
+// speak it, with slcd behind it. Bodies and errors have the shapes of strong-mesh-models 8.1.1 (as
+// recorded); what differs on purpose is said where it differs.
+//
+// A request is answered exactly once, at once or when slcd has done it. Nothing is kept between
+// requests: whatever is shown is what slcd shows at that moment.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/http/response.h"
+#include "common/http/router.h"
+#include "common/http/target.h"
+#include "common/model/view.h"
+#include "daemon/gateway/backend.h"
+#include "daemon/gateway/strongloop/rows.h"
+
+namespace slc::gateway {
+
+inline constexpr const char* kMeshApiVersion = "6.1.0";
+
+class MeshApi {
+ public:
+  using Respond = std::function<void(const http::Response& response)>;
+
+  // `backend` outlives this.
+  MeshApi(Backend& backend, MeshFacts facts);
+
+  // False if the path is none of this API's (it does not begin with /api); then it is not answered.
+  bool Handle(const std::string& method, const http::Target& target, const std::string& body,
+              Respond respond);
+
+  // "GET /api/Services/{id}", sorted.
+  std::vector<std::string> Routes() const;
+
+ private:
+  struct Call;
+  using Views = std::vector<ServiceView>;
+  using Handler = void (MeshApi::*)(const Call& call);
+
+  void Add(const char* method, const char* pattern, Handler handler);
+
+  void GetApi(const Call& call);
+  void ShutDown(const Call& call);
+  void FindServices(const Call& call);
+  void FindOneService(const Call& call);
+  void CountServices(const Call& call);
+  void GetService(const Call& call);
+  void ServiceExists(const Call& call);
+  void CreateOneService(const Call& call);
+  void DeleteService(const Call& call);
+  void GroupsOfService(const Call& call);
+  void InstancesOfService(const Call& call);
+  void StartOne(const Call& call);
+  void StopOne(const Call& call);
+  void RestartOne(const Call& call);
+  void SetClusterSize(const Call& call);
+  void PutEnvironment(const Call& call);
+  void PutVariable(const Call& call);
+  void DeleteVariable(const Call& call);
+  void FindExecutors(const Call& call);
+  void FindOneExecutor(const Call& call);
+  void FindInstances(const Call& call);
+  void FindOneInstance(const Call& call);
+  void GetInstance(const Call& call);
+  void ProcessesOfInstance(const Call& call);
+  void FindProcesses(const Call& call);
+  void GetProcess(const Call& call);
+
+  // What slcd shows of all services; answers the call itself if that cannot be had.
+  void WithViews(const Call& call, std::function<void(const Views& views)> then);
+  // The service of {id}; 404 if there is none.
+  void WithService(const Call& call, std::function<void(const ServiceView& view)> then);
+  // Asks slcd for a change of a service and answers with the list that commands of the original
+  // give, one element for the one instance.
+  void Command(const Call& call, const ServiceView& view, RequestBody body,
+               nlohmann::json response);
+  void ChangeEnvironment(const Call& call, Environment set, std::vector<std::string> unset);
+  void AnswerRows(const Call& call, std::vector<nlohmann::json> rows);
+  void AnswerFirst(const Call& call, std::vector<nlohmann::json> rows, const char* model);
+
+  Backend& backend_;
+  MeshFacts facts_;
+  http::Router<Handler> router_;
+};
+
+}  // namespace slc::gateway

@@ -1,0 +1,244 @@
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "daemon/gateway/strongloop/mesh_api.h"
+
+namespace slc::gateway {
+namespace {
+
+using nlohmann::json;
+
+// slcd with two services; remembers what changes it was asked for.
+class FakeBackend : public Backend {
+ public:
+  FakeBackend() {
+    ServiceView web;
+    web.id = 1;
+    web.name = "web";
+    web.directory = "/srv/web";
+    web.wanted = true;
+    web.size = "2";
+    web.cluster_size = 2;
+    web.environment = {{"FOO", "bar"}};
+    ProcessView master;
+    master.pid = 100;
+    ProcessView worker;
+    worker.pid = 101;
+    worker.worker = 1;
+    web.processes = {master, worker};
+    ServiceView bare;
+    bare.id = 2;
+    bare.name = "bare";
+    bare.size = "cpu";
+    views = {web, bare};
+  }
+
+  void Ask(RequestBody body, OnReply on_reply) override {
+    asked.emplace_back(std::move(body), std::move(on_reply));
+  }
+  void AnswerAll() {
+    while (!asked.empty()) {
+      auto [body, on_reply] = std::move(asked.front());
+      asked.pop_front();
+      if (unreachable) {
+        on_reply(Error{ErrorCode::kUnreachable, "slcd has left"});
+        continue;
+      }
+      Reply reply;
+      if (std::holds_alternative<ListServices>(body)) {
+        reply.data = views;
+      } else {
+        if (const auto* create = std::get_if<CreateService>(&body)) {
+          ServiceView view;
+          view.id = static_cast<ServiceId>(views.size() + 1);
+          view.name = create->name;
+          views.push_back(view);
+        }
+        changes.push_back(std::move(body));
+        reply.error = refusal;
+      }
+      on_reply(reply);
+    }
+  }
+
+  std::deque<std::pair<RequestBody, OnReply>> asked;
+  std::vector<ServiceView> views;
+  std::vector<RequestBody> changes;
+  std::optional<Error> refusal;
+  bool unreachable = false;
+};
+
+struct Answered {
+  int status = 0;
+  json body;
+};
+
+struct Api {
+  Answered Call(const std::string& method, const std::string& path, const std::string& body = {}) {
+    const auto target = http::ParseTarget(path);
+    REQUIRE(target);
+    int times = 0;
+    Answered answered;
+    REQUIRE(api.Handle(method, *target, body, [&](const http::Response& response) {
+      ++times;
+      answered.status = response.status;
+      answered.body = json::parse(response.body, nullptr, false);
+    }));
+    backend.AnswerAll();
+    CHECK(times == 1);
+    CHECK_FALSE(answered.body.is_discarded());
+    return answered;
+  }
+  json Get(const std::string& path) {
+    const Answered answered = Call("GET", path);
+    CHECK_MESSAGE(answered.status == 200, path, " ", answered.body.dump());
+    return answered.body;
+  }
+  template <typename T>
+  const T& Last() {
+    REQUIRE(!backend.changes.empty());
+    const T* body = std::get_if<T>(&backend.changes.back());
+    REQUIRE(body != nullptr);
+    return *body;
+  }
+
+  FakeBackend backend;
+  MeshApi api{backend, MeshFacts{"0.1.0", "box", "6.1.0", "x64", 50, 8701}};
+};
+
+TEST_CASE("what the original's client looks at is there, whatever the case of its paths") {
+  Api api;
+  const json about = api.Get("/api/Api");
+  CHECK(about["apiVersion"] == "6.1.0");
+  CHECK(about["serverPid"] == 50);
+  CHECK(api.Get("/api/Services").size() == 2);
+  CHECK(api.Get("/api/services/1")["name"] == "web");
+  CHECK(api.Get("/api/Services/1/instances")[0]["setSize"] == 2);
+  CHECK(api.Get("/api/Services/1/instances?filter=%7B%22limit%22:1%7D").size() == 1);
+  CHECK(api.Get("/api/ServiceInstances/1/processes").size() == 2);
+  CHECK(api.Get("/api/ServiceInstances/2/processes").empty());
+  CHECK(api.Get("/api/ServiceProcesses").size() == 2);
+  const json id = api.Get("/api/ServiceProcesses")[1]["id"];
+  CHECK(api.Get("/api/ServiceProcesses/" + id.dump())["pid"] == 101);
+  CHECK(api.Get("/api/Services/count") == json{{"count", 2}});
+  CHECK(api.Get("/api/Services/count?where=%7B%22name%22:%22web%22%7D") == json{{"count", 1}});
+  CHECK(api.Get("/api/Services/3/exists") == json{{"exists", false}});
+  CHECK(api.Get("/api/Executors/findOne")["hostname"] == "box");
+  CHECK(api.Get("/api/Services/findOne?filter=%7B%22where%22:%7B%22or%22:%5B%7B%22name%22:%22web%22"
+                "%7D,%7B%22id%22:%22web%22%7D%5D%7D%7D")["id"] == 1);
+}
+
+TEST_CASE("what is not there is told as the original does") {
+  Api api;
+  CHECK(api.Call("GET", "/api/Services/99").body ==
+        json{{"error",
+              {{"name", "Error"},
+               {"status", 404},
+               {"statusCode", 404},
+               {"message", "Unknown \"ServerService\" id \"99\"."},
+               {"code", "MODEL_NOT_FOUND"}}}});
+  CHECK(api.Call("GET", "/api/Services/abc").status == 404);
+  const Answered none = api.Call("GET", "/api/Services/findOne?filter[where][name]=no");
+  CHECK(none.status == 404);
+  CHECK(none.body["error"]["message"] == "Unknown \"ServerService\" id \"undefined\".");
+  CHECK(api.Call("GET", "/api/NoSuch").body["error"]["message"] ==
+        "There is no method to handle GET /NoSuch");
+  CHECK(api.Call("GET", "/api").body["error"]["message"] == "There is no method to handle GET /");
+  CHECK(api.Call("GET", "/api/Services?filter=x").status == 400);
+  CHECK(api.Call("POST", "/api/Services/1/stop", "{").status == 400);
+  CHECK(api.Call("POST", "/api/Services/1/stop", "[]").status == 400);
+  const auto other = http::ParseTarget("/healthz");
+  CHECK_FALSE(api.api.Handle("GET", *other, "", [](const http::Response&) { FAIL("answered"); }));
+}
+
+TEST_CASE("commands reach slcd, and are answered with one element for the one instance") {
+  Api api;
+  json answer = api.Call("POST", "/api/Services/1/stop", R"({"soft":true})").body;
+  CHECK(answer[0]["response"] == json::object());
+  CHECK(answer[0]["instance"]["id"] == 1);
+  CHECK(api.Last<StopService>().soft);
+  CHECK(api.Last<StopService>().service == "1");
+  answer = api.Call("POST", "/api/Services/1/restart", "{}").body;
+  CHECK(answer[0]["response"]["message"] == "re-starting...");
+  CHECK(api.Last<RestartService>().mode == RollMode::kRestart);
+  api.Call("POST", "/api/Services/1/restart", R"({"soft":true})");
+  CHECK(api.Last<RestartService>().mode == RollMode::kRolling);
+  answer = api.Call("POST", "/api/Services/1/restart", R"({"rolling":true})").body;
+  CHECK(answer[0]["response"] == json::object());
+  api.Call("POST", "/api/Services/1/setClusterSize", R"({"size":"3","persist":true})");
+  CHECK(api.Last<SetSize>().size == 3);
+  api.Call("POST", "/api/Services/1/setClusterSize", R"({"size":4})");
+  CHECK(api.Last<SetSize>().size == 4);
+  api.Call("POST", "/api/Services/1/setClusterSize", R"({"size":"CPU"})");
+  CHECK(api.Last<SetSize>().size == kSizeCpu);
+  api.backend.views[0].wanted = false;
+  answer = api.Call("POST", "/api/Services/1/start").body;
+  CHECK(answer[0]["response"]["message"] == "starting...");
+  CHECK(api.Last<RunService>().service == "1");
+}
+
+TEST_CASE("what cannot be done is told in the list, with 200") {
+  Api api;
+  const auto error = [&](const std::string& path, const std::string& body = {}) {
+    const Answered answered = api.Call("POST", path, body);
+    CHECK(answered.status == 200);
+    return answered.body[0]["error"].get<std::string>();
+  };
+  CHECK(error("/api/Services/1/start") == "application running, so cannot be started");
+  CHECK(error("/api/Services/2/start") == "no current application");
+  CHECK(error("/api/Services/2/stop") == "no current application to stop");
+  CHECK(error("/api/Services/2/restart", "{}") == "no current application");
+  CHECK_FALSE(error("/api/Services/1/setClusterSize", R"({"size":"abc"})").empty());
+  CHECK(api.backend.changes.empty());
+  api.backend.refusal = Error{ErrorCode::kNotReady, "worker 1 exited: exit code 1"};
+  CHECK(error("/api/Services/1/restart", "{}") == "worker 1 exited: exit code 1");
+}
+
+TEST_CASE("variables are set, and unset by null or nothing") {
+  Api api;
+  const json answer =
+      api.Call("PUT", "/api/Services/1/env/", R"({"A":"b","C":null,"D":"","N":5})").body;
+  CHECK(answer == json{{"env", {{"FOO", "bar"}}}});
+  CHECK(api.Last<SetEnvironment>().set == Environment{{"A", "b"}, {"N", "5"}});
+  CHECK(api.Last<SetEnvironment>().unset == std::vector<std::string>{"C", "D"});
+  api.Call("PUT", "/api/Services/1/env/ONE", R"("v")");
+  CHECK(api.Last<SetEnvironment>().set == Environment{{"ONE", "v"}});
+  api.Call("DELETE", "/api/Services/1/env/ONE");
+  CHECK(api.Last<SetEnvironment>().unset == std::vector<std::string>{"ONE"});
+  CHECK(api.Call("PUT", "/api/Services/1/env/ONE", "value=v").status == 400);
+}
+
+TEST_CASE("services are created and removed") {
+  Api api;
+  const Answered made = api.Call(
+      "POST", "/api/Services", R"({"name":"new","_groups":[{"id":1,"name":"default","scale":1}]})");
+  CHECK(made.status == 200);
+  CHECK(made.body["name"] == "new");
+  const Answered blank = api.Call("POST", "/api/Services", "{}");
+  CHECK(blank.status == 422);
+  CHECK(blank.body["error"]["name"] == "ValidationError");
+  CHECK(blank.body["error"]["details"]["codes"]["name"][0] == "presence");
+  CHECK(api.Call("DELETE", "/api/Services/1").body == json{{"count", 1}});
+  CHECK(api.Last<RemoveService>().service == "1");
+  api.backend.refusal = Error{ErrorCode::kNotFound, "no"};
+  CHECK(api.Call("DELETE", "/api/Services/9").body == json{{"count", 0}});
+}
+
+TEST_CASE("without slcd the client is told so") {
+  Api api;
+  api.backend.unreachable = true;
+  const Answered answered = api.Call("GET", "/api/Services");
+  CHECK(answered.status == 503);
+  CHECK(answered.body["error"]["message"] == "slcd has left");
+}
+
+}  // namespace
+}  // namespace slc::gateway
