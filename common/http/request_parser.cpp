@@ -9,6 +9,7 @@
 
 #include <llhttp.h>
 
+#include "common/base/letters.h"
 #include "common/base/text.h"
 
 namespace slc::http {
@@ -29,14 +30,6 @@ bool IsToken(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return IsTokenByte(static_cast<unsigned char>(c));
   });
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
 }
 
 std::optional<Refusal> Refuse(int status, std::string reason) {

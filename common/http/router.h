@@ -14,19 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/letters.h"
+
 namespace slc::http {
 
 using RouteParameters = std::map<std::string, std::string>;
 
 namespace internal {
-
-inline bool SameLetters(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 // "{id}" -> "id"; empty if it is a literal.
 inline std::string_view ParameterName(std::string_view segment) {
@@ -89,8 +83,7 @@ class Router {
   static bool Fits(const Route& route, const std::vector<std::string>& segments) {
     return std::equal(segments.begin(), segments.end(), route.segments.begin(),
                       route.segments.end(), [](const std::string& given, const std::string& own) {
-                        return !internal::ParameterName(own).empty() ||
-                               internal::SameLetters(given, own);
+                        return !internal::ParameterName(own).empty() || SameLetters(given, own);
                       });
   }
   // Both fit the same path.

@@ -3,18 +3,11 @@
 #include <algorithm>
 #include <string_view>
 
+#include "common/base/letters.h"
 #include "common/base/text.h"
 
 namespace slc::gateway {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  });
-  return lower;
-}
 
 // "host:80" -> "host", "[::1]:80" -> "[::1]".
 std::string_view NameOf(std::string_view host) {

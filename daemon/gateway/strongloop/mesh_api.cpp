@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/letters.h"
 #include "common/base/text.h"
 #include "common/model/json_fields.h"
 #include "daemon/gateway/strongloop/filter.h"
@@ -129,7 +130,7 @@ std::vector<std::string> MeshApi::Routes() const {
 
 bool MeshApi::Handle(const std::string& method, const http::Target& target, const std::string& body,
                      Respond respond) {
-  if (target.segments.empty() || !http::internal::SameLetters(target.segments.front(), "api")) {
+  if (target.segments.empty() || !SameLetters(target.segments.front(), "api")) {
     return false;
   }
   auto match = router_.Find(method, target.segments);
@@ -429,7 +430,7 @@ void MeshApi::RestartOne(const Call& call) {
 void MeshApi::SetClusterSize(const Call& call) {
   WithService(call, [this, call](const ServiceView& view) {
     std::string text = TextOf(call.body, "size");
-    if (http::internal::SameLetters(text, "cpu")) text = "cpu";
+    if (SameLetters(text, "cpu")) text = "cpu";
     const auto size = ParseSize(text);
     if (!size) {
       return call.respond(

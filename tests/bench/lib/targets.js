@@ -15,7 +15,10 @@ function values(stored, id, manager, key) {
   return figure.rounds.map((entry) => entry[key]).filter(Number.isFinite);
 }
 
-const shown = (value) => round(value, value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3);
+const shown = (value) => {
+  const size = Math.abs(value);
+  return round(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
+};
 
 // `key` of slc in case `id`, as it is or (with `peer`) as a multiple of the peer's, is to hold to `bound`.
 function limit(stored, id, key, what, bound, unit, sign, peer = null, peerText = '', ours = 'slc') {
