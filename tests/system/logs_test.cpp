@@ -43,6 +43,13 @@ std::vector<std::string> Texts(const std::string& log) {
   return texts;
 }
 
+// Lines of one millisecond in two files have no order between them: what is printed after this
+// has a later time than all that has been logged.
+void WaitForNextMillisecond() {
+  const Millis now = WallNow();
+  WaitUntil([&] { return WallNow() > now; }, 20'000, "the clock to go on");
+}
+
 App StartExpress(World& world, const Words& options = {}) {
   Words words{"--name", "web", "--size", "1"};
   words.insert(words.end(), options.begin(), options.end());
@@ -93,8 +100,10 @@ TEST_SUITE("logs") {
     const App app = StartExpress(world);
     Say(app, "one", 1);
     WaitForLog(world, app, "one 1\n");
+    WaitForNextMillisecond();
     Say(app, "two", 1, "err");
     WaitForLog(world, app, "two 1\n", "err.log");
+    WaitForNextMillisecond();
     Say(app, "three", 30);
     WaitForLog(world, app, "three 30\n");
     const auto logs = [&](Words words) {
