@@ -202,7 +202,7 @@ Answer Ask(const Question& question) {
   const auto end = [&](Answer::Kind kind) {
     answer.kind = kind;
     answer.took = BootNow() - talk.started;
-    return answer;
+    return std::move(answer);
   };
   const bool shutdown = std::holds_alternative<Shutdown>(question.body);
   Millis give_up = 0;

@@ -169,6 +169,14 @@ std::string UpgradeJson(const Reply& reply, const UpgradeReport& report, Millis 
   return Line(value);
 }
 
+std::string GatewayJson(const Reply& reply, const GatewayView& view) {
+  return Line(json{{"ok", true}, {"notes", reply.notes}, {"gateway", ToJson(view)}});
+}
+
+std::string TokenJson(const std::string& name, const std::string& token) {
+  return Line(json{{"ok", true}, {"name", name}, {"token", token}});
+}
+
 std::string DoneJson(const Reply& reply, Millis took) {
   json value{{"ok", true}, {"notes", reply.notes}, {"took_ms", took}};
   const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data);

@@ -94,6 +94,11 @@ struct BootDeed {  // see ctl/commands/boot.cpp
 std::string BootJson(const BootDeed& deed);
 std::string FindingsJson(const Findings& findings);
 std::string UpgradeJson(const Reply& reply, const UpgradeReport& report, Millis took);
+// gateway, token ls and rm: {"ok":true, "gateway":{...}}, see ToJson(GatewayView) in
+// common/model/json.h
+std::string GatewayJson(const Reply& reply, const GatewayView& view);
+// token add: {"ok":true, "name":"...", "token":"..."}
+std::string TokenJson(const std::string& name, const std::string& token);
 // For a reply without error.
 std::string DoneJson(const Reply& reply, Millis took);
 std::string ErrorJson(const Error& error, const std::vector<std::string>& log_tail,

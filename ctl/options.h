@@ -10,6 +10,7 @@
 
 #include "common/base/environment.h"
 #include "common/base/time.h"
+#include "common/model/gateway.h"
 #include "common/model/service.h"
 
 namespace slc::ctl {
@@ -137,6 +138,18 @@ struct BootOptions {  // `slc service install` and `uninstall`
   bool json = false;
   std::string name = "slc";  // of the unit
 };
+struct GatewayOptions {  // `slc gateway`
+  Control control;
+  std::string verb;  // start, stop, status
+  GatewayWish wish;  // only what was given
+  std::string user;  // USER:PASS; "-": from standard input
+};
+struct TokenOptions {  // `slc token`
+  Control control;
+  std::string verb;  // add, ls, rm
+  std::string name;
+  std::vector<Scope> scopes;
+};
 struct DoctorOptions {
   bool json = false;
 };
@@ -146,6 +159,6 @@ using Command =
                  ListOptions, InfoOptions, CreateOptions, StartServiceOptions, StopOptions,
                  RestartOptions, SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions,
                  LogDumpQuery, PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions,
-                 DoctorOptions, UpgradeOptions>;
+                 DoctorOptions, UpgradeOptions, GatewayOptions, TokenOptions>;
 
 }  // namespace slc::ctl

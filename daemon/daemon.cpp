@@ -66,8 +66,17 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                Upgrade::Hands{[this] { return Scene(); }, [this] { journal_.Flush(); },
                               [this](const Command& command) { return GiveWay(command); },
                               [this] { services_.ReapChildren(); }}),
+      gateway_(
+          loop_, disk_, clients_, directories_.home.get(),
+          [this] { return options_.context.installed.gateway(); },
+          [this] { services_.ReapChildren(); }),
+      log_readers_(
+          loop_, options_.paths.home, options_.paths.run + "/" + kDaemonSocket,
+          [this] { return options_.context.installed.client(); },
+          [this] { services_.ReapChildren(); }),
       requests_(
-          registry_, services_, operations_, changes_, recorder_, clients_, About(options_),
+          registry_, services_, operations_, changes_, recorder_, clients_, gateway_, log_readers_,
+          About(options_),
           [this](const Command& command) {
             shutdowns_.push_back(command);
             StopAll();
@@ -177,7 +186,9 @@ Services::Events Daemon::ServiceEvents() {
     watches_.Describe(view);
   };
   events.on_prepared = [this](ServiceId id) { changes_.Settle(id); };
-  events.is_awaited = [this](int pid) { return upgrade_.IsAwaited(pid); };
+  events.is_awaited = [this](int pid) {
+    return upgrade_.IsAwaited(pid) || gateway_.pid() == pid || log_readers_.IsOurs(pid);
+  };
   events.on_upgraded = [this](const UpgradeEvent& outcome) { upgrade_.OnMaster(outcome); };
   return events;
 }
@@ -285,7 +296,12 @@ Status Daemon::Begin() {
   recorder_.Begin();
   schedules_.Begin(journal_.last_before());
   watches_.Begin();
-  if (run_) run_->Start();
+  // `slc run` is about one app, and nothing else.
+  if (run_) {
+    run_->Start();
+  } else {
+    gateway_.Begin();
+  }
   supervisor_.Ready(StatusLine());
   // Those that ended before we listened for it: children of the image before, or of whatever has
   // executed us.

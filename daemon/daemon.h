@@ -23,9 +23,11 @@
 #include "daemon/core/registry.h"
 #include "daemon/fallbacks.h"
 #include "daemon/file_watches.h"
+#include "daemon/gateway_host.h"
 #include "daemon/heritage.h"
 #include "daemon/instance_handle.h"
 #include "daemon/journal.h"
+#include "daemon/log_readers.h"
 #include "daemon/place.h"
 #include "daemon/previous_version.h"
 #include "daemon/recorder.h"
@@ -115,6 +117,8 @@ class Daemon {
   Schedules schedules_;
   FileWatches watches_;
   Upgrade upgrade_;
+  GatewayHost gateway_;
+  LogReaders log_readers_;
   Requests requests_;
   std::optional<AppRun> run_;
   bool ended_ = false;

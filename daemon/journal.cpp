@@ -64,7 +64,8 @@ JournalRecord Journal::RecordOf(const Command& command) const {
   record.verb = NameOfChange(command.request.body);
   record.text = DescribeRequest(command.request.body);
   if (!command.occasion.empty()) record.text = command.occasion;
-  record.who = JournalActor{command.peer.uid, command.peer.pid, {}, command.cause};
+  record.who = JournalActor{
+      command.peer.uid, command.peer.pid, {}, command.cause, command.request.principal};
   record.service = ServiceNamedBy(command.request.body).substr(0, kLongestName);
   if (record.service.empty()) return record;
   if (const auto id = registry_.Find(record.service)) {

@@ -223,8 +223,8 @@ void Upgrade::Answer() {
   }
   log::Info("upgrade is over");
   done_request_ = command_->request.id;
-  done_reply_ = reply;
-  clients_.Answer(*command_, reply);
+  done_reply_ = std::move(reply);
+  clients_.Answer(*command_, done_reply_);
   command_.reset();
   plan_.reset();
 }

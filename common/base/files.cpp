@@ -14,24 +14,6 @@
 namespace slc {
 namespace {
 
-Result<std::string> ReadOpenFile(const UniqueFd& fd, const std::string& name, std::size_t limit) {
-  std::string content;
-  std::array<char, 16384> buffer;
-  while (true) {
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return SystemError("read " + name, errno);
-    }
-    if (got == 0) return content;
-    content.append(buffer.data(), static_cast<std::size_t>(got));
-    if (content.size() > limit) {
-      return Error{ErrorCode::kInvalid,
-                   name + " is larger than " + std::to_string(limit) + " bytes"};
-    }
-  }
-}
-
 Status CheckPrivate(int fd, const std::string& path) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) return SystemError("stat " + path, errno);
@@ -56,6 +38,24 @@ Status RemoveContents(int directory) {
 }
 
 }  // namespace
+
+Result<std::string> ReadOpenFile(const UniqueFd& fd, const std::string& name, std::size_t limit) {
+  std::string content;
+  std::array<char, 16384> buffer;
+  while (true) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return SystemError("read " + name, errno);
+    }
+    if (got == 0) return content;
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+    if (content.size() > limit) {
+      return Error{ErrorCode::kInvalid,
+                   name + " is larger than " + std::to_string(limit) + " bytes"};
+    }
+  }
+}
 
 Result<std::string> ReadFile(const std::string& path, std::size_t limit) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));

@@ -31,6 +31,9 @@ Result<std::string> ReadRegularFile(const std::string& path, std::size_t limit);
 Status ReplaceFileAt(int directory, const std::string& name, std::string_view content,
                      bool keep_previous);
 
+// What is still to be read of an open file, from where it stands. `name`: for errors.
+Result<std::string> ReadOpenFile(const UniqueFd& fd, const std::string& name, std::size_t limit);
+
 // Writes all of `data`; a short write is continued.
 Status WriteAll(int fd, std::string_view data);
 

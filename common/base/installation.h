@@ -10,6 +10,8 @@ struct Installation {
 
   std::string daemon() const { return directory + "/slcd"; }
   std::string master() const { return directory + "/slc-master"; }
+  std::string gateway() const { return directory + "/slc-gateway"; }
+  std::string client() const { return directory + "/slc"; }
   // The script that is preloaded into Node workers: beside the binaries in a build tree, in
   // ../lib/slc when installed. Empty if it is not there.
   std::string agent() const;

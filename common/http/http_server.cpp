@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "common/base/log.h"
+#include "common/base/tcp_peer.h"
+#include "common/base/text.h"
 
 namespace slc::http {
 namespace {
@@ -51,6 +53,10 @@ ClientAddress AddressOf(int socket) {
     return address;
   }
   address.text = text.data();
+  if (StartsWith(address.text, "127.") || address.text == "::1" ||
+      StartsWith(address.text, "::ffff:127.")) {
+    address.uid = UidOfTcpPeer(socket);
+  }
   return address;
 }
 

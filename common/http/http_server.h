@@ -38,9 +38,10 @@ using ExchangeId = std::uint64_t;
 
 // Who is at the other end.
 struct ClientAddress {
-  std::string text;         // "127.0.0.1", "::1"; of a unix socket "unix"
-  bool local = false;       // a unix socket
-  unsigned uid = 0;         // with `local`
+  std::string text;    // "127.0.0.1", "::1"; of a unix socket "unix"
+  bool local = false;  // a unix socket
+  // Of a client on this machine, if the kernel tells: whose process it is.
+  std::optional<unsigned> uid;
   std::string certificate;  // the name in the one that it has proved to be its (TLS); or empty
 };
 

@@ -78,6 +78,7 @@ std::string Members(const JournalRecord& record) {
     AppendNumber(out, "pid", record.who->pid);
     AppendText(out, "user", record.who->user);
     AppendText(out, "cause", record.who->cause);
+    AppendText(out, "principal", record.who->principal);
     out += "}";
   }
   return out;
@@ -91,6 +92,7 @@ Status ReadActor(const json& value, std::optional<JournalActor>& who) {
   fields.Read("pid", actor.pid);
   fields.Read("user", actor.user);
   fields.Read("cause", actor.cause);
+  fields.Read("principal", actor.principal);
   who = actor;
   return fields.status();
 }

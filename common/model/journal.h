@@ -33,6 +33,8 @@ struct JournalActor {
   std::string user;  // its name then; empty: it had none
   // slcd itself, for this: "schedule", "watch". Empty: a client.
   std::string cause = {};
+  // Whom the gateway asked for: "token ci", "user ops from 10.0.0.7". Empty: itself, nobody else.
+  std::string principal = {};
 
   bool operator==(const JournalActor&) const = default;
 };

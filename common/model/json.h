@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/base/result.h"
+#include "common/model/gateway.h"
 #include "common/model/generation.h"
 #include "common/model/instance.h"
 #include "common/model/service.h"
@@ -36,6 +37,15 @@ nlohmann::json ToJson(const UpgradeReport& report);
 Status FromJson(const nlohmann::json& value, ProcessUpgrade& process);
 Status FromJson(const nlohmann::json& value, ServiceView& view);
 Status FromJson(const nlohmann::json& value, DaemonInfo& info);
+
+// Hashes of secrets are for the file, and for the gateway.
+enum class Secrets { kHidden, kShown };
+nlohmann::json ToJson(const GatewayWish& wish, Secrets secrets);
+Status FromJson(const nlohmann::json& value, GatewayWish& wish);
+nlohmann::json CredentialToJson(const GatewayCredential& credential);
+Status FromJson(const nlohmann::json& value, GatewayCredential& credential);
+nlohmann::json ToJson(const GatewayView& view);
+Status FromJson(const nlohmann::json& value, GatewayView& view);
 
 // InstanceState is written often and by a process that must stay small: it is built by appending
 // text.

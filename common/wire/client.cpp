@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -19,7 +18,7 @@ namespace {
 
 // For connect and send, each of which waits for room without end otherwise. A daemon that is well
 // makes room within milliseconds.
-constexpr timeval kRoomPatience{3, 0};
+constexpr Millis kRoomPatience = 3000;
 
 }  // namespace
 
@@ -40,7 +39,8 @@ Result<ControlClient> ControlClient::Connect(const std::string& path) {
   if (!folder) return refused("open " + directory, errno);
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket) return SystemError("make a socket", errno);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kRoomPatience, sizeof(kRoomPatience));
+  const timeval patience{kRoomPatience / 1000, 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string reach = PathThroughFd(folder.get(), name);
@@ -54,36 +54,38 @@ Result<ControlClient> ControlClient::Connect(const std::string& path) {
   return ControlClient(std::move(socket));
 }
 
-Status ControlClient::Send(const Request& request) {
-  std::string frame = EncodeFrame(EncodeRequest(request));
-  std::string_view rest = frame;
-  while (!rest.empty()) {
-    const ssize_t put = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (put < 0) {
-      if (errno == EINTR) continue;
-      const int reason = errno;
-      Error error = SystemError("send the request to slcd", reason);
-      error.code = reason == EAGAIN ? ErrorCode::kTimeout : ErrorCode::kUnreachable;
-      return error;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(put));
+Status ControlClient::Send(const Request& request, std::vector<UniqueFd> fds) {
+  Request announced = request;
+  announced.descriptors = static_cast<std::uint32_t>(fds.size());
+  stream_.Queue(EncodeRequest(announced), std::move(fds));
+  const Millis deadline = BootNow() + kRoomPatience;
+  while (true) {
+    Status sent = stream_.Flush();
+    if (!sent) return sent.error().During("the request to slcd");
+    if (stream_.flushed()) return Ok();
+    const Millis left = deadline - BootNow();
+    if (left <= 0) return Error{ErrorCode::kTimeout, "slcd does not take the request"};
+    pollfd entry{stream_.fd(), POLLOUT, 0};
+    ::poll(&entry, 1, static_cast<int>(left));
   }
-  return Ok();
 }
 
 Result<std::optional<ServerMessage>> ControlClient::Receive(Millis timeout) {
   const Millis deadline = timeout < 0 ? -1 : BootNow() + timeout;
-  std::array<char, 65536> buffer;
   while (true) {
-    auto frame = reader_.Next();
+    auto frame = stream_.Next();
     if (!frame) return frame.error();
     if (*frame) {
       auto message = DecodeServerMessage(**frame);
       if (!message) return message.error();
+      std::vector<UniqueFd> fds = stream_.TakeFds(message->descriptors);
+      if (auto* reply = std::get_if<Reply>(&message->body)) {
+        GiveDescriptors(*reply, message->descriptors, std::move(fds));
+      }
       return std::optional<ServerMessage>(std::move(*message));
     }
     const Millis left = deadline < 0 ? -1 : std::max<Millis>(0, deadline - BootNow());
-    pollfd entry{socket_.get(), POLLIN, 0};
+    pollfd entry{stream_.fd(), POLLIN, 0};
     const int ready = ::poll(&entry, 1, static_cast<int>(left));
     if (ready == 0) return std::optional<ServerMessage>();
     if (ready < 0) {
@@ -91,10 +93,8 @@ Result<std::optional<ServerMessage>> ControlClient::Receive(Millis timeout) {
       if (errno == EINTR) return std::optional<ServerMessage>();
       return SystemError("wait for slcd", errno);
     }
-    const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return Error{ErrorCode::kUnreachable, "slcd hung up before it answered"};
-    reader_.Append({buffer.data(), static_cast<std::size_t>(got)});
+    const auto received = stream_.Receive();
+    if (!received) return Error{ErrorCode::kUnreachable, "slcd hung up before it answered"};
   }
 }
 

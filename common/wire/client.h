@@ -3,11 +3,12 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
 #include "common/base/unique_fd.h"
-#include "common/wire/frame.h"
+#include "common/wire/frame_stream.h"
 #include "common/wire/messages.h"
 
 namespace slc {
@@ -20,16 +21,15 @@ class ControlClient {
   static Result<ControlClient> Connect(const std::string& path);
 
   // kUnreachable when the daemon went away; kTimeout when it does not read.
-  Status Send(const Request& request);
+  Status Send(const Request& request, std::vector<UniqueFd> fds = {});
   // The next message; nothing when `timeout` (ms, < 0: none) passed first. kUnreachable when the
   // daemon went away.
   Result<std::optional<ServerMessage>> Receive(Millis timeout);
-  int fd() const { return socket_.get(); }
+  int fd() const { return stream_.fd(); }
 
  private:
-  explicit ControlClient(UniqueFd socket) : socket_(std::move(socket)) {}
-  UniqueFd socket_;
-  FrameReader reader_;
+  explicit ControlClient(UniqueFd socket) : stream_(std::move(socket)) {}
+  FrameStream stream_;
 };
 
 }  // namespace slc

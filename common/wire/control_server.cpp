@@ -5,7 +5,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -16,11 +15,9 @@ namespace slc {
 
 struct ControlServer::Session {
   Session(uv::Loop& loop, UniqueFd fd, const Peer& other, uv::Poll::Callback callback)
-      : socket(std::move(fd)), peer(other), poll(loop, socket.get(), std::move(callback)) {}
-  UniqueFd socket;
+      : stream(std::move(fd)), peer(other), poll(loop, stream.fd(), std::move(callback)) {}
+  FrameStream stream;
   Peer peer;
-  FrameReader reader;
-  std::string output;
   bool asked = false;
   uv::Poll poll;
 };
@@ -126,7 +123,7 @@ ClientId ControlServer::Take(UniqueFd socket) {
 
 int ControlServer::SocketOf(ClientId client) const {
   const auto found = sessions_.find(client);
-  return found == sessions_.end() ? -1 : found->second->socket.get();
+  return found == sessions_.end() ? -1 : found->second->stream.fd();
 }
 
 // Whoever asks again and again must not fill the log.
@@ -169,17 +166,19 @@ void ControlServer::OnReady(ClientId client, uv::Poll::Ready ready) {
 }
 
 void ControlServer::Read(ClientId client) {
-  std::array<char, 65536> buffer;
-  const auto found = sessions_.find(client);
-  const ssize_t got = ::recv(found->second->socket.get(), buffer.data(), buffer.size(), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return Drop(client);
-  found->second->reader.Append({buffer.data(), static_cast<std::size_t>(got)});
+  const auto received = sessions_.find(client)->second->stream.Receive();
+  if (!received) {
+    if (received.error().code == ErrorCode::kProtocol) {
+      log::Warn("dropped a client: " + received.error().message);
+    }
+    return Drop(client);
+  }
+  if (!*received) return;
   while (true) {
     // A handler may drop the session: look it up each time.
     const auto session = sessions_.find(client);
     if (session == sessions_.end()) return;
-    auto frame = session->second->reader.Next();
+    auto frame = session->second->stream.Next();
     if (!frame) {
       log::Warn("dropped a client: " + frame.error().message);
       return Drop(client);
@@ -195,31 +194,28 @@ Peer ControlServer::peer(ClientId client) const {
   return found == sessions_.end() ? Peer{} : found->second->peer;
 }
 
-void ControlServer::Send(ClientId client, const std::string& payload) {
+std::vector<UniqueFd> ControlServer::TakeFds(ClientId client, std::size_t count) {
+  const auto found = sessions_.find(client);
+  if (found == sessions_.end()) return {};
+  return found->second->stream.TakeFds(count);
+}
+
+void ControlServer::Send(ClientId client, const std::string& payload, std::vector<UniqueFd> fds) {
   const auto found = sessions_.find(client);
   if (found == sessions_.end()) return;
   Session& session = *found->second;
-  session.output += EncodeFrame(payload);
-  if (session.output.size() > 2 * kMostFrameBytes || !Flush(session)) {
+  session.stream.Queue(payload, std::move(fds));
+  if (session.stream.unsent() > 2 * kMostFrameBytes || !Flush(session)) {
     // Not dropped here: the caller may be in the middle of this client's request. The shutdown
     // makes the poll report the end.
-    ::shutdown(session.socket.get(), SHUT_RDWR);
+    ::shutdown(session.stream.fd(), SHUT_RDWR);
   }
 }
 
-bool ControlServer::Flush(Session& session) {
-  while (!session.output.empty()) {
-    const ssize_t put =
-        ::send(session.socket.get(), session.output.data(), session.output.size(), MSG_NOSIGNAL);
-    if (put < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN) break;
-      return false;
-    }
-    session.output.erase(0, static_cast<std::size_t>(put));
-  }
-  session.poll.Watch(true, !session.output.empty());
-  return true;
+Status ControlServer::Flush(Session& session) {
+  Status sent = session.stream.Flush();
+  if (sent) session.poll.Watch(true, !session.stream.flushed());
+  return sent;
 }
 
 void ControlServer::Drop(ClientId client) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
@@ -16,7 +17,7 @@
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
-#include "common/wire/frame.h"
+#include "common/wire/frame_stream.h"
 
 namespace slc {
 
@@ -48,9 +49,12 @@ class ControlServer {
   // Who is at the other end; of nobody for one that has left.
   Peer peer(ClientId client) const;
 
-  // Queues one frame. Unknown clients (they have left) are passed over. A client that does not read
-  // is dropped when more than kMostFrameBytes wait for it.
-  void Send(ClientId client, const std::string& payload);
+  // Queues one frame and the descriptors that go with it. Unknown clients (they have left) are
+  // passed over. A client that does not read is dropped when more than kMostFrameBytes wait for it.
+  void Send(ClientId client, const std::string& payload, std::vector<UniqueFd> fds = {});
+  // The oldest `count` descriptors that a client has sent and nobody has taken; fewer if there are
+  // no more.
+  std::vector<UniqueFd> TakeFds(ClientId client, std::size_t count);
 
   // Listens there instead. Who waits at the socket of before is accepted first.
   void Listen(UniqueFd listener);
@@ -69,7 +73,7 @@ class ControlServer {
   ClientId Serve(UniqueFd socket, const Peer& peer);
   void OnReady(ClientId client, uv::Poll::Ready ready);
   void Read(ClientId client);
-  bool Flush(Session& session);
+  Status Flush(Session& session);
   void Drop(ClientId client);
 
   uv::Loop& loop_;

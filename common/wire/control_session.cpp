@@ -1,9 +1,5 @@
 #include "common/wire/control_session.h"
 
-#include <sys/socket.h>
-
-#include <array>
-#include <cerrno>
 #include <utility>
 
 #include "common/base/ids.h"
@@ -12,23 +8,24 @@
 namespace slc {
 
 ControlSession::ControlSession(uv::Loop& loop, UniqueFd socket, std::function<void()> on_gone)
-    : socket_(std::move(socket)),
+    : stream_(std::move(socket)),
       on_gone_(std::move(on_gone)),
-      poll_(loop, socket_.get(), [this](uv::Poll::Ready ready) { OnReady(ready); }) {
+      poll_(loop, stream_.fd(), [this](uv::Poll::Ready ready) { OnReady(ready); }) {
   poll_.Watch(true, false);
 }
 
 ControlSession::~ControlSession() = default;
 
-std::string ControlSession::Ask(RequestBody body, bool wait, OnReply on_reply,
-                                OnProgress on_progress) {
+std::string ControlSession::Ask(Question question, OnReply on_reply, OnProgress on_progress) {
   Request request;
   request.id = NewRequestId();
-  request.wait = wait;
-  request.body = std::move(body);
+  request.wait = question.wait;
+  request.principal = std::move(question.principal);
+  request.descriptors = static_cast<std::uint32_t>(question.fds.size());
+  request.body = std::move(question.body);
   asked_[request.id] = Asked{std::move(on_reply), std::move(on_progress)};
   // Sent, and failures told, in the next turn of the loop.
-  if (!gone_) output_ += EncodeFrame(EncodeRequest(request));
+  if (!gone_) stream_.Queue(EncodeRequest(request), std::move(question.fds));
   poll_.Watch(true, true);
   return request.id;
 }
@@ -40,25 +37,15 @@ void ControlSession::OnReady(uv::Poll::Ready ready) {
 }
 
 void ControlSession::Flush() {
-  while (!output_.empty()) {
-    const ssize_t put = ::send(socket_.get(), output_.data(), output_.size(), MSG_NOSIGNAL);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0 && errno == EAGAIN) break;
-    if (put < 0) return Leave(SystemError("send to slcd", errno));
-    output_.erase(0, static_cast<std::size_t>(put));
-  }
-  poll_.Watch(true, !output_.empty());
+  if (Status sent = stream_.Flush(); !sent) return Leave(sent.error());
+  poll_.Watch(true, !stream_.flushed());
 }
 
 void ControlSession::Read() {
-  std::array<char, 65536> buffer;
-  const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got < 0) return Leave(SystemError("receive from slcd", errno));
-  if (got == 0) return Leave(Error{ErrorCode::kUnreachable, "slcd has left"});
-  reader_.Append({buffer.data(), static_cast<std::size_t>(got)});
-  while (true) {
-    auto frame = reader_.Next();
+  const auto received = stream_.Receive();
+  if (!received) return Leave(received.error());
+  while (!gone_) {
+    auto frame = stream_.Next();
     if (!frame) return Leave(frame.error());
     if (!*frame) return;
     OnFrame(**frame);
@@ -72,6 +59,7 @@ void ControlSession::OnFrame(const std::string& frame) {
     log::Failure("an answer of slcd cannot be read: " + message.error().message);
     return;
   }
+  std::vector<UniqueFd> fds = stream_.TakeFds(message->descriptors);
   const auto found = asked_.find(message->id);
   if (found == asked_.end()) return;
   if (const auto* progress = std::get_if<Progress>(&message->body)) {
@@ -82,13 +70,14 @@ void ControlSession::OnFrame(const std::string& frame) {
   }
   const Asked asked = std::move(found->second);
   asked_.erase(found);
-  asked.on_reply(std::get<Reply>(std::move(message->body)));
+  auto& reply = std::get<Reply>(message->body);
+  GiveDescriptors(reply, message->descriptors, std::move(fds));
+  asked.on_reply(std::move(reply));
 }
 
 // Whatever is asked from within an answer is answered in the next turn.
 void ControlSession::Leave(const Error& error) {
   const bool news = !std::exchange(gone_, true);
-  output_.clear();
   poll_.Watch(false, false);
   const Error told{ErrorCode::kUnreachable, error.message};
   for (auto& [id, asked] : std::exchange(asked_, {})) asked.on_reply(told);

@@ -11,14 +11,14 @@
 #include "common/base/unique_fd.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
-#include "common/wire/frame.h"
+#include "common/wire/frame_stream.h"
 #include "common/wire/messages.h"
 
 namespace slc {
 
 class ControlSession {
  public:
-  using OnReply = std::function<void(const Result<Reply>& reply)>;
+  using OnReply = std::function<void(Result<Reply> reply)>;
   using OnProgress = std::function<void(const Progress& progress)>;
 
   // Owns `socket`, a connected one. `on_gone` is called once, when slcd has left or broken the
@@ -31,7 +31,13 @@ class ControlSession {
   // Asks slcd. `on_reply` is called exactly once, never from within Ask(); not if this is destroyed
   // before. An error is that slcd could not be asked or did not answer; what it says itself is in
   // the reply. Gives the id of the request.
-  std::string Ask(RequestBody body, bool wait, OnReply on_reply, OnProgress on_progress = {});
+  struct Question {
+    RequestBody body;
+    bool wait = true;
+    std::string principal = {};      // see Request
+    std::vector<UniqueFd> fds = {};  // that go with it
+  };
+  std::string Ask(Question question, OnReply on_reply, OnProgress on_progress = {});
   // Nobody wants the answer any more. What was asked for happens all the same.
   void Forget(const std::string& id) { asked_.erase(id); }
 
@@ -48,10 +54,8 @@ class ControlSession {
   void OnFrame(const std::string& frame);
   void Leave(const Error& error);
 
-  UniqueFd socket_;
+  FrameStream stream_;
   std::function<void()> on_gone_;
-  FrameReader reader_;
-  std::string output_;
   std::map<std::string, Asked> asked_;
   bool gone_ = false;
   uv::Poll poll_;

@@ -47,6 +47,25 @@ json BodyToJson(const SetEnvironment& body) {
 json BodyToJson(const RemoveService& body) { return json{{"service", body.service}}; }
 json BodyToJson(const Shutdown&) { return json::object(); }
 json BodyToJson(const UpgradeAll&) { return json::object(); }
+json BodyToJson(const GetGateway&) { return json::object(); }
+json BodyToJson(const SetGateway& body) {
+  return json{{"wish", ToJson(body.wish, Secrets::kShown)}, {"given", body.given}};
+}
+json BodyToJson(const AddCredential& body) {
+  return json{{"credential", CredentialToJson(body.credential)}};
+}
+json BodyToJson(const RemoveCredential& body) { return json{{"name", body.name}}; }
+json BodyToJson(const ServeGateway&) { return json::object(); }
+json BodyToJson(const ReadLogs& body) {
+  json value{{"service", body.service},
+             {"follow", body.follow},
+             {"since", body.since},
+             {"grep", body.grep},
+             {"errors_only", body.errors_only}};
+  if (body.last) value["last"] = *body.last;
+  return value;
+}
+json BodyToJson(const DumpLogs& body) { return json{{"service", body.service}}; }
 
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
   fields.ReadName("size", [&](const std::string& text) {
@@ -114,11 +133,39 @@ void Fill(JsonFields& fields, RemoveService& body) {
 }
 void Fill(JsonFields&, Shutdown&) {}
 void Fill(JsonFields&, UpgradeAll&) {}
+void Fill(JsonFields&, GetGateway&) {}
+void Fill(JsonFields& fields, SetGateway& body) {
+  fields.Require("wish");
+  fields.ReadObject("wish", [&](const json& wish) { return FromJson(wish, body.wish); });
+  fields.Read("given", body.given);
+}
+void Fill(JsonFields& fields, AddCredential& body) {
+  fields.Require("credential");
+  fields.ReadObject("credential", [&](const json& one) { return FromJson(one, body.credential); });
+}
+void Fill(JsonFields& fields, RemoveCredential& body) {
+  fields.Require("name");
+  fields.Read("name", body.name);
+}
+void Fill(JsonFields&, ServeGateway&) {}
+void Fill(JsonFields& fields, ReadLogs& body) {
+  fields.Read("service", body.service);
+  fields.Read("follow", body.follow);
+  fields.Read("last", body.last);
+  fields.Read("since", body.since);
+  fields.Read("grep", body.grep);
+  fields.Read("errors_only", body.errors_only);
+}
+void Fill(JsonFields& fields, DumpLogs& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+}
 
 // The wire's verb of each request type, in the order of RequestBody.
-constexpr const char* kVerbs[] = {"slc-start", "create",   "list",    "status",   "info",
-                                  "start",     "stop",     "restart", "set-size", "env-set",
-                                  "remove",    "shutdown", "upgrade"};
+constexpr const char* kVerbs[] = {
+    "slc-start",   "create",    "list",     "status",        "info",     "start",   "stop",
+    "restart",     "set-size",  "env-set",  "remove",        "shutdown", "upgrade", "gateway",
+    "gateway-set", "token-add", "token-rm", "gateway-serve", "logs",     "log-dump"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>
@@ -152,6 +199,10 @@ json ReplyToJson(const Reply& reply) {
     value["info"] = ToJson(*info);
   } else if (const auto* report = std::get_if<UpgradeReport>(&reply.data)) {
     value["upgrade"] = ToJson(*report);
+  } else if (const auto* gateway = std::get_if<GatewayView>(&reply.data)) {
+    value["gateway"] = ToJson(*gateway);
+  } else if (const auto* wish = std::get_if<GatewayWish>(&reply.data)) {
+    value["gateway_wish"] = ToJson(*wish, Secrets::kShown);
   }
   return value;
 }
@@ -192,6 +243,12 @@ Status ReadReply(const json& value, Reply& reply) {
   fields.ReadObject("info", [&](const json& element) {
     return FromJson(element, reply.data.emplace<DaemonInfo>());
   });
+  fields.ReadObject("gateway", [&](const json& element) {
+    return FromJson(element, reply.data.emplace<GatewayView>());
+  });
+  fields.ReadObject("gateway_wish", [&](const json& element) {
+    return FromJson(element, reply.data.emplace<GatewayWish>());
+  });
   if (value.is_object() && value.contains("upgrade")) {
     auto& report = reply.data.emplace<UpgradeReport>();
     fields.ReadArray("upgrade", [&](const json& element) {
@@ -224,6 +281,8 @@ std::string EncodeRequest(const Request& request) {
                        {"oldest", own.oldest},
                        {"id", request.id},
                        {"wait", request.wait},
+                       {"principal", request.principal},
+                       {"descriptors", request.descriptors},
                        {"verb", kVerbs[request.body.index()]},
                        {"args", std::move(value)}});
 }
@@ -242,6 +301,8 @@ Result<Request> DecodeRequest(const std::string& text) {
   fields.Read("oldest", range.oldest);
   fields.Read("id", request.id);
   fields.Read("wait", request.wait);
+  fields.Read("principal", request.principal);
+  fields.Read("descriptors", request.descriptors);
   fields.Read("verb", verb);
   if (Status good = fields.status(); !good) return good.error();
   const Version& own = OwnVersion();
@@ -271,12 +332,15 @@ std::string RequestIdOf(const std::string& text) {
   return id;
 }
 
-std::string EncodeServerMessage(const ServerMessage& message) {
-  if (const auto* progress = std::get_if<Progress>(&message.body)) {
-    return DumpJson(json{{"id", message.id}, {"progress", ProgressToJson(*progress)}});
-  }
-  const auto& reply = std::get<Reply>(message.body);
-  std::string text = DumpJson(json{{"id", message.id}, {"reply", ReplyToJson(reply)}});
+std::string EncodeProgress(const std::string& id, const Progress& progress) {
+  return DumpJson(json{{"id", id}, {"progress", ProgressToJson(progress)}});
+}
+
+std::string EncodeReply(const std::string& id, const Reply& reply, std::size_t descriptors) {
+  // Members come in the order of their names: "reply" is last, see AppendServices.
+  json message{{"id", id}, {"reply", ReplyToJson(reply)}};
+  if (descriptors > 0) message["descriptors"] = descriptors;
+  std::string text = DumpJson(message);
   if (const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data)) {
     AppendServices(text, *services);
   }
@@ -289,6 +353,7 @@ Result<ServerMessage> DecodeServerMessage(const std::string& text) {
   ServerMessage message;
   JsonFields fields(*parsed, "answer");
   fields.Read("id", message.id);
+  fields.Read("descriptors", message.descriptors);
   if (parsed->is_object() && parsed->contains("progress")) {
     fields.ReadObject("progress", [&](const json& value) {
       return ReadProgress(value, message.body.emplace<Progress>());
@@ -301,6 +366,15 @@ Result<ServerMessage> DecodeServerMessage(const std::string& text) {
   }
   if (Status good = fields.status(); !good) return good.error();
   return message;
+}
+
+void GiveDescriptors(Reply& reply, std::uint32_t announced, std::vector<UniqueFd> descriptors) {
+  if (descriptors.size() < announced && !reply.error) {
+    reply.error =
+        Error{ErrorCode::kSystem,
+              "what slcd has sent found no room: too many files are open here (ulimit -n)"};
+  }
+  reply.descriptors = std::move(descriptors);
 }
 
 const char* VerbOf(const RequestBody& body) { return kVerbs[body.index()]; }

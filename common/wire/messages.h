@@ -13,6 +13,8 @@
 
 #include "common/base/environment.h"
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/model/gateway.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
 
@@ -62,15 +64,47 @@ struct RemoveService {
 };
 struct Shutdown {};
 struct UpgradeAll {};  // `slc upgrade`: slcd, then each master, become the installed version
+struct GetGateway {};
+struct SetGateway {                // `slc gateway start|stop`
+  GatewayWish wish;                // its credentials are added to those there are
+  std::vector<std::string> given;  // names of its members that count: others stay
+};
+struct AddCredential {  // `slc token add`; replaces none
+  GatewayCredential credential;
+};
+struct RemoveCredential {
+  std::string name;
+};
+// The gateway is there and asks what it is to serve. The descriptors of the answer: a listening
+// socket for each of wish.listen, then certificate, key and client CA as far as there are.
+struct ServeGateway {};
+// The output of `slc logs --json`: the descriptor of the answer is a pipe to be read to its end.
+struct ReadLogs {
+  std::string service;  // empty: of all
+  bool follow = false;
+  std::optional<std::uint32_t> last;  // lines
+  std::string since;                  // as --since and --grep; empty: not given
+  std::string grep;
+  bool errors_only = false;
+};
+// The same of `slc ctl log-dump`, which goes on where the last one ended.
+struct DumpLogs {
+  std::string service;
+};
 
 using RequestBody = std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo,
                                  RunService, StopService, RestartService, SetSize, SetEnvironment,
-                                 RemoveService, Shutdown, UpgradeAll>;
+                                 RemoveService, Shutdown, UpgradeAll, GetGateway, SetGateway,
+                                 AddCredential, RemoveCredential, ServeGateway, ReadLogs, DumpLogs>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect
   bool wait = true;
   RequestBody body;
+  // On whose behalf the gateway asks, as the journal names who changes something. Heeded from the
+  // gateway alone; everybody else is known by the socket.
+  std::string principal = {};
+  std::uint32_t descriptors = 0;  // how many come with it
 };
 
 // Something happened on the way. `kind` is stable; the other fields are set where they make sense.
@@ -95,20 +129,31 @@ struct Reply {
   std::optional<Error> error;
   std::vector<std::string> log_tail;  // with an error: the last lines the worker printed
   std::vector<std::string> notes;     // what else a person should know, one sentence each
-  std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo, UpgradeReport> data;
+  std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo, UpgradeReport, GatewayView,
+               GatewayWish>
+      data;
+  // Of one that was received: what came with it. What they are depends on the request.
+  std::vector<UniqueFd> descriptors = {};
 };
 
 struct ServerMessage {
   std::string id;
   std::variant<Progress, Reply> body;
+  std::uint32_t descriptors = 0;  // how many come with it; set where it is read
 };
 
 std::string EncodeRequest(const Request& request);
 Result<Request> DecodeRequest(const std::string& text);
 // The id of what DecodeRequest refuses; empty if it has none.
 std::string RequestIdOf(const std::string& text);
-std::string EncodeServerMessage(const ServerMessage& message);
+// `descriptors`: how many are sent with it.
+std::string EncodeReply(const std::string& id, const Reply& reply, std::size_t descriptors = 0);
+std::string EncodeProgress(const std::string& id, const Progress& progress);
 Result<ServerMessage> DecodeServerMessage(const std::string& text);
+
+// Gives a reply the descriptors that have come of the `announced`; if some were lost, since there
+// was no room for them here, it becomes an error.
+void GiveDescriptors(Reply& reply, std::uint32_t announced, std::vector<UniqueFd> descriptors);
 
 // The verb of a request as it is shown in logs: "start", "soft-restart", ...
 const char* VerbOf(const RequestBody& body);

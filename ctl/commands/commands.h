@@ -50,6 +50,14 @@ int Run(const DoctorOptions& options);
 extern const CommandInfo kUpgradeCommand;
 int Run(const UpgradeOptions& options);
 
+// gateway.cpp
+extern const CommandInfo kGatewayCommand;
+int Run(const GatewayOptions& options);
+
+// token.cpp
+extern const CommandInfo kTokenCommand;
+int Run(const TokenOptions& options);
+
 // service.cpp
 extern const CommandInfo kCreateCommand;
 extern const CommandInfo kSetSizeCommand;

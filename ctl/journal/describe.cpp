@@ -116,6 +116,7 @@ std::string DescribeEvent(const JournalRecord& record) {
 std::string DescribeActor(const JournalRecord& record) {
   if (!record.who) return {};
   if (!record.who->cause.empty()) return "by " + record.who->cause;
+  if (!record.who->principal.empty()) return "by " + record.who->principal;
   const std::string uid = "uid " + std::to_string(record.who->uid);
   const std::string pid = "pid " + std::to_string(record.who->pid);
   if (record.who->user.empty()) return "by " + uid + " (" + pid + ")";

@@ -38,6 +38,19 @@ std::string Describe(const SetEnvironment& body) {
 std::string Describe(const RestartService& body) {
   return body.parallel > 1 ? std::to_string(body.parallel) + " at a time" : std::string();
 }
+std::string Describe(const SetGateway& body) {
+  if (!body.wish.run) return "gateway off";
+  std::string text = "gateway on";
+  if (!body.wish.listen.empty()) text += " " + Join(body.wish.listen, " ");
+  for (const GatewayCredential& user : body.wish.credentials) text += ", user " + user.name;
+  return text;
+}
+std::string Describe(const AddCredential& body) {
+  std::vector<std::string> scopes;
+  for (const Scope scope : body.credential.scopes) scopes.emplace_back(ScopeName(scope));
+  return body.credential.name + ": " + Join(scopes, " ");
+}
+std::string Describe(const RemoveCredential& body) { return body.name; }
 template <typename Body>
 std::string Describe(const Body&) {
   return {};
@@ -49,6 +62,11 @@ std::string NamedBy(const ListServices&) { return {}; }
 std::string NamedBy(const GetInfo&) { return {}; }
 std::string NamedBy(const Shutdown&) { return {}; }
 std::string NamedBy(const UpgradeAll&) { return {}; }
+std::string NamedBy(const GetGateway&) { return {}; }
+std::string NamedBy(const SetGateway&) { return {}; }
+std::string NamedBy(const AddCredential&) { return {}; }
+std::string NamedBy(const RemoveCredential&) { return {}; }
+std::string NamedBy(const ServeGateway&) { return {}; }
 template <typename Body>
 std::string NamedBy(const Body& body) {
   return body.service;
@@ -58,7 +76,9 @@ std::string NamedBy(const Body& body) {
 
 bool IsChange(const RequestBody& body) {
   return !std::holds_alternative<ListServices>(body) && !std::holds_alternative<GetStatus>(body) &&
-         !std::holds_alternative<GetInfo>(body);
+         !std::holds_alternative<GetInfo>(body) && !std::holds_alternative<GetGateway>(body) &&
+         !std::holds_alternative<ServeGateway>(body) && !std::holds_alternative<ReadLogs>(body) &&
+         !std::holds_alternative<DumpLogs>(body);
 }
 
 const char* NameOfChange(const RequestBody& body) {

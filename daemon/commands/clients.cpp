@@ -22,15 +22,16 @@ void Clients::Accept(const Command& command, ServiceId id, const std::vector<std
 
 void Clients::Tell(const Command& command, const Progress& progress) {
   if (command.client == kNoClient || command.client == kInnerClient || !server_) return;
-  server_->Send(command.client, EncodeServerMessage(ServerMessage{command.request.id, progress}));
+  server_->Send(command.client, EncodeProgress(command.request.id, progress));
 }
 
-void Clients::Answer(const Command& command, const Reply& reply) {
+void Clients::Answer(const Command& command, const Reply& reply, std::vector<UniqueFd> fds) {
   if (observer_.on_answered) observer_.on_answered(command, reply);
   if (command.client == kInnerClient) {
     if (on_inner_reply_) on_inner_reply_(command.request.id, reply);
   } else if (command.client != kNoClient && server_) {
-    server_->Send(command.client, EncodeServerMessage(ServerMessage{command.request.id, reply}));
+    const std::string message = EncodeReply(command.request.id, reply, fds.size());
+    server_->Send(command.client, message, std::move(fds));
   }
 }
 

@@ -63,7 +63,12 @@ class Clients {
 
   void Accept(const Command& command, ServiceId id, const std::vector<std::string>& notes);
   void Tell(const Command& command, const Progress& progress);
-  void Answer(const Command& command, const Reply& reply);
+  // `fds` go with it.
+  void Answer(const Command& command, const Reply& reply, std::vector<UniqueFd> fds = {});
+  // See ControlServer.
+  std::vector<UniqueFd> TakeFds(ClientId client, std::size_t count) {
+    return server_->TakeFds(client, count);
+  }
   void Refuse(const Command& command, Error error);
 
  private:

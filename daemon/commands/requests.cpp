@@ -7,7 +7,8 @@
 namespace slc {
 
 Requests::Requests(const Registry& registry, Services& services, Operations& operations,
-                   Changes& changes, const Recorder& recorder, Clients& clients, DaemonInfo about,
+                   Changes& changes, const Recorder& recorder, Clients& clients,
+                   GatewayHost& gateway, LogReaders& logs, DaemonInfo about,
                    std::function<void(const Command& command)> shut_down,
                    std::function<void(const Command& command)> upgrade)
     : registry_(registry),
@@ -16,6 +17,8 @@ Requests::Requests(const Registry& registry, Services& services, Operations& ope
       changes_(changes),
       recorder_(recorder),
       clients_(clients),
+      gateway_(gateway),
+      logs_(logs),
       about_(std::move(about)),
       started_(BootNow()),
       shut_down_(std::move(shut_down)),
@@ -30,6 +33,10 @@ void Requests::OnFrame(ClientId client, const std::string& payload) {
     return clients_.Refuse(Command{client, std::move(unknown)}, request.error());
   }
   log::Debug(std::string("request ") + VerbOf(request->body));
+  // Nobody else speaks for others.
+  if (!gateway_.IsGateway(client)) request->principal.clear();
+  // Whatever came with a request that has no use for it is closed.
+  const std::vector<UniqueFd> unused = clients_.TakeFds(client, request->descriptors);
   const Command command = clients_.CommandOf(client, std::move(*request));
   const RequestBody& body = command.request.body;
   if (services_.stopping() && !std::holds_alternative<ListServices>(body) &&
@@ -170,5 +177,39 @@ void Requests::Handle(const Command& command, const RemoveService& body) {
 void Requests::Handle(const Command& command, const Shutdown&) { shut_down_(command); }
 
 void Requests::Handle(const Command& command, const UpgradeAll&) { upgrade_(command); }
+
+// -----------------------------------------------------------------------------------------------
+// the gateway
+
+void Requests::Handle(const Command& command, const GetGateway&) { gateway_.Show(command); }
+
+void Requests::Handle(const Command& command, const SetGateway& body) {
+  gateway_.Set(command, body);
+}
+
+void Requests::Handle(const Command& command, const AddCredential& body) {
+  gateway_.Add(command, body);
+}
+
+void Requests::Handle(const Command& command, const RemoveCredential& body) {
+  gateway_.Remove(command, body);
+}
+
+void Requests::Handle(const Command& command, const ServeGateway&) { gateway_.Serve(command); }
+
+void Requests::Handle(const Command& command, const ReadLogs& body) {
+  AnswerLogs(command, logs_.Start(body));
+}
+
+void Requests::Handle(const Command& command, const DumpLogs& body) {
+  AnswerLogs(command, logs_.Start(body));
+}
+
+void Requests::AnswerLogs(const Command& command, Result<UniqueFd> output) {
+  if (!output) return clients_.Refuse(command, output.error());
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(*output));
+  clients_.Answer(command, Reply{}, std::move(fds));
+}
 
 }  // namespace slc

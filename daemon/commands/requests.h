@@ -9,6 +9,8 @@
 #include "daemon/commands/changes.h"
 #include "daemon/commands/clients.h"
 #include "daemon/core/registry.h"
+#include "daemon/gateway_host.h"
+#include "daemon/log_readers.h"
 #include "daemon/services.h"
 
 namespace slc {
@@ -18,8 +20,8 @@ class Requests {
   // `about`: slcd itself, for `slc ctl info`; what changes of it is filled in. `shut_down` and
   // `upgrade` are to answer the command themselves. All references are to outlive this.
   Requests(const Registry& registry, Services& services, Operations& operations, Changes& changes,
-           const Recorder& recorder, Clients& clients, DaemonInfo about,
-           std::function<void(const Command& command)> shut_down,
+           const Recorder& recorder, Clients& clients, GatewayHost& gateway, LogReaders& logs,
+           DaemonInfo about, std::function<void(const Command& command)> shut_down,
            std::function<void(const Command& command)> upgrade);
 
   void OnFrame(ClientId client, const std::string& payload);
@@ -41,6 +43,14 @@ class Requests {
   void Handle(const Command& command, const RemoveService& body);
   void Handle(const Command& command, const Shutdown& body);
   void Handle(const Command& command, const UpgradeAll& body);
+  void Handle(const Command& command, const GetGateway& body);
+  void Handle(const Command& command, const SetGateway& body);
+  void Handle(const Command& command, const AddCredential& body);
+  void Handle(const Command& command, const RemoveCredential& body);
+  void Handle(const Command& command, const ServeGateway& body);
+  void Handle(const Command& command, const ReadLogs& body);
+  void Handle(const Command& command, const DumpLogs& body);
+  void AnswerLogs(const Command& command, Result<UniqueFd> output);
   // With what whoever looks should know of the disk.
   void AnswerLooking(const Command& command, Reply reply);
   // A start that would change nothing of a service that does not do well is a new try.
@@ -52,6 +62,8 @@ class Requests {
   Changes& changes_;
   const Recorder& recorder_;
   Clients& clients_;
+  GatewayHost& gateway_;
+  LogReaders& logs_;
   DaemonInfo about_;
   Millis started_;
   std::function<void(const Command& command)> shut_down_;

@@ -5,10 +5,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <iterator>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "common/base/files.h"
 #include "common/http/target.h"
 #include "common/model/json_fields.h"
 
@@ -58,6 +60,49 @@ http::Response Message(int status, const std::string& message) {
   return response;
 }
 
+bool IsHealth(const std::string& method, const std::string& target) {
+  return target == "/healthz" && (method == "GET" || method == "HEAD");
+}
+
+// As the original has it: its clients look for the status, and git for the challenge.
+http::Response Refused(const Authenticator::Verdict& verdict) {
+  http::Response response;
+  response.type = "text/plain; charset=utf-8";
+  if (verdict.wait > 0) {
+    response.status = 429;
+    response.headers.push_back({"retry-after", std::to_string((verdict.wait + 999) / 1000)});
+    response.body = "429 Too Many Requests: " + verdict.reason + "\n";
+  } else {
+    response.status = 401;
+    response.headers.push_back({"www-authenticate", "Basic realm=\"slc\""});
+    response.body = "401 Unauthorized: " + verdict.reason + "\n";
+  }
+  return response;
+}
+
+// What slcd has opened, as far as there is.
+Result<std::optional<http::TlsContext>> TlsOf(const GatewayWish& wish,
+                                              std::vector<UniqueFd> files) {
+  if (!wish.has_tls()) return std::optional<http::TlsContext>();
+  constexpr std::size_t kMostBytes = 1U << 20;
+  std::vector<std::string> texts;
+  for (const UniqueFd& file : files) {
+    auto text = ReadOpenFile(file, "certificate or key", kMostBytes);
+    if (!text) return text.error();
+    texts.push_back(std::move(*text));
+  }
+  if (texts.size() != (wish.client_ca.empty() ? 2U : 3U)) {
+    return Error{ErrorCode::kInternal, "slcd has sent no certificate"};
+  }
+  http::TlsContext::ServerOptions options;
+  options.certificate = texts[0];
+  options.key = texts[1];
+  if (texts.size() > 2) options.client_ca = texts[2];
+  auto context = http::TlsContext::Server(options);
+  if (!context) return context.error().During(wish.certificate + ", " + wish.key);
+  return std::optional<http::TlsContext>(std::move(*context));
+}
+
 }  // namespace
 
 // One listening socket, and the requests on it that are not answered yet.
@@ -65,25 +110,29 @@ struct Gateway::Front {
   struct Asked {
     std::string method;
     std::string target;
+    std::optional<Principal> principal;  // once that is proved
+    std::optional<std::string> body;     // once it is there
   };
 
+  bool tls = false;
   std::unordered_map<http::ExchangeId, Asked> asked;
   std::unique_ptr<http::HttpServer> server;
 };
 
-Gateway::Gateway(uv::Loop& loop, UniqueFd control, std::vector<GatewayListener> listeners,
-                 std::vector<std::string> names, http::HttpLimits limits)
+Gateway::Gateway(uv::Loop& loop, UniqueFd control, Authenticator::Owner owner,
+                 http::HttpLimits limits)
     : loop_(loop),
       limits_(limits),
-      guard_(std::move(names)),
-      waiting_(std::move(listeners)),
+      guard_({}),
+      authenticator_(loop, std::move(owner)),
       session_(loop, std::move(control), [this] { End("slcd has left"); }),
-      backend_(session_) {
-  backend_.Ask(GetInfo{}, [this](const Result<Reply>& reply) {
+      backend_(loop, session_) {
+  backend_.Ask({}, GetInfo{}, [this](const Result<Reply>& reply) {
     if (!reply) return End(reply.error().message);
     const auto* info = std::get_if<DaemonInfo>(&reply->data);
     if (info == nullptr) return End("slcd does not say what it is");
-    Begin(*info);
+    info_ = *info;
+    AskWhatToServe();
   });
 }
 
@@ -94,46 +143,106 @@ void Gateway::End(const std::string& trouble) {
   loop_.Stop();
 }
 
-void Gateway::Begin(const DaemonInfo& info) {
-  const int port = waiting_.empty() ? 0 : PortOf(waiting_.front().socket.get());
-  mesh_ = std::make_unique<MeshApi>(backend_, FactsOf(info, port));
-  for (GatewayListener& listener : waiting_) {
-    auto front = std::make_unique<Front>();
-    Front* added = front.get();
-    const bool tls = listener.tls.has_value();
-    http::HttpServer::Events events;
-    events.on_head = [this, added, tls](http::ExchangeId exchange, http::RequestHead& head,
-                                        const http::ClientAddress& address) {
-      const std::string refusal = guard_.Refusal(head, tls, address.local, false);
-      if (!refusal.empty()) {
-        added->server->Answer(exchange, Message(403, refusal));
-      } else {
-        added->asked[exchange] = {std::move(head.method), std::move(head.target)};
-      }
-      return http::HttpServer::Body::kCollect;
-    };
-    events.on_request = [this, added](http::ExchangeId exchange, const std::string& body) {
-      OnRequest(*added, exchange, body);
-    };
-    events.on_gone = [added](http::ExchangeId exchange) { added->asked.erase(exchange); };
-    front->server = std::make_unique<http::HttpServer>(loop_, std::move(listener.socket), limits_,
-                                                       std::move(events), std::move(listener.tls));
-    fronts_.push_back(std::move(front));
-  }
-  waiting_.clear();
+void Gateway::Reload() {
+  // Else it has yet to ask for the first time.
+  if (!fronts_.empty()) AskWhatToServe();
 }
 
-void Gateway::OnRequest(Front& front, http::ExchangeId exchange, const std::string& body) {
-  const Front::Asked asked = std::move(front.asked[exchange]);
-  front.asked.erase(exchange);
+void Gateway::AskWhatToServe() {
+  backend_.Ask({}, ServeGateway{}, [this](Result<Reply> reply) {
+    if (!reply) return End(reply.error().message);
+    if (reply->error) return End(reply->error->message);
+    const auto* wish = std::get_if<GatewayWish>(&reply->data);
+    if (wish == nullptr) return End("slcd does not say what to serve");
+    authenticator_.SetCredentials(wish->credentials, !wish->client_ca.empty());
+    // What has come again with a reload is the same.
+    if (fronts_.empty()) Begin(*wish, std::move(reply->descriptors));
+  });
+}
+
+void Gateway::Begin(const GatewayWish& wish, std::vector<UniqueFd> fds) {
+  guard_ = RequestGuard(wish.hosts);
+  auto next = fds.begin();
+  std::vector<UniqueFd> sockets;
+  for (; sockets.size() < wish.listen.size() && next != fds.end(); ++next) {
+    sockets.push_back(std::move(*next));
+  }
+  if (sockets.size() < wish.listen.size() || sockets.empty()) {
+    return End("slcd has sent too few sockets");
+  }
+  const auto tls = TlsOf(wish, {std::make_move_iterator(next), std::make_move_iterator(fds.end())});
+  if (!tls) return End(tls.error().message);
+  int port = 0;
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    if (port == 0) port = PortOf(sockets[i].get());
+    // On this machine there is nobody to listen in; clients of unix sockets speak no TLS.
+    Listen(std::move(sockets[i]), UnixPathOf(wish.listen[i]).empty() ? *tls : std::nullopt);
+  }
+  mesh_ = std::make_unique<MeshApi>(backend_, FactsOf(*info_, port));
+}
+
+void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls) {
+  auto front = std::make_unique<Front>();
+  Front* added = front.get();
+  front->tls = tls.has_value();
+  http::HttpServer::Events events;
+  events.on_head = [this, added](http::ExchangeId exchange, http::RequestHead& head,
+                                 const http::ClientAddress& address) {
+    OnHead(*added, exchange, head, address);
+    return http::HttpServer::Body::kCollect;
+  };
+  events.on_request = [this, added](http::ExchangeId exchange, std::string body) {
+    const auto asked = added->asked.find(exchange);
+    if (asked == added->asked.end()) return;
+    asked->second.body = std::move(body);
+    Dispatch(*added, exchange);
+  };
+  events.on_gone = [added](http::ExchangeId exchange) { added->asked.erase(exchange); };
+  front->server =
+      std::make_unique<http::HttpServer>(loop_, std::move(socket), limits_, std::move(events), tls);
+  fronts_.push_back(std::move(front));
+}
+
+void Gateway::OnHead(Front& front, http::ExchangeId exchange, http::RequestHead& head,
+                     const http::ClientAddress& address) {
+  const std::string refusal = guard_.Refusal(head, front.tls, address.local, false);
+  if (!refusal.empty()) return front.server->Answer(exchange, Message(403, refusal));
+  Front::Asked& asked = front.asked[exchange];
+  asked.method = head.method;
+  asked.target = head.target;
+  if (IsHealth(asked.method, asked.target)) {
+    asked.principal = Principal{};
+    return;
+  }
+  authenticator_.Check(head, address,
+                       [this, &front, exchange](const Authenticator::Verdict& verdict) {
+                         OnVerdict(front, exchange, verdict);
+                       });
+}
+
+void Gateway::OnVerdict(Front& front, http::ExchangeId exchange,
+                        const Authenticator::Verdict& verdict) {
+  const auto asked = front.asked.find(exchange);
+  if (asked == front.asked.end()) return;
+  if (verdict.principal) {
+    asked->second.principal = verdict.principal;
+    return Dispatch(front, exchange);
+  }
+  front.asked.erase(asked);
+  front.server->Answer(exchange, Refused(verdict));
+}
+
+void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
+  const auto found = front.asked.find(exchange);
+  if (!found->second.principal || !found->second.body) return;
+  const Front::Asked asked = std::move(found->second);
+  front.asked.erase(found);
   const auto target = http::ParseTarget(asked.target);
   if (!target) {
     return front.server->Answer(exchange, Message(400, "the target cannot be decoded"));
   }
-  const bool health = target->segments.size() == 1 && target->segments[0] == "healthz" &&
-                      (asked.method == "GET" || asked.method == "HEAD");
-  if (health) return Health(front, exchange);
-  const bool taken = mesh_->Handle(asked.method, *target, body,
+  if (IsHealth(asked.method, asked.target)) return Health(front, exchange);
+  const bool taken = mesh_->Handle(*asked.principal, asked.method, *target, *asked.body,
                                    [&front, exchange](const http::Response& response) {
                                      front.server->Answer(exchange, response);
                                    });
@@ -142,7 +251,7 @@ void Gateway::OnRequest(Front& front, http::ExchangeId exchange, const std::stri
 
 // Well is who gets an answer of slcd.
 void Gateway::Health(Front& front, http::ExchangeId exchange) {
-  backend_.Ask(GetInfo{}, [&front, exchange](const Result<Reply>& reply) {
+  backend_.Ask({}, GetInfo{}, [&front, exchange](const Result<Reply>& reply) {
     http::Response response;
     const bool well = reply && !reply->error;
     response.status = well ? 200 : 503;

@@ -1,8 +1,9 @@
 // Gateway: slcd's HTTP side, in a process of its own that holds nothing but its sockets.
 //
-// Listens where slcd has bound for it, keeps strange pages out (RequestGuard), and hands each
-// request to the interface it is for: StrongLoop's REST API below /api, and what programs look at
-// (/healthz). Ends when slcd has left; slcd starts another.
+// Listens where slcd has bound for it, keeps strange pages out (RequestGuard), has clients prove
+// who they are (Authenticator), and hands each request to the interface it is for: StrongLoop's
+// REST API below /api, and what programs look at (/healthz, which asks for no proof). Ends when
+// slcd has left; slcd starts another.
 #pragma once
 
 #include <cstdint>
@@ -16,42 +17,46 @@
 #include "common/http/http_server.h"
 #include "common/uv/loop.h"
 #include "common/wire/control_session.h"
+#include "daemon/gateway/authenticator.h"
 #include "daemon/gateway/core/request_guard.h"
 #include "daemon/gateway/slcd_backend.h"
 #include "daemon/gateway/strongloop/mesh_api.h"
 
 namespace slc::gateway {
 
-struct GatewayListener {
-  UniqueFd socket;  // listens
-  std::optional<http::TlsContext> tls;
-};
-
 class Gateway {
  public:
-  // `control`: a connection to slcd. `names`: of this machine, see RequestGuard. Stops the loop
-  // when it is over.
-  Gateway(uv::Loop& loop, UniqueFd control, std::vector<GatewayListener> listeners,
-          std::vector<std::string> names, http::HttpLimits limits = {});
+  // `control`: a connection to slcd, which tells what to serve. `owner`: slcd's user. Stops the
+  // loop when it is over.
+  Gateway(uv::Loop& loop, UniqueFd control, Authenticator::Owner owner,
+          http::HttpLimits limits = {});
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
+  // Asks slcd anew who may ask for what.
+  void Reload();
   // Why it has ended; empty if it was told to.
   const std::string& trouble() const { return trouble_; }
 
  private:
   struct Front;
 
-  void Begin(const DaemonInfo& info);
-  void OnRequest(Front& front, http::ExchangeId exchange, const std::string& body);
+  void AskWhatToServe();
+  void Begin(const GatewayWish& wish, std::vector<UniqueFd> fds);
+  void Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls);
+  void OnHead(Front& front, http::ExchangeId exchange, http::RequestHead& head,
+              const http::ClientAddress& address);
+  void OnVerdict(Front& front, http::ExchangeId exchange, const Authenticator::Verdict& verdict);
+  void Dispatch(Front& front, http::ExchangeId exchange);
   void Health(Front& front, http::ExchangeId exchange);
   void End(const std::string& trouble);
 
   uv::Loop& loop_;
   const http::HttpLimits limits_;
-  const RequestGuard guard_;
-  std::vector<GatewayListener> waiting_;  // until slcd has told what it is
+  RequestGuard guard_;
+  Authenticator authenticator_;
+  std::optional<DaemonInfo> info_;
   ControlSession session_;
   SlcdBackend backend_;
   std::unique_ptr<MeshApi> mesh_;

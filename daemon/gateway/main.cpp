@@ -1,19 +1,20 @@
 // slc-gateway: slcd's HTTP side. Started by slcd, never by people:
 //
-//   slc-gateway --control FD --listen FD [--listen FD ...] [--name NAME ...]
+//   slc-gateway --control FD     FD, inherited: a connection to slcd, which tells all the rest
 //   slc-gateway --self-check
+//   slc-gateway --new-token      by `slc token add`: prints a new token, and its hash
+//   slc-gateway --hash-password  by `slc gateway start`: reads a password, prints its hash
 //
-// FD are descriptors it inherits: a connection to slcd, and sockets that listen. NAME are those of
-// this machine that clients may call it by. Ends with 0 when it is told to, with 1 when slcd has
+// SIGHUP: asks slcd anew who may ask for what. SIGTERM: ends with 0. It ends with 1 when slcd has
 // left.
 #include <malloc.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "common/base/file_limit.h"
 #include "common/base/log.h"
@@ -22,7 +23,9 @@
 #include "common/base/text.h"
 #include "common/uv/loop.h"
 #include "common/uv/signal.h"
+#include "common/wire/control_server.h"
 #include "common/wire/self_check.h"
+#include "daemon/gateway/credentials.h"
 #include "daemon/gateway/gateway.h"
 
 namespace {
@@ -41,32 +44,50 @@ int Complain(const slc::Error& error) {
   return kFailed;
 }
 
+int MakeToken() {
+  const auto token = slc::gateway::NewToken();
+  if (!token) return Complain(token.error());
+  std::printf("%s\n%s\n", token->c_str(), slc::gateway::HashToken(*token).c_str());
+  return std::fflush(stdout) == 0 ? 0 : kFailed;
+}
+
+int HashPassword() {
+  constexpr std::size_t kMostBytes = 1024;
+  std::string password(kMostBytes + 1, '\0');
+  password.resize(std::fread(password.data(), 1, password.size(), stdin));
+  if (password.empty() || password.size() > kMostBytes) {
+    return Complain(slc::Error{slc::ErrorCode::kUsage, "a password has 1 to 1024 bytes"});
+  }
+  const auto hash = slc::gateway::HashPassword(password);
+  if (!hash) return Complain(hash.error());
+  std::printf("%s\n", hash->c_str());
+  return std::fflush(stdout) == 0 ? 0 : kFailed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--self-check") == 0) return CheckSelf();
-  int control = -1;
-  std::vector<slc::gateway::GatewayListener> listeners;
-  std::vector<std::string> names;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--name") == 0) names.emplace_back(argv[i + 1]);
-    const auto number = slc::ParseInteger(argv[i + 1], 0, 1 << 20);
-    if (!number) continue;
-    if (std::strcmp(argv[i], "--control") == 0) control = static_cast<int>(*number);
-    if (std::strcmp(argv[i], "--listen") == 0) {
-      listeners.push_back({slc::UniqueFd(static_cast<int>(*number)), std::nullopt});
-    }
-  }
-  if (control < 0 || listeners.empty()) {
-    std::fprintf(stderr, "slc-gateway is started by slcd\n");
+  if (argc == 2 && std::strcmp(argv[1], "--new-token") == 0) return MakeToken();
+  if (argc == 2 && std::strcmp(argv[1], "--hash-password") == 0) return HashPassword();
+  const bool serve = argc == 3 && std::strcmp(argv[1], "--control") == 0;
+  const auto control = serve ? slc::ParseInteger(argv[2], 0, 1 << 20) : std::nullopt;
+  if (!control) {
+    std::fprintf(stderr, "slc-gateway is started by slcd: slc gateway start\n");
     return kWrongUse;
   }
   slc::RaiseFileLimit();
   slc::ForbidCoreDumps();
   ::mallopt(M_ARENA_MAX, 1);
   ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGHUP, SIG_IGN);
+  // Other processes of this user, which may be nobody, cannot look into it.
+  ::prctl(PR_SET_DUMPABLE, 0);
   ::umask(077);
+  // Asked for before there are no files any more.
+  const slc::UniqueFd connection(static_cast<int>(*control));
+  const auto peer = slc::PeerOf(connection.get());
+  if (!peer) return Complain(peer.error());
+  const slc::gateway::Authenticator::Owner owner{peer->uid, slc::NameOfUser(peer->uid)};
   if (slc::Status done = slc::ForbidNewPrivileges(); !done) return Complain(done.error());
   const auto closed = slc::ForbidFiles();
   if (!closed) return Complain(closed.error());
@@ -74,9 +95,9 @@ int main(int argc, char** argv) {
   slc::uv::Loop loop;
   std::string trouble;
   {
-    slc::gateway::Gateway gateway(loop, slc::UniqueFd(control), std::move(listeners),
-                                  std::move(names));
+    slc::gateway::Gateway gateway(loop, connection.Duplicate(), owner);
     const slc::uv::Signal term(loop, SIGTERM, [&loop] { loop.Stop(); });
+    const slc::uv::Signal again(loop, SIGHUP, [&gateway] { gateway.Reload(); });
     loop.Run();
     trouble = gateway.trouble();
   }

@@ -45,7 +45,9 @@ class FakeDaemon {
 
  private:
   void Answer(ClientId client, const std::string& id, std::variant<Progress, Reply> body) {
-    server_.Send(client, EncodeServerMessage(ServerMessage{id, std::move(body)}));
+    const auto* progress = std::get_if<Progress>(&body);
+    server_.Send(client, progress != nullptr ? EncodeProgress(id, *progress)
+                                             : EncodeReply(id, std::get<Reply>(body)));
   }
 
   void On(ClientId client, const std::string& payload) {
@@ -160,8 +162,15 @@ class FakeDaemon {
   // Start and restart.
   template <typename Body>
   void Handle(ClientId client, const Request& request, const Body& body) {
-    ServiceView* view = Find(body.service);
-    if (view == nullptr) return Answer(client, request.id, View(body.service));
+    if constexpr (requires { body.service; }) {
+      Begin(client, request, body.service);
+    } else {
+      Answer(client, request.id, View(""));
+    }
+  }
+  void Begin(ClientId client, const Request& request, const std::string& service) {
+    ServiceView* view = Find(service);
+    if (view == nullptr) return Answer(client, request.id, View(service));
     Fill(*view, std::max(view->cluster_size, 1U));
     Roll(client, request, *view);
   }

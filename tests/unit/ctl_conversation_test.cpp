@@ -36,7 +36,10 @@ class Peer {
     }
   }
   void Send(const std::string& id, std::variant<Progress, Reply> body) {
-    const std::string frame = EncodeFrame(EncodeServerMessage(ServerMessage{id, std::move(body)}));
+    const auto* progress = std::get_if<Progress>(&body);
+    const std::string frame =
+        EncodeFrame(progress != nullptr ? EncodeProgress(id, *progress)
+                                        : EncodeReply(id, std::get<Reply>(body)));
     static_cast<void>(::send(socket_.get(), frame.data(), frame.size(), MSG_NOSIGNAL));
   }
 

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <deque>
 #include <functional>
 #include <optional>
@@ -41,7 +43,8 @@ class FakeBackend : public Backend {
     views = {web, bare};
   }
 
-  void Ask(RequestBody body, OnReply on_reply) override {
+  void Ask(const std::string& principal, RequestBody body, OnReply on_reply) override {
+    CHECK(principal == "user ops");
     asked.emplace_back(std::move(body), std::move(on_reply));
   }
   void AnswerAll() {
@@ -55,6 +58,9 @@ class FakeBackend : public Backend {
       Reply reply;
       if (std::holds_alternative<ListServices>(body)) {
         reply.data = views;
+      } else if (std::holds_alternative<DumpLogs>(body)) {
+        reply.error = refusal;
+        if (!refusal) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
       } else {
         if (const auto* create = std::get_if<CreateService>(&body)) {
           ServiceView view;
@@ -65,8 +71,13 @@ class FakeBackend : public Backend {
         changes.push_back(std::move(body));
         reply.error = refusal;
       }
-      on_reply(reply);
+      on_reply(std::move(reply));
     }
+  }
+  void ReadAll(UniqueFd pipe, std::size_t limit, OnText on_text) override {
+    CHECK(pipe);
+    CHECK(limit >= 1U << 20);
+    on_text(std::string("one\ntwo\n"));
   }
 
   std::deque<std::pair<RequestBody, OnReply>> asked;
@@ -82,12 +93,13 @@ struct Answered {
 };
 
 struct Api {
+  Principal who{"user ops", {Scope::kAdmin}};
   Answered Call(const std::string& method, const std::string& path, const std::string& body = {}) {
     const auto target = http::ParseTarget(path);
     REQUIRE(target);
     int times = 0;
     Answered answered;
-    REQUIRE(api.Handle(method, *target, body, [&](const http::Response& response) {
+    REQUIRE(api.Handle(who, method, *target, body, [&](const http::Response& response) {
       ++times;
       answered.status = response.status;
       answered.body = json::parse(response.body, nullptr, false);
@@ -156,7 +168,8 @@ TEST_CASE("what is not there is told as the original does") {
   CHECK(api.Call("POST", "/api/Services/1/stop", "{").status == 400);
   CHECK(api.Call("POST", "/api/Services/1/stop", "[]").status == 400);
   const auto other = http::ParseTarget("/healthz");
-  CHECK_FALSE(api.api.Handle("GET", *other, "", [](const http::Response&) { FAIL("answered"); }));
+  CHECK_FALSE(
+      api.api.Handle(api.who, "GET", *other, "", [](const http::Response&) { FAIL("answered"); }));
 }
 
 TEST_CASE("commands reach slcd, and are answered with one element for the one instance") {

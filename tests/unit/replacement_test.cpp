@@ -56,7 +56,7 @@ void Answer(int listener) {
     const UniqueFd client(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
     char bytes[4096];
     if (::recv(client.get(), bytes, sizeof(bytes), 0) <= 0) continue;
-    const std::string frame = EncodeFrame(EncodeServerMessage(ServerMessage{"x", Reply{}}));
+    const std::string frame = EncodeFrame(EncodeReply("x", Reply{}));
     if (::send(client.get(), frame.data(), frame.size(), MSG_NOSIGNAL) < 0) continue;
     ::recv(client.get(), bytes, sizeof(bytes), 0);
   }

@@ -72,7 +72,7 @@ ServiceView FullView() {
 std::vector<ServiceView> ThroughTheWire(std::vector<ServiceView> views) {
   Reply reply;
   reply.data = std::move(views);
-  const std::string text = EncodeServerMessage(ServerMessage{"id", std::move(reply)});
+  const std::string text = EncodeReply("id", reply);
   auto message = DecodeServerMessage(text);
   REQUIRE_MESSAGE(message, text);
   CHECK(message->id == "id");

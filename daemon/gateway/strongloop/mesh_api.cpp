@@ -16,6 +16,9 @@ namespace {
 
 using nlohmann::json;
 
+// A dump is 1 MiB at most, before each line got its time and worker.
+constexpr std::size_t kMostLogBytes = 8U << 20;
+
 http::Response Answer(const json& body, int status = 200) {
   http::Response response;
   response.status = status;
@@ -79,6 +82,7 @@ bool IsSet(const json& body, const char* member) {
 
 // A request and how it is answered.
 struct MeshApi::Call {
+  std::string principal;
   std::string method;
   http::Target target;
   http::RouteParameters parameters;
@@ -89,36 +93,37 @@ struct MeshApi::Call {
 };
 
 MeshApi::MeshApi(Backend& backend, MeshFacts facts) : backend_(backend), facts_(std::move(facts)) {
-  Add("GET", "/api/Api", &MeshApi::GetApi);
-  Add("POST", "/api/Api/shutdown", &MeshApi::ShutDown);
-  Add("GET", "/api/Services", &MeshApi::FindServices);
-  Add("POST", "/api/Services", &MeshApi::CreateOneService);
-  Add("GET", "/api/Services/findOne", &MeshApi::FindOneService);
-  Add("GET", "/api/Services/count", &MeshApi::CountServices);
-  Add("GET", "/api/Services/{id}", &MeshApi::GetService);
-  Add("DELETE", "/api/Services/{id}", &MeshApi::DeleteService);
-  Add("GET", "/api/Services/{id}/exists", &MeshApi::ServiceExists);
-  Add("GET", "/api/Services/{id}/groups", &MeshApi::GroupsOfService);
-  Add("GET", "/api/Services/{id}/instances", &MeshApi::InstancesOfService);
-  Add("POST", "/api/Services/{id}/start", &MeshApi::StartOne);
-  Add("POST", "/api/Services/{id}/stop", &MeshApi::StopOne);
-  Add("POST", "/api/Services/{id}/restart", &MeshApi::RestartOne);
-  Add("POST", "/api/Services/{id}/setClusterSize", &MeshApi::SetClusterSize);
-  Add("PUT", "/api/Services/{id}/env", &MeshApi::PutEnvironment);
-  Add("PUT", "/api/Services/{id}/env/{name}", &MeshApi::PutVariable);
-  Add("DELETE", "/api/Services/{id}/env/{name}", &MeshApi::DeleteVariable);
-  Add("GET", "/api/Executors", &MeshApi::FindExecutors);
-  Add("GET", "/api/Executors/findOne", &MeshApi::FindOneExecutor);
-  Add("GET", "/api/ServiceInstances", &MeshApi::FindInstances);
-  Add("GET", "/api/ServiceInstances/findOne", &MeshApi::FindOneInstance);
-  Add("GET", "/api/ServiceInstances/{id}", &MeshApi::GetInstance);
-  Add("GET", "/api/ServiceInstances/{id}/processes", &MeshApi::ProcessesOfInstance);
-  Add("GET", "/api/ServiceProcesses", &MeshApi::FindProcesses);
-  Add("GET", "/api/ServiceProcesses/{id}", &MeshApi::GetProcess);
+  Add(Scope::kRead, "GET", "/api/Api", &MeshApi::GetApi);
+  Add(Scope::kAdmin, "POST", "/api/Api/shutdown", &MeshApi::ShutDown);
+  Add(Scope::kRead, "GET", "/api/Services", &MeshApi::FindServices);
+  Add(Scope::kDeploy, "POST", "/api/Services", &MeshApi::CreateOneService);
+  Add(Scope::kRead, "GET", "/api/Services/findOne", &MeshApi::FindOneService);
+  Add(Scope::kRead, "GET", "/api/Services/count", &MeshApi::CountServices);
+  Add(Scope::kRead, "GET", "/api/Services/{id}", &MeshApi::GetService);
+  Add(Scope::kAdmin, "DELETE", "/api/Services/{id}", &MeshApi::DeleteService);
+  Add(Scope::kRead, "GET", "/api/Services/{id}/exists", &MeshApi::ServiceExists);
+  Add(Scope::kRead, "GET", "/api/Services/{id}/groups", &MeshApi::GroupsOfService);
+  Add(Scope::kRead, "GET", "/api/Services/{id}/instances", &MeshApi::InstancesOfService);
+  Add(Scope::kOperate, "POST", "/api/Services/{id}/start", &MeshApi::StartOne);
+  Add(Scope::kOperate, "POST", "/api/Services/{id}/stop", &MeshApi::StopOne);
+  Add(Scope::kOperate, "POST", "/api/Services/{id}/restart", &MeshApi::RestartOne);
+  Add(Scope::kOperate, "POST", "/api/Services/{id}/setClusterSize", &MeshApi::SetClusterSize);
+  Add(Scope::kRead, "POST", "/api/Services/{id}/logs", &MeshApi::DumpLog);
+  Add(Scope::kDeploy, "PUT", "/api/Services/{id}/env", &MeshApi::PutEnvironment);
+  Add(Scope::kDeploy, "PUT", "/api/Services/{id}/env/{name}", &MeshApi::PutVariable);
+  Add(Scope::kDeploy, "DELETE", "/api/Services/{id}/env/{name}", &MeshApi::DeleteVariable);
+  Add(Scope::kRead, "GET", "/api/Executors", &MeshApi::FindExecutors);
+  Add(Scope::kRead, "GET", "/api/Executors/findOne", &MeshApi::FindOneExecutor);
+  Add(Scope::kRead, "GET", "/api/ServiceInstances", &MeshApi::FindInstances);
+  Add(Scope::kRead, "GET", "/api/ServiceInstances/findOne", &MeshApi::FindOneInstance);
+  Add(Scope::kRead, "GET", "/api/ServiceInstances/{id}", &MeshApi::GetInstance);
+  Add(Scope::kRead, "GET", "/api/ServiceInstances/{id}/processes", &MeshApi::ProcessesOfInstance);
+  Add(Scope::kRead, "GET", "/api/ServiceProcesses", &MeshApi::FindProcesses);
+  Add(Scope::kRead, "GET", "/api/ServiceProcesses/{id}", &MeshApi::GetProcess);
 }
 
-void MeshApi::Add(const char* method, const char* pattern, Handler handler) {
-  router_.Add(method, pattern, handler);
+void MeshApi::Add(Scope scope, const char* method, const char* pattern, Handler handler) {
+  router_.Add(method, pattern, Route{handler, scope});
 }
 
 std::vector<std::string> MeshApi::Routes() const {
@@ -128,8 +133,8 @@ std::vector<std::string> MeshApi::Routes() const {
   return routes;
 }
 
-bool MeshApi::Handle(const std::string& method, const http::Target& target, const std::string& body,
-                     Respond respond) {
+bool MeshApi::Handle(const Principal& who, const std::string& method, const http::Target& target,
+                     const std::string& body, Respond respond) {
   if (target.segments.empty() || !SameLetters(target.segments.front(), "api")) {
     return false;
   }
@@ -141,7 +146,15 @@ bool MeshApi::Handle(const std::string& method, const http::Target& target, cons
     respond(Failure(404, "There is no method to handle " + method + " " + Printable(path)));
     return true;
   }
-  Call call{method, target, std::move(match.parameters), json::object(), std::move(respond)};
+  const Route& route = match.route->handler;
+  if (!Grants(who.scopes, route.scope)) {
+    respond(Failure(403, Printable(who.name) + " may not do this; it takes the scope '" +
+                             ScopeName(route.scope) + "': slc token add NAME --scope " +
+                             ScopeName(route.scope)));
+    return true;
+  }
+  Call call{who.name,          method, target, std::move(match.parameters), json::object(),
+            std::move(respond)};
   if (!body.empty()) {
     auto parsed = ParseJson(body);
     if (!parsed) {
@@ -149,13 +162,13 @@ bool MeshApi::Handle(const std::string& method, const http::Target& target, cons
       return true;
     }
     call.body = std::move(*parsed);
-    const bool any = match.route->handler == &MeshApi::PutVariable;
+    const bool any = route.handler == &MeshApi::PutVariable;
     if (!any && !call.body.is_object()) {
       call.respond(Failure(400, "the body is not a JSON object", nullptr, "SyntaxError"));
       return true;
     }
   }
-  (this->*match.route->handler)(call);
+  (this->*route.handler)(call);
   return true;
 }
 
@@ -163,12 +176,13 @@ bool MeshApi::Handle(const std::string& method, const http::Target& target, cons
 // looking
 
 void MeshApi::WithViews(const Call& call, std::function<void(const Views& views)> then) {
-  backend_.Ask(ListServices{}, [call, then = std::move(then)](const Result<Reply>& reply) {
-    if (!reply) return call.respond(Refused(reply.error()));
-    if (reply->error) return call.respond(Refused(*reply->error));
-    const auto* views = std::get_if<Views>(&reply->data);
-    then(views != nullptr ? *views : Views{});
-  });
+  backend_.Ask(call.principal, ListServices{},
+               [call, then = std::move(then)](const Result<Reply>& reply) {
+                 if (!reply) return call.respond(Refused(reply.error()));
+                 if (reply->error) return call.respond(Refused(*reply->error));
+                 const auto* views = std::get_if<Views>(&reply->data);
+                 then(views != nullptr ? *views : Views{});
+               });
 }
 
 void MeshApi::WithService(const Call& call, std::function<void(const ServiceView& view)> then) {
@@ -329,7 +343,7 @@ void MeshApi::GetProcess(const Call& call) {
 // changing
 
 void MeshApi::ShutDown(const Call& call) {
-  backend_.Ask(Shutdown{}, [call](const Result<Reply>& reply) {
+  backend_.Ask(call.principal, Shutdown{}, [call](const Result<Reply>& reply) {
     if (!reply) return call.respond(Refused(reply.error()));
     if (reply->error) return call.respond(Refused(*reply->error));
     call.respond(Answer(json{{"message", "slcd was shut down"}}));
@@ -350,20 +364,21 @@ void MeshApi::CreateOneService(const Call& call) {
                                     {"messages", {{"name", {"can't be blank"}}}}};
     return call.respond(Answer(body, 422));
   }
-  backend_.Ask(CreateService{name, kSizeCpu}, [this, call, name](const Result<Reply>& reply) {
-    if (!reply) return call.respond(Refused(reply.error()));
-    if (reply->error) return call.respond(Refused(*reply->error));
-    WithViews(call, [call, name](const Views& views) {
-      for (const ServiceView& view : views) {
-        if (view.name == name) return call.respond(Answer(ServiceRow(view)));
-      }
-      call.respond(Failure(500, "the service was removed meanwhile"));
-    });
-  });
+  backend_.Ask(call.principal, CreateService{name, kSizeCpu},
+               [this, call, name](const Result<Reply>& reply) {
+                 if (!reply) return call.respond(Refused(reply.error()));
+                 if (reply->error) return call.respond(Refused(*reply->error));
+                 WithViews(call, [call, name](const Views& views) {
+                   for (const ServiceView& view : views) {
+                     if (view.name == name) return call.respond(Answer(ServiceRow(view)));
+                   }
+                   call.respond(Failure(500, "the service was removed meanwhile"));
+                 });
+               });
 }
 
 void MeshApi::DeleteService(const Call& call) {
-  backend_.Ask(RemoveService{call.id()}, [call](const Result<Reply>& reply) {
+  backend_.Ask(call.principal, RemoveService{call.id()}, [call](const Result<Reply>& reply) {
     if (!reply) return call.respond(Refused(reply.error()));
     const bool unknown = reply->error && reply->error->code == ErrorCode::kNotFound;
     if (reply->error && !unknown) return call.respond(Refused(*reply->error));
@@ -372,19 +387,20 @@ void MeshApi::DeleteService(const Call& call) {
 }
 
 void MeshApi::Command(const Call& call, const ServiceView& view, RequestBody body, json response) {
-  backend_.Ask(std::move(body), [this, call, id = view.id,
-                                 response = std::move(response)](const Result<Reply>& reply) {
-    const std::optional<Error> failed = !reply ? std::optional(reply.error()) : reply->error;
-    // Also a failure is answered with 200: the client looks for it in the list.
-    if (failed) {
-      return call.respond(
-          Answer(json::array({json{{"instance", id}, {"error", failed->message}}})));
-    }
-    WithService(call, [this, call, response](const ServiceView& now) {
-      call.respond(Answer(
-          json::array({json{{"instance", InstanceRow(now, facts_)}, {"response", response}}})));
-    });
-  });
+  backend_.Ask(
+      call.principal, std::move(body),
+      [this, call, id = view.id, response = std::move(response)](const Result<Reply>& reply) {
+        const std::optional<Error> failed = !reply ? std::optional(reply.error()) : reply->error;
+        // Also a failure is answered with 200: the client looks for it in the list.
+        if (failed) {
+          return call.respond(
+              Answer(json::array({json{{"instance", id}, {"error", failed->message}}})));
+        }
+        WithService(call, [this, call, response](const ServiceView& now) {
+          call.respond(Answer(
+              json::array({json{{"instance", InstanceRow(now, facts_)}, {"response", response}}})));
+        });
+      });
 }
 
 void MeshApi::StartOne(const Call& call) {
@@ -441,11 +457,39 @@ void MeshApi::SetClusterSize(const Call& call) {
   });
 }
 
+// The original forgets what it has dumped, and so do we: see `slc ctl log-dump`.
+void MeshApi::DumpLog(const Call& call) {
+  WithService(call, [this, call](const ServiceView& view) {
+    if (!HasApp(view)) {
+      const json nothing{{"log", nullptr}, {"message", "No application running, no log to dump"}};
+      return call.respond(Answer(
+          json::array({json{{"instance", InstanceRow(view, facts_)}, {"response", nothing}}})));
+    }
+    const auto fail = [call, id = view.id](const Error& error) {
+      call.respond(Answer(json::array({json{{"instance", id}, {"error", error.message}}})));
+    };
+    const json instance = InstanceRow(view, facts_);
+    DumpLogs dump{std::to_string(view.id)};
+    backend_.Ask(
+        call.principal, std::move(dump), [this, call, fail, instance](Result<Reply> reply) {
+          if (!reply) return fail(reply.error());
+          if (reply->error) return fail(*reply->error);
+          if (reply->descriptors.empty()) return fail({ErrorCode::kInternal, "slcd sent no log"});
+          backend_.ReadAll(std::move(reply->descriptors.front()), kMostLogBytes,
+                           [call, fail, instance](const Result<std::string>& text) {
+                             if (!text) return fail(text.error());
+                             call.respond(Answer(json::array(
+                                 {json{{"instance", instance}, {"response", {{"log", *text}}}}})));
+                           });
+        });
+  });
+}
+
 void MeshApi::ChangeEnvironment(const Call& call, Environment set, std::vector<std::string> unset) {
   WithService(
       call, [this, call, set = std::move(set), unset = std::move(unset)](const ServiceView& view) {
         SetEnvironment change{std::to_string(view.id), set, unset, true};
-        backend_.Ask(std::move(change), [this, call](const Result<Reply>& reply) {
+        backend_.Ask(call.principal, std::move(change), [this, call](const Result<Reply>& reply) {
           if (!reply) return call.respond(Refused(reply.error()));
           if (reply->error) return call.respond(Refused(*reply->error));
           WithService(call, [call](const ServiceView& now) {

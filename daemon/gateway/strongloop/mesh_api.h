@@ -16,6 +16,7 @@
 #include "common/http/router.h"
 #include "common/http/target.h"
 #include "common/model/view.h"
+#include "daemon/gateway/authenticator.h"
 #include "daemon/gateway/backend.h"
 #include "daemon/gateway/strongloop/rows.h"
 
@@ -31,8 +32,9 @@ class MeshApi {
   MeshApi(Backend& backend, MeshFacts facts);
 
   // False if the path is none of this API's (it does not begin with /api); then it is not answered.
-  bool Handle(const std::string& method, const http::Target& target, const std::string& body,
-              Respond respond);
+  // What `who` may not ask for is answered with 403.
+  bool Handle(const Principal& who, const std::string& method, const http::Target& target,
+              const std::string& body, Respond respond);
 
   // "GET /api/Services/{id}", sorted.
   std::vector<std::string> Routes() const;
@@ -41,8 +43,12 @@ class MeshApi {
   struct Call;
   using Views = std::vector<ServiceView>;
   using Handler = void (MeshApi::*)(const Call& call);
+  struct Route {
+    Handler handler = nullptr;
+    Scope scope = Scope::kRead;  // that it takes
+  };
 
-  void Add(const char* method, const char* pattern, Handler handler);
+  void Add(Scope scope, const char* method, const char* pattern, Handler handler);
 
   void GetApi(const Call& call);
   void ShutDown(const Call& call);
@@ -59,6 +65,7 @@ class MeshApi {
   void StopOne(const Call& call);
   void RestartOne(const Call& call);
   void SetClusterSize(const Call& call);
+  void DumpLog(const Call& call);
   void PutEnvironment(const Call& call);
   void PutVariable(const Call& call);
   void DeleteVariable(const Call& call);
@@ -85,7 +92,7 @@ class MeshApi {
 
   Backend& backend_;
   MeshFacts facts_;
-  http::Router<Handler> router_;
+  http::Router<Route> router_;
 };
 
 }  // namespace slc::gateway

@@ -1,0 +1,13 @@
+// Whose the other end of a TCP connection is, if it is on this machine: asked of the kernel
+// (NETLINK_SOCK_DIAG), as a unix socket tells by itself.
+#pragma once
+
+#include <optional>
+
+namespace slc {
+
+// The uid of the process that has the other end open. Nothing if that is not on this machine, in
+// another network namespace, closed in any direction, or if the kernel does not tell.
+std::optional<unsigned> UidOfTcpPeer(int socket);
+
+}  // namespace slc
