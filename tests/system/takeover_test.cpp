@@ -164,7 +164,7 @@ Reply Ask(World& world, const Request& request) {
     auto message = client->Receive(30'000);
     REQUIRE(message);
     REQUIRE(message->has_value());
-    if (const auto* reply = std::get_if<Reply>(&(*message)->body)) return *reply;
+    if (auto* reply = std::get_if<Reply>(&(*message)->body)) return std::move(*reply);
   }
 }
 

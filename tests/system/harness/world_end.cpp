@@ -9,6 +9,7 @@
 #include <set>
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include "common/base/files.h"
 #include "common/base/text.h"
@@ -19,6 +20,8 @@
 
 namespace slc::test {
 namespace {
+
+using nlohmann::json;
 
 namespace fs = std::filesystem;
 
@@ -104,10 +107,15 @@ std::string World::DescriptorsTooMany() {
     workers += own;
     listeners += sockets;
   }
+  // Of the gateway its words, its pidfd, its connection and what it listens on.
+  const std::string wish = ReadText(home_ + "/gateway.json");
+  const auto gateway = json::parse(wish.empty() ? "{}" : wish);
+  const std::size_t up = gateway.value("run", false) ? 1 : 0;
+  const std::size_t doors = up == 0 ? 0 : gateway["listen"].size();
   const std::string excess =
-      Excess(daemon->pid, {{"pipe", 4 + 2 * workers},
-                           {"anon_inode", 2 + masters + watching + (timed ? 1U : 0U)},
-                           {"socket", 2 + masters + workers + listeners},
+      Excess(daemon->pid, {{"pipe", 4 + 2 * workers + up},
+                           {"anon_inode", 2 + masters + watching + (timed ? 1U : 0U) + up},
+                           {"socket", 2 + masters + workers + listeners + up + doors},
                            {"memfd", 4 * masters}});
   return excess.empty() ? std::string() : "slcd has" + excess;
 }
