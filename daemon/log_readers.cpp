@@ -34,6 +34,14 @@ Result<UniqueFd> LogReaders::Start(const ReadLogs& request) {
   return Run(std::move(words));
 }
 
+Result<UniqueFd> LogReaders::Start(const ReadEvents& request) {
+  std::vector<std::string> words{"events", "--control=" + socket_, "--json"};
+  if (request.follow) words.emplace_back("--follow");
+  if (request.last) words.push_back("--lines=" + std::to_string(*request.last));
+  if (!request.service.empty()) words.insert(words.end(), {"--", request.service});
+  return Run(std::move(words));
+}
+
 Result<UniqueFd> LogReaders::Start(const DumpLogs& request) {
   return Run({"ctl", "--control=" + socket_, "log-dump", "--", request.service});
 }

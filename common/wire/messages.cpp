@@ -65,6 +65,11 @@ json BodyToJson(const ReadLogs& body) {
   if (body.last) value["last"] = *body.last;
   return value;
 }
+json BodyToJson(const ReadEvents& body) {
+  json value{{"service", body.service}, {"follow", body.follow}};
+  if (body.last) value["last"] = *body.last;
+  return value;
+}
 json BodyToJson(const DumpLogs& body) { return json{{"service", body.service}}; }
 
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
@@ -156,6 +161,11 @@ void Fill(JsonFields& fields, ReadLogs& body) {
   fields.Read("grep", body.grep);
   fields.Read("errors_only", body.errors_only);
 }
+void Fill(JsonFields& fields, ReadEvents& body) {
+  fields.Read("service", body.service);
+  fields.Read("follow", body.follow);
+  fields.Read("last", body.last);
+}
 void Fill(JsonFields& fields, DumpLogs& body) {
   fields.Require("service");
   fields.Read("service", body.service);
@@ -165,7 +175,7 @@ void Fill(JsonFields& fields, DumpLogs& body) {
 constexpr const char* kVerbs[] = {
     "slc-start",   "create",    "list",     "status",        "info",     "start",   "stop",
     "restart",     "set-size",  "env-set",  "remove",        "shutdown", "upgrade", "gateway",
-    "gateway-set", "token-add", "token-rm", "gateway-serve", "logs",     "log-dump"};
+    "gateway-set", "token-add", "token-rm", "gateway-serve", "logs",     "events",  "log-dump"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>

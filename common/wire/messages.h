@@ -87,15 +87,22 @@ struct ReadLogs {
   std::string grep;
   bool errors_only = false;
 };
+// The same of `slc events --json`.
+struct ReadEvents {
+  std::string service;  // empty: of all
+  bool follow = false;
+  std::optional<std::uint32_t> last;
+};
 // The same of `slc ctl log-dump`, which goes on where the last one ended.
 struct DumpLogs {
   std::string service;
 };
 
-using RequestBody = std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo,
-                                 RunService, StopService, RestartService, SetSize, SetEnvironment,
-                                 RemoveService, Shutdown, UpgradeAll, GetGateway, SetGateway,
-                                 AddCredential, RemoveCredential, ServeGateway, ReadLogs, DumpLogs>;
+using RequestBody =
+    std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
+                 StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown,
+                 UpgradeAll, GetGateway, SetGateway, AddCredential, RemoveCredential, ServeGateway,
+                 ReadLogs, ReadEvents, DumpLogs>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect

@@ -201,6 +201,10 @@ void Requests::Handle(const Command& command, const ReadLogs& body) {
   AnswerLogs(command, logs_.Start(body));
 }
 
+void Requests::Handle(const Command& command, const ReadEvents& body) {
+  AnswerLogs(command, logs_.Start(body));
+}
+
 void Requests::Handle(const Command& command, const DumpLogs& body) {
   AnswerLogs(command, logs_.Start(body));
 }

@@ -49,6 +49,7 @@ class Requests {
   void Handle(const Command& command, const RemoveCredential& body);
   void Handle(const Command& command, const ServeGateway& body);
   void Handle(const Command& command, const ReadLogs& body);
+  void Handle(const Command& command, const ReadEvents& body);
   void Handle(const Command& command, const DumpLogs& body);
   void AnswerLogs(const Command& command, Result<UniqueFd> output);
   // With what whoever looks should know of the disk.

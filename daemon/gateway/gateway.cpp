@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <iterator>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -110,12 +111,14 @@ struct Gateway::Front {
   struct Asked {
     std::string method;
     std::string target;
+    bool events = false;                 // wants server-sent events
     std::optional<Principal> principal;  // once that is proved
     std::optional<std::string> body;     // once it is there
   };
 
   bool tls = false;
   std::unordered_map<http::ExchangeId, Asked> asked;
+  std::set<http::ExchangeId> to_follow;  // until slcd has sent what
   std::unique_ptr<http::HttpServer> server;
 };
 
@@ -126,7 +129,9 @@ Gateway::Gateway(uv::Loop& loop, UniqueFd control, Authenticator::Owner owner,
       guard_({}),
       authenticator_(loop, std::move(owner)),
       session_(loop, std::move(control), [this] { End("slcd has left"); }),
-      backend_(loop, session_) {
+      backend_(loop, session_),
+      v1_(backend_),
+      streams_(loop) {
   backend_.Ask({}, GetInfo{}, [this](const Result<Reply>& reply) {
     if (!reply) return End(reply.error().message);
     const auto* info = std::get_if<DaemonInfo>(&reply->data);
@@ -197,7 +202,14 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
     asked->second.body = std::move(body);
     Dispatch(*added, exchange);
   };
-  events.on_gone = [added](http::ExchangeId exchange) { added->asked.erase(exchange); };
+  events.on_room = [this, added](http::ExchangeId exchange) {
+    streams_.OnRoom(added->server.get(), exchange);
+  };
+  events.on_gone = [this, added](http::ExchangeId exchange) {
+    added->asked.erase(exchange);
+    added->to_follow.erase(exchange);
+    streams_.OnGone(added->server.get(), exchange);
+  };
   front->server =
       std::make_unique<http::HttpServer>(loop_, std::move(socket), limits_, std::move(events), tls);
   fronts_.push_back(std::move(front));
@@ -205,11 +217,14 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
 
 void Gateway::OnHead(Front& front, http::ExchangeId exchange, http::RequestHead& head,
                      const http::ClientAddress& address) {
-  const std::string refusal = guard_.Refusal(head, front.tls, address.local, false);
+  const std::string* accept = head.Find("accept");
+  const bool events = accept != nullptr && accept->find("text/event-stream") != std::string::npos;
+  const std::string refusal = guard_.Refusal(head, front.tls, address.local, events);
   if (!refusal.empty()) return front.server->Answer(exchange, Message(403, refusal));
   Front::Asked& asked = front.asked[exchange];
   asked.method = head.method;
   asked.target = head.target;
+  asked.events = events;
   if (IsHealth(asked.method, asked.target)) {
     asked.principal = Principal{};
     return;
@@ -242,11 +257,36 @@ void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
     return front.server->Answer(exchange, Message(400, "the target cannot be decoded"));
   }
   if (IsHealth(asked.method, asked.target)) return Health(front, exchange);
-  const bool taken = mesh_->Handle(*asked.principal, asked.method, *target, *asked.body,
-                                   [&front, exchange](const http::Response& response) {
-                                     front.server->Answer(exchange, response);
-                                   });
-  if (!taken) front.server->Answer(exchange, Message(404, "there is nothing here"));
+  const auto respond = [&front, exchange](const http::Response& response) {
+    front.server->Answer(exchange, response);
+  };
+  const auto follow = [this, &front, exchange, events = asked.events,
+                       who = asked.principal->name](LineRequest request) {
+    Follow(front, exchange, events, who, std::move(request));
+  };
+  const bool taken =
+      mesh_->Handle(*asked.principal, asked.method, *target, *asked.body, respond) ||
+      v1_.Handle(*asked.principal, asked.method, *target, *asked.body, {respond, follow});
+  if (!taken) respond(Message(404, "there is nothing here"));
+}
+
+void Gateway::Follow(Front& front, http::ExchangeId exchange, bool events,
+                     const std::string& principal, LineRequest request) {
+  const LineStreams::Follower follower{front.server.get(), exchange, events, request.follow};
+  if (streams_.Join(request.shared, follower)) return;
+  front.to_follow.insert(exchange);
+  backend_.Ask(principal, std::move(request.body),
+               [this, &front, exchange, follower, shared = request.shared](Result<Reply> reply) {
+                 // Its client may have left meanwhile.
+                 if (front.to_follow.erase(exchange) == 0) return;
+                 const std::optional<Error> failed =
+                     reply ? reply->error : std::optional(reply.error());
+                 if (failed) return front.server->Answer(exchange, Message(503, failed->message));
+                 if (reply->descriptors.empty()) {
+                   return front.server->Answer(exchange, Message(500, "slcd sent no pipe"));
+                 }
+                 streams_.Add(std::move(reply->descriptors.front()), shared, follower);
+               });
 }
 
 // Well is who gets an answer of slcd.

@@ -2,8 +2,8 @@
 //
 // Listens where slcd has bound for it, keeps strange pages out (RequestGuard), has clients prove
 // who they are (Authenticator), and hands each request to the interface it is for: StrongLoop's
-// REST API below /api, and what programs look at (/healthz, which asks for no proof). Ends when
-// slcd has left; slcd starts another.
+// REST API below /api, slc's own below /v1, and what programs look at (/healthz, which asks for no
+// proof). Ends when slcd has left; slcd starts another.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,10 @@
 #include "common/wire/control_session.h"
 #include "daemon/gateway/authenticator.h"
 #include "daemon/gateway/core/request_guard.h"
+#include "daemon/gateway/line_streams.h"
 #include "daemon/gateway/slcd_backend.h"
 #include "daemon/gateway/strongloop/mesh_api.h"
+#include "daemon/gateway/v1/api.h"
 
 namespace slc::gateway {
 
@@ -49,6 +51,8 @@ class Gateway {
               const http::ClientAddress& address);
   void OnVerdict(Front& front, http::ExchangeId exchange, const Authenticator::Verdict& verdict);
   void Dispatch(Front& front, http::ExchangeId exchange);
+  void Follow(Front& front, http::ExchangeId exchange, bool events, const std::string& principal,
+              LineRequest request);
   void Health(Front& front, http::ExchangeId exchange);
   void End(const std::string& trouble);
 
@@ -60,6 +64,8 @@ class Gateway {
   ControlSession session_;
   SlcdBackend backend_;
   std::unique_ptr<MeshApi> mesh_;
+  V1Api v1_;
+  LineStreams streams_;
   std::vector<std::unique_ptr<Front>> fronts_;
   std::string trouble_;
 };

@@ -208,6 +208,58 @@ TEST_SUITE("gateway") {
     CHECK_FALSE(Contains(world.Must({"ctl", "log-dump", "web"}).out, "hello"));
   }
 
+  TEST_CASE("logs and events are followed live, by many, and nothing is left when they go") {
+    World world;
+    const Gateway gateway;
+    const App app = world.StartApp("express4", {"--name", "web", "--size", "1"});
+    world.Must({"gateway", "start", "--listen", gateway.listen()});
+    const int daemon = world.Daemon()->pid;
+    const auto readers = [&] {
+      return LinesOf(ReadText("/proc/" + std::to_string(daemon) + "/task/" +
+                              std::to_string(daemon) + "/children"));
+    };
+    {
+      std::vector<Running> followers;
+      const Words curl{"curl", "-sSN", "-H", "Accept: text/event-stream"};
+      for (int i = 0; i < 5; ++i) {
+        Words words = curl;
+        words.push_back(gateway.url("/v1/services/web/logs?follow&lines=0"));
+        followers.push_back(world.BeginProgram(words));
+      }
+      Words events = curl;
+      events.push_back(gateway.url("/v1/events?follow&lines=0"));
+      followers.push_back(world.BeginProgram(events));
+      const auto hear = [&](std::size_t from, std::size_t to, const std::string& what) {
+        for (std::size_t i = from; i < to; ++i) {
+          WaitUntil([&] { return Contains(followers[i].out(), what); }, 20'000,
+                    "follower " + std::to_string(i) + " to hear " + what);
+        }
+      };
+      hear(0, followers.size(), ":\n");
+      // A reader may begin a moment after its follower was answered.
+      WaitUntil(
+          [&] {
+            REQUIRE(Get(app.url("/log?n=1&text=hello")).status == 200);
+            return Contains(followers[0].out(), "hello");
+          },
+          20'000, "the first line");
+      hear(0, 5, "data: {\"service\":\"web\"");
+      world.Must({"ctl", "soft-restart", "web"});
+      hear(5, 6, "\"kind\":\"roll_done\"");
+      for (Running& follower : followers) follower.Signal(SIGTERM);
+      for (Running& follower : followers) follower.Wait();
+    }
+    // Of all five followers of the log one reader; each ends with its last follower.
+    WaitUntil(
+        [&] {
+          for (const std::string& pid : Split(Join(readers(), " "), ' ')) {
+            if (Contains(ReadText("/proc/" + pid + "/comm"), "slc\n")) return false;
+          }
+          return true;
+        },
+        20'000, "the readers to end");
+  }
+
   TEST_CASE("a port that is taken, a key that is none: said so, and what ran goes on") {
     World world;
     const Gateway gateway;

@@ -1,0 +1,438 @@
+#include "daemon/gateway/v1/api.h"
+
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/text.h"
+#include "common/base/time.h"
+#include "common/base/version.h"
+#include "common/model/json.h"
+#include "common/model/json_fields.h"
+#include "daemon/gateway/v1/parameters.h"
+
+namespace slc::gateway {
+namespace {
+
+using nlohmann::json;
+
+http::Response Answer(const json& body, int status = 200) {
+  http::Response response;
+  response.status = status;
+  response.type = "application/json";
+  response.body = DumpJson(body) + "\n";
+  return response;
+}
+
+int StatusOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kUsage:
+    case ErrorCode::kProtocol:
+      return 400;
+    case ErrorCode::kPermission:
+      return 403;
+    case ErrorCode::kNotFound:
+      return 404;
+    case ErrorCode::kConflict:
+    case ErrorCode::kCancelled:
+      return 409;
+    case ErrorCode::kInvalid:
+      return 422;
+    case ErrorCode::kUnreachable:
+    case ErrorCode::kTimeout:
+      return 503;
+    case ErrorCode::kStorage:
+      return 507;
+    default:
+      return 500;
+  }
+}
+
+http::Response Failure(const Error& error, const std::vector<std::string>& log_tail = {},
+                       const std::vector<std::string>& notes = {}) {
+  return Answer(json{{"ok", false},
+                     {"error", {{"code", ErrorCodeName(error.code)}, {"message", error.message}}},
+                     {"log_tail", log_tail},
+                     {"notes", notes}},
+                StatusOf(error.code));
+}
+
+http::Response Failure(const Reply& reply) {
+  return Failure(*reply.error, reply.log_tail, reply.notes);
+}
+
+}  // namespace
+
+// A request and how it is answered.
+struct V1Api::Call {
+  std::string principal;
+  http::Target target;
+  http::RouteParameters parameters;
+  json body;  // an object
+  Answerer answerer;
+  Millis since = 0;
+
+  const std::string& service() const { return parameters.at("service"); }
+  void Respond(const http::Response& response) const { answerer.respond(response); }
+  bool Is(const char* name) const {
+    const std::string* value = target.Find(name);
+    return value != nullptr && (value->empty() || *value == "true" || *value == "1");
+  }
+  std::string Text(const char* name) const {
+    const std::string* value = target.Find(name);
+    return value != nullptr ? *value : std::string();
+  }
+  // False: it has been answered, what is given is none.
+  bool TakeNumber(const char* name, std::optional<std::uint32_t>& number) const {
+    const std::string* value = target.Find(name);
+    if (value == nullptr) return true;
+    const auto parsed = ParseInteger(*value, 0, std::numeric_limits<std::int32_t>::max());
+    if (parsed) number = static_cast<std::uint32_t>(*parsed);
+    if (!parsed) {
+      Respond(Failure(Error{ErrorCode::kUsage, std::string(name) + " is not a number"}));
+    }
+    return parsed.has_value();
+  }
+};
+
+V1Api::V1Api(Backend& backend) : backend_(backend) {
+  const auto add = [this](const char* method, const char* pattern, Route route) {
+    router_.Add(method, pattern, std::move(route));
+  };
+  const std::vector<const char*> log_query{"lines", "since", "grep", "err", "follow"};
+  add("GET", "/openapi.json", {&V1Api::GetDocument, Scope::kRead, "This document.", {}, {}});
+  add("GET", "/v1/daemon", {&V1Api::GetDaemon, Scope::kRead, "slcd itself.", {}, {}});
+  add("GET", "/v1/services", {&V1Api::GetServices, Scope::kRead, "All services.", {}, {}});
+  add("POST", "/v1/services",
+      {&V1Api::PostService,
+       Scope::kDeploy,
+       "Makes a name without an app yet.",
+       {},
+       {"name", "size"}});
+  add("GET", "/v1/services/{service}",
+      {&V1Api::GetService, Scope::kRead, "A service, its workers and master.", {}, {}});
+  add("DELETE", "/v1/services/{service}",
+      {&V1Api::DeleteService, Scope::kAdmin, "Stops a service and forgets it.", {}, {}});
+  add("POST", "/v1/services/{service}/start",
+      {&V1Api::PostStart, Scope::kOperate, "Starts a stopped service.", {}, {}});
+  add("POST", "/v1/services/{service}/stop",
+      {&V1Api::PostStop, Scope::kOperate, "Stops a service; soft: drains it first.", {}, {"soft"}});
+  add("POST", "/v1/services/{service}/restart",
+      {&V1Api::PostRestart, Scope::kOperate, "Stops all workers, then starts new ones.", {}, {}});
+  add("POST", "/v1/services/{service}/soft-restart",
+      {&V1Api::PostSoftRestart,
+       Scope::kOperate,
+       "Replaces every worker without a failed request.",
+       {},
+       {"parallel"}});
+  add("PUT", "/v1/services/{service}/size",
+      {&V1Api::PutSize, Scope::kOperate, "Changes the number of workers.", {}, {"size"}});
+  add("GET", "/v1/services/{service}/environment",
+      {&V1Api::GetEnvironment, Scope::kRead, "Its variables, as recorded.", {}, {}});
+  add("PATCH", "/v1/services/{service}/environment",
+      {&V1Api::PatchEnvironment,
+       Scope::kDeploy,
+       "Sets and unsets variables; soft-restarts.",
+       {},
+       {"set", "unset", "restart"}});
+  add("GET", "/v1/services/{service}/logs",
+      {&V1Api::GetLogs, Scope::kRead, "What it has printed, a line of JSON each.", log_query, {}});
+  add("GET", "/v1/services/{service}/events",
+      {&V1Api::GetEventsOfService, Scope::kRead, "What happened to it.", {"lines", "follow"}, {}});
+  add("GET", "/v1/logs",
+      {&V1Api::GetAllLogs, Scope::kRead, "What all services have printed.", log_query, {}});
+  add("GET", "/v1/events",
+      {&V1Api::GetEvents,
+       Scope::kRead,
+       "What happened, and who changed what.",
+       {"lines", "follow"},
+       {}});
+  add("POST", "/v1/shutdown",
+      {&V1Api::PostShutdown, Scope::kAdmin, "Drains and stops all services, then slcd.", {}, {}});
+}
+
+bool V1Api::Handle(const Principal& who, const std::string& method, const http::Target& target,
+                   const std::string& body, Answerer answerer) {
+  const auto& segments = target.segments;
+  if (segments.empty() || (segments[0] != "v1" && segments[0] != "openapi.json")) return false;
+  auto match = router_.Find(method, segments);
+  if (match.route == nullptr) {
+    http::Response response = Failure(Error{ErrorCode::kNotFound, "there is nothing here"});
+    if (!match.allowed.empty()) {
+      response = Failure(Error{ErrorCode::kUsage, method + " is not for this path"});
+      response.status = 405;
+      response.headers.push_back({"allow", Join(match.allowed, ", ")});
+    }
+    answerer.respond(response);
+    return true;
+  }
+  const Route& route = match.route->handler;
+  if (!Grants(who.scopes, route.scope)) {
+    answerer.respond(Failure(Error{ErrorCode::kPermission,
+                                   Printable(who.name) + " may not do this; it takes the scope '" +
+                                       ScopeName(route.scope) + "'"}));
+    return true;
+  }
+  Call call{who.name, target, std::move(match.parameters), json::object(), std::move(answerer),
+            BootNow()};
+  if (!body.empty()) {
+    auto parsed = ParseJson(body);
+    if (!parsed || !parsed->is_object()) {
+      call.Respond(Failure(Error{ErrorCode::kUsage, "the body is not a JSON object"}));
+      return true;
+    }
+    call.body = std::move(*parsed);
+  }
+  const auto unknown = UnknownParameter(call.target, route.query, call.body, route.body);
+  if (unknown) {
+    call.Respond(
+        Failure(Error{ErrorCode::kUsage, "'" + Printable(*unknown) + "' means nothing here"}));
+    return true;
+  }
+  (this->*route.handler)(call);
+  return true;
+}
+
+// ------------------------------------------------------------------------------------------------
+// looking
+
+void V1Api::GetDocument(const Call& call) {
+  http::Response response;
+  response.type = "application/json";
+  response.body = OpenApi();
+  call.Respond(response);
+}
+
+void V1Api::GetDaemon(const Call& call) {
+  backend_.Ask(call.principal, GetInfo{}, [call](const Result<Reply>& reply) {
+    if (!reply) return call.Respond(Failure(reply.error()));
+    const auto* info = std::get_if<DaemonInfo>(&reply->data);
+    if (reply->error || info == nullptr) return call.Respond(Failure(*reply));
+    call.Respond(Answer(ToJson(*info)));
+  });
+}
+
+void V1Api::GetServices(const Call& call) {
+  backend_.Ask(call.principal, ListServices{}, [call](const Result<Reply>& reply) {
+    if (!reply) return call.Respond(Failure(reply.error()));
+    if (reply->error) return call.Respond(Failure(*reply));
+    json list = json::array();
+    if (const auto* views = std::get_if<std::vector<ServiceView>>(&reply->data)) {
+      for (const ServiceView& view : *views) list.push_back(ToJson(view));
+    }
+    call.Respond(Answer(list));
+  });
+}
+
+void V1Api::WithView(const Call& call, std::function<void(const ServiceView& view)> then) {
+  backend_.Ask(
+      call.principal, GetStatus{call.service()},
+      [call, then = std::move(then)](const Result<Reply>& reply) {
+        if (!reply) return call.Respond(Failure(reply.error()));
+        if (reply->error) return call.Respond(Failure(*reply));
+        const auto* views = std::get_if<std::vector<ServiceView>>(&reply->data);
+        if (views == nullptr || views->empty()) {
+          return call.Respond(Failure(Error{ErrorCode::kInternal, "slcd shows no service"}));
+        }
+        then(views->front());
+      });
+}
+
+void V1Api::GetService(const Call& call) {
+  WithView(call, [call](const ServiceView& view) { call.Respond(Answer(ToJson(view))); });
+}
+
+void V1Api::GetEnvironment(const Call& call) {
+  WithView(call, [call](const ServiceView& view) {
+    json environment = json::object();
+    for (const auto& [name, value] : view.environment) environment[name] = value;
+    call.Respond(Answer(environment));
+  });
+}
+
+void V1Api::StreamLogs(const Call& call, const std::string& service) {
+  ReadLogs request;
+  request.service = service;
+  request.follow = call.Is("follow");
+  request.since = call.Text("since");
+  request.grep = call.Text("grep");
+  request.errors_only = call.Is("err");
+  if (!call.TakeNumber("lines", request.last)) return;
+  LineRequest lines;
+  lines.follow = request.follow;
+  const bool from_now = request.last == 0U && request.since.empty() && request.grep.empty();
+  if (request.follow && from_now) {
+    lines.shared = std::string("logs ") + (request.errors_only ? "err " : "") + service;
+  }
+  lines.body = std::move(request);
+  call.answerer.stream(std::move(lines));
+}
+
+void V1Api::StreamEvents(const Call& call, const std::string& service) {
+  ReadEvents request;
+  request.service = service;
+  request.follow = call.Is("follow");
+  if (!call.TakeNumber("lines", request.last)) return;
+  LineRequest lines;
+  lines.follow = request.follow;
+  if (request.follow && request.last == 0U) lines.shared = "events " + service;
+  lines.body = std::move(request);
+  call.answerer.stream(std::move(lines));
+}
+
+void V1Api::GetLogs(const Call& call) {
+  WithView(call, [this, call](const ServiceView& view) { StreamLogs(call, view.name); });
+}
+
+void V1Api::GetAllLogs(const Call& call) { StreamLogs(call, ""); }
+
+void V1Api::GetEventsOfService(const Call& call) {
+  WithView(call, [this, call](const ServiceView& view) { StreamEvents(call, view.name); });
+}
+
+void V1Api::GetEvents(const Call& call) { StreamEvents(call, ""); }
+
+// ------------------------------------------------------------------------------------------------
+// changing
+
+void V1Api::Change(const Call& call, RequestBody body) {
+  backend_.Ask(call.principal, std::move(body), [call](const Result<Reply>& reply) {
+    if (!reply) return call.Respond(Failure(reply.error()));
+    if (reply->error) return call.Respond(Failure(*reply));
+    json value{{"ok", true}, {"notes", reply->notes}, {"took_ms", BootNow() - call.since}};
+    const auto* views = std::get_if<std::vector<ServiceView>>(&reply->data);
+    if (views != nullptr && views->size() == 1) value["service"] = ToJson(views->front());
+    call.Respond(Answer(value));
+  });
+}
+
+void V1Api::PostService(const Call& call) {
+  CreateService create;
+  JsonFields fields(call.body, "body");
+  fields.Require("name");
+  fields.Read("name", create.name);
+  const auto size = SizeOf(call.body);
+  if (Status good = fields.status(); !good) return call.Respond(Failure(good.error()));
+  if (!size) return call.Respond(Failure(size.error()));
+  create.size = size->value_or(kSizeCpu);
+  Change(call, std::move(create));
+}
+
+void V1Api::DeleteService(const Call& call) { Change(call, RemoveService{call.service()}); }
+
+void V1Api::PostStart(const Call& call) { Change(call, RunService{call.service()}); }
+
+void V1Api::PostStop(const Call& call) {
+  StopService stop{call.service(), false};
+  JsonFields fields(call.body, "body");
+  fields.Read("soft", stop.soft);
+  if (Status good = fields.status(); !good) return call.Respond(Failure(good.error()));
+  Change(call, std::move(stop));
+}
+
+void V1Api::PostRestart(const Call& call) {
+  Change(call, RestartService{call.service(), RollMode::kRestart, 1});
+}
+
+void V1Api::PostSoftRestart(const Call& call) {
+  RestartService restart{call.service(), RollMode::kRolling, 1};
+  JsonFields fields(call.body, "body");
+  fields.Read("parallel", restart.parallel);
+  if (restart.parallel < 1 || restart.parallel > kMostWorkers) {
+    fields.Fail("parallel", "a number from 1 to 1024");
+  }
+  if (Status good = fields.status(); !good) return call.Respond(Failure(good.error()));
+  Change(call, std::move(restart));
+}
+
+void V1Api::PutSize(const Call& call) {
+  const auto size = SizeOf(call.body);
+  if (!size) return call.Respond(Failure(size.error()));
+  if (!*size) return call.Respond(Failure(Error{ErrorCode::kInvalid, "size is missing"}));
+  Change(call, SetSize{call.service(), **size});
+}
+
+void V1Api::PatchEnvironment(const Call& call) {
+  SetEnvironment change;
+  change.service = call.service();
+  JsonFields fields(call.body, "body");
+  fields.Read("set", change.set);
+  fields.Read("unset", change.unset);
+  fields.Read("restart", change.restart);
+  if (Status good = fields.status(); !good) return call.Respond(Failure(good.error()));
+  Change(call, std::move(change));
+}
+
+void V1Api::PostShutdown(const Call& call) { Change(call, Shutdown{}); }
+
+// ------------------------------------------------------------------------------------------------
+// the document
+
+std::string V1Api::OpenApi() const {
+  json paths = json::object();
+  for (const auto& route : router_.routes()) {
+    const Route& about = route.handler;
+    json operation{
+        {"summary", about.summary},
+        {"security", json::array({json{{"token", json::array()}}, json{{"user", json::array()}}})},
+        {"x-scope", ScopeName(about.scope)}};
+    json parameters = json::array();
+    for (const std::string& segment : route.segments) {
+      if (segment != "{service}") continue;
+      parameters.push_back(json{{"name", "service"},
+                                {"in", "path"},
+                                {"required", true},
+                                {"description", "Its name or id."},
+                                {"schema", {{"type", "string"}}}});
+    }
+    for (const char* name : about.query) {
+      json parameter = DescribeParameter(name);
+      parameter["name"] = name;
+      parameter["in"] = "query";
+      parameters.push_back(std::move(parameter));
+    }
+    if (!parameters.empty()) operation["parameters"] = std::move(parameters);
+    if (!about.body.empty()) {
+      json properties = json::object();
+      for (const char* name : about.body) properties[name] = DescribeParameter(name)["schema"];
+      operation["requestBody"] = {
+          {"content",
+           {{"application/json", {{"schema", {{"type", "object"}, {"properties", properties}}}}}}}};
+    }
+    const bool lines = !about.query.empty();
+    json content{{"application/json", json::object()}};
+    if (lines)
+      content = {{"application/x-ndjson", json::object()}, {"text/event-stream", json::object()}};
+    operation["responses"] = {
+        {"200", {{"description", "As slc --json prints it."}, {"content", std::move(content)}}},
+        {"default",
+         {{"description", "Why not."},
+          {"content",
+           {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Failure"}}}}}}}}}};
+    std::string method = route.method;
+    for (char& c : method) c = static_cast<char>(c | 0x20);
+    paths[route.pattern][method] = std::move(operation);
+  }
+  const json failure{
+      {"type", "object"},
+      {"properties",
+       {{"ok", {{"type", "boolean"}}},
+        {"error",
+         {{"type", "object"},
+          {"properties", {{"code", {{"type", "string"}}}, {"message", {{"type", "string"}}}}}}},
+        {"log_tail", {{"type", "array"}, {"items", {{"type", "string"}}}}},
+        {"notes", {{"type", "array"}, {"items", {{"type", "string"}}}}}}}};
+  const json document{{"openapi", "3.0.3"},
+                      {"info", {{"title", "slc"}, {"version", OwnVersion().text}}},
+                      {"paths", std::move(paths)},
+                      {"components",
+                       {{"schemas", {{"Failure", failure}}},
+                        {"securitySchemes",
+                         {{"token", {{"type", "http"}, {"scheme", "bearer"}}},
+                          {"user", {{"type", "http"}, {"scheme", "basic"}}}}}}}};
+  return DumpJsonPretty(document) + "\n";
+}
+
+}  // namespace slc::gateway
