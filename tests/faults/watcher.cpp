@@ -131,9 +131,9 @@ std::optional<Reply> Watcher::Ask(const RequestBody& what) {
   if (!client->Send(request)) return std::nullopt;
   auto message = client->Receive(kPatience);
   if (!message || !*message) return std::nullopt;
-  const auto* reply = std::get_if<Reply>(&(*message)->body);
+  auto* reply = std::get_if<Reply>(&(*message)->body);
   if (reply == nullptr) return std::nullopt;
-  return *reply;
+  return std::move(*reply);
 }
 
 void Watcher::CheckSlots() {
