@@ -2,35 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include <llhttp.h>
 
 #include "common/base/letters.h"
 #include "common/base/text.h"
+#include "common/http/chunk_reader.h"
+#include "common/http/head_lines.h"
 
 namespace slc::http {
 namespace {
-
-constexpr std::string_view kLineEnd = "\r\n";
-constexpr std::string_view kHeadEnd = "\r\n\r\n";
-// Beyond what a JSON number holds exactly nobody counts.
-constexpr std::uint64_t kMostLength = std::uint64_t{1} << 53;
-
-bool IsTokenByte(unsigned char c) {
-  if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
-  return c != 0 &&
-         std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
-}
-
-bool IsToken(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return IsTokenByte(static_cast<unsigned char>(c));
-  });
-}
 
 std::optional<Refusal> Refuse(int status, std::string reason) {
   return Refusal{status, std::move(reason)};
@@ -65,20 +48,8 @@ std::optional<Refusal> CheckRequestLine(std::string_view line) {
 }
 
 std::optional<Refusal> CheckHeaderLine(std::string_view line) {
-  if (line.front() == ' ' || line.front() == '\t') {
-    return Refuse(400, "a header is folded over two lines");
-  }
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !IsToken(line.substr(0, colon))) {
-    return Refuse(400, "a header is not NAME: VALUE");
-  }
-  for (const char c : line.substr(colon + 1)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
-      return Refuse(400, "a header holds a control byte");
-    }
-  }
-  return std::nullopt;
+  const auto fault = FaultOfHeader(line);
+  return fault ? Refuse(400, std::string(*fault)) : std::nullopt;
 }
 
 // A whole head, its empty line included.
@@ -117,18 +88,6 @@ std::optional<Refusal> TakeAuthority(RequestHead& head) {
   return std::nullopt;
 }
 
-// "1f;name=value" -> 31; an extension is looked at only for bytes that belong in no line.
-std::optional<std::uint64_t> ChunkSize(std::string_view line) {
-  const std::string_view digits = line.substr(0, line.find(';'));
-  std::uint64_t size = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size, 16);
-  const bool whole = error == std::errc() && end == digits.data() + digits.size();
-  const bool clean = std::all_of(line.begin(), line.end(), [](char c) {
-    return (static_cast<unsigned char>(c) >= 0x20 || c == '\t') && c != 0x7f;
-  });
-  return whole && clean && size <= kMostLength ? std::optional(size) : std::nullopt;
-}
-
 // Where the body ends, and whom the request is for.
 std::optional<Refusal> ReadFraming(RequestHead& head) {
   std::size_t hosts = 0;
@@ -141,12 +100,8 @@ std::optional<Refusal> ReadFraming(RequestHead& head) {
       host = header.value;
     } else if (header.name == "content-length") {
       ++lengths;
-      const auto length = ParseInteger(header.value, 0, static_cast<std::int64_t>(kMostLength));
-      // ParseInteger takes "-0" for a number.
-      if (!length || header.value.front() == '-') {
-        return Refuse(400, "Content-Length is not a number of bytes");
-      }
-      head.length = static_cast<std::uint64_t>(*length);
+      head.length = ParseLength(header.value);
+      if (!head.length) return Refuse(400, "Content-Length is not a number of bytes");
     } else if (header.name == "transfer-encoding") {
       ++encodings;
       if (Lower(header.value) != "chunked") {
@@ -179,8 +134,6 @@ std::optional<Refusal> ReadFraming(RequestHead& head) {
 
 struct RequestParser::Impl {
   enum class State { kHead, kLength, kChunks, kEnd, kRefused };
-  // The next line between two pieces of data.
-  enum class Expected { kSize, kEndOfData, kTrailer };
 
   Impl() {
     llhttp_settings_init(&settings);
@@ -222,8 +175,7 @@ struct RequestParser::Impl {
     whole_head = false;
     before = 0;
     left = 0;
-    expected = Expected::kSize;
-    trailers = 0;
+    chunks = ChunkReader();
   }
 
   Event Refused(Refusal why) {
@@ -236,8 +188,6 @@ struct RequestParser::Impl {
   Event ReadHead();
   Event TakeChunks(std::string_view& bytes);
   Event TakeData(std::string_view& bytes);
-  std::optional<Refusal> TakeLine(const std::string& line);
-  const char* TooLong() const;
 
   llhttp_t parser;
   llhttp_settings_t settings;
@@ -249,9 +199,8 @@ struct RequestParser::Impl {
   bool within_value = false;
   bool whole_head = false;
   std::size_t before = 0;  // bytes of empty lines before the request
-  std::uint64_t left = 0;  // of the body, or of the chunk
-  Expected expected = Expected::kSize;
-  std::size_t trailers = 0;  // bytes
+  std::uint64_t left = 0;  // of the body
+  ChunkReader chunks;
 };
 
 RequestParser::Event RequestParser::Impl::TakeHead(std::string_view& bytes) {
@@ -319,28 +268,18 @@ RequestParser::Event RequestParser::Impl::ReadHead() {
   return Event::kHead;
 }
 
-// llhttp takes any byte for the line feed behind a chunk's size, so this is read here.
 RequestParser::Event RequestParser::Impl::TakeChunks(std::string_view& bytes) {
-  while (!bytes.empty()) {
-    if (left > 0) return TakeData(bytes);
-    const std::size_t end = bytes.find('\n');
-    const std::string_view piece = bytes.substr(0, end == std::string_view::npos ? end : end + 1);
-    const std::size_t most = expected == Expected::kSize        ? kMostChunkHead
-                             : expected == Expected::kEndOfData ? kLineEnd.size()
-                                                                : kMostTrailers - trailers;
-    text.append(piece.substr(0, most + 1));
-    bytes.remove_prefix(piece.size());
-    if (text.size() > most) return Refused({400, TooLong()});
-    if (end == std::string_view::npos) return Event::kMore;
-    if (!EndsWith(text, kLineEnd) || text.find('\r') != text.size() - kLineEnd.size()) {
-      return Refused({400, "a line between chunks does not end with CR LF"});
-    }
-    const std::string line = text.substr(0, text.size() - kLineEnd.size());
-    text.clear();
-    if (auto wrong = TakeLine(line)) return Refused(std::move(*wrong));
-    if (state != State::kEnd) continue;
-    Begin();
-    return Event::kEnd;
+  switch (chunks.Next(bytes)) {
+    case ChunkReader::Event::kMore:
+      break;
+    case ChunkReader::Event::kData:
+      data = chunks.data();
+      return Event::kData;
+    case ChunkReader::Event::kEnd:
+      Begin();
+      return Event::kEnd;
+    case ChunkReader::Event::kRefused:
+      return Refused({400, std::string(chunks.reason())});
   }
   return Event::kMore;
 }
@@ -351,37 +290,6 @@ RequestParser::Event RequestParser::Impl::TakeData(std::string_view& bytes) {
   bytes.remove_prefix(count);
   left -= count;
   return Event::kData;
-}
-
-const char* RequestParser::Impl::TooLong() const {
-  switch (expected) {
-    case Expected::kSize:
-      return "the head of a chunk is longer than 320 bytes";
-    case Expected::kEndOfData:
-      return "a chunk is longer than its size";
-    case Expected::kTrailer:
-      break;
-  }
-  return "the trailers are longer than 4 KiB";
-}
-
-// A line between two pieces of data.
-std::optional<Refusal> RequestParser::Impl::TakeLine(const std::string& line) {
-  if (expected == Expected::kEndOfData) {
-    expected = Expected::kSize;
-    return line.empty() ? std::nullopt : Refuse(400, "a chunk is longer than its size");
-  }
-  if (expected == Expected::kTrailer) {
-    trailers += line.size() + kLineEnd.size();
-    if (!line.empty()) return CheckHeaderLine(line);
-    state = State::kEnd;
-    return std::nullopt;
-  }
-  const auto size = ChunkSize(line);
-  if (!size) return Refuse(400, "a chunk does not begin with its size");
-  left = *size;
-  expected = left > 0 ? Expected::kEndOfData : Expected::kTrailer;
-  return std::nullopt;
 }
 
 RequestParser::RequestParser() : impl_(std::make_unique<Impl>()) {}

@@ -31,9 +31,6 @@ class RequestParser {
   static constexpr std::size_t kMostRequestLine = 8U << 10;
   static constexpr std::size_t kMostHeaders = 16U << 10;
   static constexpr std::size_t kMostHeaderCount = 100;
-  // Between two pieces of data: the size of a chunk, its extensions and the line ends.
-  static constexpr std::size_t kMostChunkHead = 320;
-  static constexpr std::size_t kMostTrailers = 4U << 10;
 
   enum class Event {
     kMore,     // all bytes were taken, more are needed
