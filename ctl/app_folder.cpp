@@ -8,18 +8,13 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include <nlohmann/json.hpp>
-
-#include "common/base/files.h"
 #include "common/base/text.h"
-#include "common/model/json_fields.h"
 #include "common/model/service.h"
+#include "ctl/package_json.h"
 #include "ctl/shell_words.h"
 
 namespace slc::ctl {
 namespace {
-
-using nlohmann::json;
 
 enum class Kind { kMissing, kFile, kFolder, kOther };
 
@@ -55,51 +50,6 @@ std::string Beside(const std::string& folder, const std::string& name) {
   return EndsWith(folder, "/") ? folder + name : folder + "/" + name;
 }
 
-// What of package.json matters here.
-struct Package {
-  bool present = false;
-  std::string name;
-  std::string main;
-  std::string start;
-};
-
-// Why `text` is not JSON, with its line.
-std::string DescribeBrokenJson(const std::string& text) {
-  try {
-    const json ignored = json::parse(text);
-  } catch (const json::parse_error& error) {
-    const std::size_t at = std::min(error.byte, text.size());
-    const auto before = text.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto line = 1 + std::count(text.begin(), before, '\n');
-    return "broken at line " + std::to_string(line);
-  }
-  return "nested too deeply";
-}
-
-std::string TextOf(const json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-Result<Package> ReadPackage(const std::string& folder) {
-  Package package;
-  const std::string path = Beside(folder, "package.json");
-  if (KindOf(path) == Kind::kMissing) return package;
-  auto text = ReadFile(path);
-  if (!text) return text.error();
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (StartsWith(*text, kByteOrderMark)) text->erase(0, kByteOrderMark.size());
-  auto parsed = ParseJson(*text);
-  if (!parsed) return Error{ErrorCode::kInvalid, path + ": " + DescribeBrokenJson(*text)};
-  if (!parsed->is_object()) return Error{ErrorCode::kInvalid, path + ": is no JSON object"};
-  package.present = true;
-  package.name = TextOf(*parsed, "name");
-  package.main = TextOf(*parsed, "main");
-  const auto scripts = parsed->find("scripts");
-  if (scripts != parsed->end() && scripts->is_object()) package.start = TextOf(*scripts, "start");
-  return package;
-}
-
 std::string Tidy(std::string script) {
   while (StartsWith(script, "./")) {
     script.erase(0, 2);
@@ -128,7 +78,7 @@ std::string ResolveScript(const std::string& folder, const std::string& written,
   const std::string prefix = script == "." ? "" : script + "/";
   std::string main = main_of_folder;
   if (script != ".") {
-    auto package = ReadPackage(path);
+    auto package = ReadPackageJson(path);
     main = package ? package->main : "";
   }
   for (const std::string& name :
@@ -140,7 +90,7 @@ std::string ResolveScript(const std::string& folder, const std::string& written,
   return {};
 }
 
-Error NoScript(const std::string& folder, const Package& package) {
+Error NoScript(const std::string& folder, const PackageJson& package) {
   const auto state_of = [&](const char* file) {
     const bool is_folder = KindOf(Beside(folder, file)) == Kind::kFolder;
     return std::string(file) + (is_folder ? " (is a folder)" : "");
@@ -165,7 +115,7 @@ Error NoScript(const std::string& folder, const Package& package) {
 }
 
 // Fills script, reason and what belongs to the script's call.
-Status ChooseScript(const Package& package, App& app) {
+Status ChooseScript(const PackageJson& package, App& app) {
   std::string aside;
   if (!package.start.empty()) {
     const auto call = ParseNodeCall(package.start);
@@ -215,17 +165,6 @@ Status ChooseScript(const Package& package, App& app) {
   return NoScript(app.directory, package);
 }
 
-std::string FolderServiceName(const std::string& folder) {
-  std::string name = ToServiceName(FileNameOf(folder));
-  if (!name.empty()) return name;
-  // "/", or a folder whose name has nothing usable: a symbolic link's target may have.
-  char* real = ::realpath(folder.c_str(), nullptr);
-  if (real == nullptr) return {};
-  name = ToServiceName(FileNameOf(real));
-  std::free(real);
-  return name;
-}
-
 Result<App> FindInFolder(const std::string& folder, const AppRequest& request) {
   if (!request.interpreter.empty()) {
     return Error{ErrorCode::kUsage, "--interpreter needs a file to run: slc start --interpreter " +
@@ -233,12 +172,11 @@ Result<App> FindInFolder(const std::string& folder, const AppRequest& request) {
   }
   if (::access(folder.c_str(), R_OK | X_OK) != 0)
     return SystemError("read folder " + folder, errno);
-  auto package = ReadPackage(folder);
+  auto package = ReadPackageJson(folder);
   if (!package) return package.error();
   App app;
   app.directory = folder;
-  app.name = ToServiceName(package->name);
-  if (app.name.empty()) app.name = FolderServiceName(folder);
+  app.name = ServiceNameOf(*package, folder);
   if (Status chosen = ChooseScript(*package, app); !chosen) return chosen.error();
   return app;
 }
@@ -269,15 +207,14 @@ void TakePackageOf(const std::string& path, App& app) {
     folder = DirectoryOf(folder);
   }
   // A package that cannot be read is no reason to refuse a file that can.
-  auto package = ReadPackage(folder);
+  auto package = ReadPackageJson(folder);
   if (!package) return;
   App whole;
   whole.directory = folder;
   if (!ChooseScript(*package, whole) || !SamePlace(Beside(folder, whole.script), path)) return;
   app.directory = folder;
   app.script = whole.script;
-  app.name = ToServiceName(package->name);
-  if (app.name.empty()) app.name = FolderServiceName(folder);
+  app.name = ServiceNameOf(*package, folder);
 }
 
 Result<App> FindFile(const std::string& path, const AppRequest& request) {
