@@ -38,9 +38,9 @@ constexpr const char* kExitCodes =
 
 CommandTable Programs() {
   static constexpr std::reference_wrapper<const CommandInfo> kTable[] = {
-      kStartCommand,   kRunCommand,     kLogsCommand,    kEventsCommand,
-      kWhyCommand,     kControlCommand, kGatewayCommand, kTokenCommand,
-      kServiceCommand, kDoctorCommand,  kUpgradeCommand};
+      kStartCommand,   kRunCommand,    kLogsCommand,    kEventsCommand,  kWhyCommand,
+      kBuildCommand,   kDeployCommand, kControlCommand, kGatewayCommand, kTokenCommand,
+      kServiceCommand, kDoctorCommand, kUpgradeCommand};
   return kTable;
 }
 

@@ -177,6 +177,33 @@ std::string TokenJson(const std::string& name, const std::string& token) {
   return Line(json{{"ok", true}, {"name", name}, {"token", token}});
 }
 
+std::string BuildJson(const BuildReport& report) {
+  const bool archive = !report.archive.empty();
+  const bool branch = !report.branch.empty();
+  return Line(json{{"ok", true},
+                   {"name", report.name},
+                   {"version", report.version},
+                   {"archive", archive ? json(report.archive) : json()},
+                   {"files", archive ? json(report.files) : json()},
+                   {"bytes", archive ? json(report.bytes) : json()},
+                   {"branch", branch ? json(report.branch) : json()},
+                   {"commit", branch ? json(report.commit) : json()},
+                   {"unchanged", report.unchanged},
+                   {"notes", report.notes},
+                   {"took_ms", report.took}});
+}
+
+std::string DeployJson(const DeployReport& report) {
+  return Line(json{{"ok", true},
+                   {"service", json{{"id", report.service_id}, {"name", report.service}}},
+                   {"url", report.url},
+                   {"deployed", report.deployed},
+                   {"release", report.release.empty() ? json() : json(report.release)},
+                   {"unchanged", report.unchanged},
+                   {"notes", report.notes},
+                   {"took_ms", report.took}});
+}
+
 std::string DoneJson(const Reply& reply, Millis took) {
   json value{{"ok", true}, {"notes", reply.notes}, {"took_ms", took}};
   const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data);

@@ -41,6 +41,13 @@
 // "reason"}, ...], "took_ms":N}; with something that stayed as it was "ok":false and "error" as
 // below. "to" is empty of what stayed
 //
+// build: {"ok":true, "name", "version", "archive":"../my-app-1.0.0.tgz", "files":N, "bytes":N,
+// "branch", "commit", "unchanged":bool, "notes":["..."], "took_ms":N}; null for what was not made
+//
+// deploy: {"ok":true, "service":{"id", "name"}, "url", "deployed":"../my-app-1.0.0.tgz",
+// "release":"9f2c...", "unchanged":bool, "notes":["..."], "took_ms":N}; "release" is null if the
+// server did not say; the url is without user and password
+//
 // all other verbs and start: {"ok":true, "notes":["..."], "took_ms":N, "service":SERVICE}; the
 // service is its state after it has happened, absent when there is none (remove, shutdown)
 //
@@ -99,6 +106,30 @@ std::string UpgradeJson(const Reply& reply, const UpgradeReport& report, Millis 
 std::string GatewayJson(const Reply& reply, const GatewayView& view);
 // token add: {"ok":true, "name":"...", "token":"..."}
 std::string TokenJson(const std::string& name, const std::string& token);
+struct BuildReport {
+  std::string name;
+  std::string version;
+  std::string archive;  // empty: none was made
+  std::size_t files = 0;
+  std::uint64_t bytes = 0;
+  std::string branch;  // empty: none was made
+  std::string commit;
+  bool unchanged = false;
+  std::vector<std::string> notes;
+  Millis took = 0;
+};
+std::string BuildJson(const BuildReport& report);
+struct DeployReport {
+  std::uint64_t service_id = 0;
+  std::string service;
+  std::string url;
+  std::string deployed;
+  std::string release;  // empty: not known
+  bool unchanged = false;
+  std::vector<std::string> notes;
+  Millis took = 0;
+};
+std::string DeployJson(const DeployReport& report);
 // For a reply without error.
 std::string DoneJson(const Reply& reply, Millis took);
 std::string ErrorJson(const Error& error, const std::vector<std::string>& log_tail,

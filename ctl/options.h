@@ -153,12 +153,40 @@ struct TokenOptions {  // `slc token`
 struct DoctorOptions {
   bool json = false;
 };
+struct BuildOptions {  // `slc build`
+  enum class Mode {
+    kDefault,  // git in a repository, else npm
+    kNpm,      // install and pack, in a copy
+    kGit,      // install and commit, in a checkout
+    kSteps,    // those below, in the folder itself
+  };
+  Mode mode = Mode::kDefault;
+  bool install = false;
+  bool pack = false;
+  bool commit = false;
+  bool scripts = false;
+  std::string onto;  // the branch
+  bool onto_given = false;
+  std::string output;  // of the archive, as typed; empty: beside the folder
+  bool json = false;
+};
+struct DeployOptions {  // `slc deploy`
+  std::string url;      // as typed; empty: the usual one
+  std::string what;     // archive or branch as typed; empty: what `slc build` has made
+  std::string service;  // empty: as the package is called
+  std::string size;     // "3" or "cpu"; empty: as it is
+  std::string ca;       // PEM files
+  std::string certificate;
+  std::string key;
+  bool json = false;
+};
 
 using Command =
     std::variant<StartOptions, RunOptions, LogsQuery, EventsQuery, WhyOptions, StatusOptions,
                  ListOptions, InfoOptions, CreateOptions, StartServiceOptions, StopOptions,
                  RestartOptions, SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions,
                  LogDumpQuery, PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions,
-                 DoctorOptions, UpgradeOptions, GatewayOptions, TokenOptions>;
+                 DoctorOptions, UpgradeOptions, GatewayOptions, TokenOptions, BuildOptions,
+                 DeployOptions>;
 
 }  // namespace slc::ctl

@@ -4,12 +4,20 @@
 
 namespace slc {
 
-std::string Installation::agent() const {
-  for (const char* place : {"/agent.cjs", "/../lib/slc/agent.cjs"}) {
-    std::string path = directory + place;
-    if (::access(path.c_str(), R_OK) == 0) return path;
+namespace {
+
+// In a build tree, or installed.
+std::string Find(const std::string& directory, const char* name, int how) {
+  for (const char* place : {"/", "/../lib/slc/"}) {
+    std::string path = directory + place + name;
+    if (::access(path.c_str(), how) == 0) return path;
   }
   return {};
 }
+
+}  // namespace
+
+std::string Installation::agent() const { return Find(directory, "agent.cjs", R_OK); }
+std::string Installation::https() const { return Find(directory, "slc-https", X_OK); }
 
 }  // namespace slc

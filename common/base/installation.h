@@ -15,6 +15,8 @@ struct Installation {
   // The script that is preloaded into Node workers: beside the binaries in a build tree, in
   // ../lib/slc when installed. Empty if it is not there.
   std::string agent() const;
+  // The program that carries https for slc, in the same places.
+  std::string https() const;
 };
 
 }  // namespace slc

@@ -88,4 +88,12 @@ int Run(const EnvironmentChangeOptions& options);
 extern const CommandInfo kPackagesCommand;
 int Run(const PackagesOptions& options);
 
+// build.cpp
+extern const CommandInfo kBuildCommand;
+int Run(const BuildOptions& options);
+
+// deploy.cpp
+extern const CommandInfo kDeployCommand;
+int Run(const DeployOptions& options);
+
 }  // namespace slc::ctl

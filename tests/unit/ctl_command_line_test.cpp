@@ -70,6 +70,41 @@ TEST_CASE("slc service knows two things to do, and shows them unless it is told 
   CHECK(Contains(Refused({"doctor", "web"}), "has no place"));
 }
 
+TEST_CASE("slc build knows whole builds and single steps, in the words of the original") {
+  using Mode = BuildOptions::Mode;
+  CHECK(Parse<BuildOptions>({"build"}).mode == Mode::kDefault);
+  CHECK(Parse<BuildOptions>({"build"}).onto == "deploy");
+  CHECK(Parse<BuildOptions>({"build", "-n"}).mode == Mode::kNpm);
+  CHECK(Parse<BuildOptions>({"build", "-i", "-p"}).mode == Mode::kNpm);
+  CHECK(Parse<BuildOptions>({"build", "--git"}).mode == Mode::kGit);
+  CHECK(Parse<BuildOptions>({"build", "--install", "--commit"}).mode == Mode::kGit);
+  CHECK(Parse<BuildOptions>({"build", "--onto", "x"}).mode == Mode::kGit);
+  CHECK(Parse<BuildOptions>({"build", "--output", "x.tgz"}).mode == Mode::kNpm);
+  CHECK(Parse<BuildOptions>({"build", "-p"}).mode == Mode::kSteps);
+  CHECK(Parse<BuildOptions>({"build", "-i", "-p", "-c", "--onto", "x"}).mode == Mode::kSteps);
+  CHECK(Parse<BuildOptions>({"build", "-b", "-s", "--json"}).scripts);
+  CHECK(Contains(Refused({"build", "--npm", "--git"}), "not both"));
+  CHECK(Contains(Refused({"build", "--npm", "-i"}), "single steps are given alone"));
+  CHECK(Contains(Refused({"build", "--npm", "--onto", "x"}), "--git or --commit"));
+  CHECK(Contains(Refused({"build", "--git", "--output", "x"}), "--npm or --pack"));
+  CHECK(Contains(Refused({"build", "."}), "has no place"));
+}
+
+TEST_CASE("slc deploy takes a URL, then what is to be deployed") {
+  auto options = Parse<DeployOptions>({"deploy", "http://u:p@box:1", "../x.tgz", "-s", "web"});
+  CHECK(options.url == "http://u:p@box:1");
+  CHECK(options.what == "../x.tgz");
+  CHECK(options.service == "web");
+  options = Parse<DeployOptions>({"deploy", "../x.tgz", "-z", "cpu"});
+  CHECK(options.url.empty());
+  CHECK(options.what == "../x.tgz");
+  CHECK(options.size == "cpu");
+  CHECK(Parse<DeployOptions>({"deploy", "unix:/x"}).url == "unix:/x");
+  CHECK(Contains(Refused({"deploy", "x", "http://box"}), "URL, then archive or branch"));
+  CHECK(Contains(Refused({"deploy", "-z", "-1"}), "from 0 to 1024"));
+  CHECK(Contains(Refused({"deploy", "--cert", "x"}), "go together"));
+}
+
 TEST_CASE("The control socket and --json may stand before or after the verb") {
   for (const Words& words :
        {Words{"ctl", "-C", "/s", "--json", "ls"}, Words{"ctl", "ls", "-C", "/s", "--json"},
