@@ -1,0 +1,53 @@
+# Completion of slc for bash; zsh takes it after `autoload -U bashcompinit && bashcompinit`.
+# It asks slc's own help, which takes a millisecond, so it knows what that version knows.
+# shellcheck shell=bash
+
+# First words of the lines of a help text below the heading $1, with their second names.
+_slc_entries() {
+  awk -v heading="$1:" '
+    $0 == heading { within = 1; next }
+    /^$/ { within = 0 }
+    within && /^  [a-z]/ { sub(/,$/, "", $1); print $1 }'
+}
+
+# Options in a help text: "-s", "--scripts".
+_slc_options() {
+  awk '/^  -/ { for (i = 1; i <= NF && $i ~ /^-/; ++i) { sub(/,$/, "", $i); print $i } }'
+}
+
+_slc_services() {
+  "$1" ctl ls 2>/dev/null | awk 'NR > 1 { print $2 }'
+}
+
+_slc_branches() {
+  git for-each-ref --format='%(refname:short)' refs/heads 2>/dev/null
+}
+
+_slc() {
+  local slc=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+  local command=${COMP_WORDS[1]-} verb=${COMP_WORDS[2]-} choices=
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    choices=$("$slc" --help 2>/dev/null | _slc_entries Commands)
+  elif [ "${word:0:1}" = - ]; then
+    if [ "$command" = ctl ] && [ "$COMP_CWORD" -gt 2 ] && [ "${verb:0:1}" != - ]; then
+      choices=$("$slc" ctl "$verb" --help 2>/dev/null | _slc_options)
+    else
+      choices=$("$slc" "$command" --help 2>/dev/null | _slc_options)
+    fi
+  else
+    case $command:$before in
+      ctl:ctl) choices=$("$slc" ctl --help 2>/dev/null | _slc_entries Verbs) ;;
+      ctl:*) [ "$COMP_CWORD" -ne 3 ] || choices=$(_slc_services "$slc") ;;
+      logs:logs | events:events | why:why | deploy:-s | deploy:--service) choices=$(_slc_services "$slc") ;;
+      service:service) choices='install uninstall' ;;
+      build:--onto) choices=$(_slc_branches) ;;
+      # Files come from bash itself.
+      deploy:--cacert | deploy:--cert | deploy:--key) ;;
+      deploy:*) choices=$(_slc_branches) ;;
+    esac
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+}
+
+complete -o bashdefault -o default -F _slc slc

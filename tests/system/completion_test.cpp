@@ -1,0 +1,46 @@
+// What bash completes after "slc".
+#include <doctest/doctest.h>
+
+#include "common/base/text.h"
+#include "tests/system/harness.h"
+
+using namespace slc;
+using namespace slc::test;
+
+namespace {
+
+// The choices for the last of `words`, which follow "slc".
+Words Choices(World& world, const Words& words) {
+  Words command{"bash", "-c",
+                ". \"$0\" && COMP_WORDS=(\"$@\") COMP_CWORD=$(($# - 1)) && _slc && "
+                "printf '%s\\n' \"${COMPREPLY[@]}\"",
+                SourcePath("packaging/completions/slc.bash"), world.ProgramPath("slc")};
+  command.insert(command.end(), words.begin(), words.end());
+  const Ran ran = world.BeginProgram(command).Wait();
+  CHECK_MESSAGE(ran.err == "", ran.err);
+  return LinesOf(ran.out);
+}
+
+}  // namespace
+
+TEST_SUITE("completion") {
+  TEST_CASE("commands, verbs and options are those of slc's own help") {
+    World world;
+    CHECK(Choices(world, {"bu"}) == Words{"build"});
+    CHECK(Choices(world, {"de"}) == Words{"deploy"});
+    CHECK(Choices(world, {"ctl", "soft-r"}) == Words{"soft-restart"});
+    CHECK(Choices(world, {"build", "--n"}) == Words{"--npm"});
+    CHECK(Choices(world, {"deploy", "--s"}) == Words{"--service", "--size"});
+    CHECK(Choices(world, {"ctl", "soft-restart", "--par"}) == Words{"--parallel"});
+    CHECK(Choices(world, {"service", "u"}) == Words{"uninstall"});
+  }
+
+  TEST_CASE("services are those that are there, and none is started for it") {
+    World world;
+    Choices(world, {"ctl", "stop", ""});
+    CHECK_FALSE(Exists(world.home()));
+    world.Must({"ctl", "create", "shop"});
+    CHECK(Choices(world, {"ctl", "stop", "s"}) == Words{"shop"});
+    CHECK(Choices(world, {"deploy", "-s", ""}) == Words{"shop"});
+  }
+}
