@@ -13,11 +13,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/base/crc32c.h"
 #include "common/base/files.h"
 #include "common/base/text.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
+#include "common/model/sealed_json.h"
 
 namespace slc {
 namespace {
@@ -25,6 +25,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kSchema = 1;
+constexpr const char* kKey = "wish";
 constexpr const char* kSuffix = ".json";
 constexpr const char* kPrevious = ".prev";  // behind the suffix, as ReplaceFileAt has it
 constexpr const char* kBad = ".bad";
@@ -80,34 +81,14 @@ Quarantined Quarantine(ServiceId id, const std::string& file, const std::string&
 }  // namespace
 
 std::string Store::Encode(const Wish& wish) {
-  const json content = ToJson(wish);
-  return DumpJsonPretty(
-      json{{"schema", kSchema}, {"crc32c", Crc32c(DumpJson(content))}, {"wish", content}});
+  return DumpJsonPretty(SealJson(kKey, kSchema, ToJson(wish)));
 }
 
 Result<Wish> Store::Decode(const std::string& text) {
-  auto parsed = ParseJson(text);
-  if (!parsed) return parsed.error();
-  int schema = 0;
-  std::uint32_t crc = 0;
-  JsonFields fields(*parsed, "file");
-  fields.Require("schema");
-  fields.Require("wish");
-  fields.Read("schema", schema);
-  fields.Read("crc32c", crc);
-  if (Status good = fields.status(); !good) return good.error();
-  if (schema != kSchema) {
-    return Error{schema > kSchema ? ErrorCode::kProtocol : ErrorCode::kInvalid,
-                 "it was written by another version of slc (schema " + std::to_string(schema) +
-                     ", this one reads " + std::to_string(kSchema) + ")"};
-  }
-  const json& content = parsed->at("wish");
-  // Whoever edits the file by hand removes the checksum.
-  if (parsed->contains("crc32c") && Crc32c(DumpJson(content)) != crc) {
-    return Error{ErrorCode::kInvalid, "its checksum does not match its content"};
-  }
+  const auto content = UnsealJson(text, kKey, kSchema);
+  if (!content) return content.error();
   Wish wish;
-  if (Status read = FromJson(content, wish); !read) return read.error();
+  if (Status read = FromJson(*content, wish); !read) return read.error();
   if (Status name = CheckServiceName(wish.spec.name); !name) return name.error();
   return wish;
 }
@@ -243,10 +224,8 @@ bool Store::HasDamagedFile(ServiceId id) const {
 }
 
 Status Store::SaveInReserve(const Wish& wish) {
-  const json content = ToJson(wish);
   // On one line.
-  Status saved = reserve_.Append(DumpJson(
-      json{{"schema", kSchema}, {"crc32c", Crc32c(DumpJson(content))}, {"wish", content}}));
+  Status saved = reserve_.Append(DumpJson(SealJson(kKey, kSchema, ToJson(wish))));
   if (saved) return saved;
   return StorageError(saved.error(), "record the change in services");
 }
