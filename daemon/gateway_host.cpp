@@ -240,11 +240,18 @@ void GatewayHost::BindWhatIsMissing() {
   disk_.Run([listen = wish_.listen, bound = NamesOf(sockets_),
              outcome] { *outcome = BindForGateway(listen, bound); },
             [this, outcome] {
-              // It may have been stopped meanwhile.
-              if (plan_.state() != GatewayPlan::State::kStarting || process_.pidfd) return;
+              if (!wish_.run) {
+                Feed(GatewayLaunched{false});
+                return Conclude(std::nullopt);
+              }
               Status status = *outcome ? Ok() : Status(outcome->error());
               if (*outcome) {
-                for (auto& [name, socket] : **outcome) sockets_[name] = std::move(socket);
+                // Less may be wanted by now.
+                for (auto& [name, socket] : **outcome) {
+                  const auto& listen = wish_.listen;
+                  const bool wanted = std::find(listen.begin(), listen.end(), name) != listen.end();
+                  if (wanted) sockets_[name] = std::move(socket);
+                }
                 status = Launch();
               }
               if (!status && trouble_ != status.error().message) {

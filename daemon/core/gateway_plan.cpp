@@ -9,8 +9,9 @@ void GatewayPlan::Enter(State state, std::optional<Millis> deadline) {
   deadline_ = deadline;
 }
 
-void GatewayPlan::Launch(std::vector<GatewayDeed>& deeds, Millis now) {
-  Enter(State::kStarting, now + kStartTime);
+// What it takes may wait for a disk, for as long as that likes.
+void GatewayPlan::Launch(std::vector<GatewayDeed>& deeds) {
+  Enter(State::kLaunching, std::nullopt);
   deeds.push_back(GatewayDeed::kLaunch);
 }
 
@@ -34,12 +35,20 @@ std::vector<GatewayDeed> GatewayPlan::On(const GatewayEvent& event, Millis now) 
       End(deeds, now);
     } else if (run_ && (state_ == State::kOff || (state_ == State::kPausing && wanted->anew))) {
       failures_ = 0;
-      Launch(deeds, now);
+      Launch(deeds);
     } else if (!run_ && state_ == State::kPausing) {
       Enter(State::kOff, std::nullopt);
     }
   } else if (const auto* launched = std::get_if<GatewayLaunched>(&event)) {
-    if (!launched->started && state_ == State::kStarting) Pause(now);
+    if (state_ != State::kLaunching) return deeds;
+    if (launched->started) {
+      Enter(State::kStarting, now + kStartTime);
+      if (!run_) End(deeds, now);
+    } else if (run_) {
+      Pause(now);
+    } else {
+      Enter(State::kOff, std::nullopt);
+    }
   } else if (std::holds_alternative<GatewayUp>(event)) {
     if (state_ != State::kStarting) return deeds;
     Enter(State::kUp, std::nullopt);
@@ -47,14 +56,14 @@ std::vector<GatewayDeed> GatewayPlan::On(const GatewayEvent& event, Millis now) 
   } else if (std::holds_alternative<GatewayEnded>(event)) {
     if (state_ == State::kEnding) {
       Enter(State::kOff, std::nullopt);
-      if (run_) Launch(deeds, now);
+      if (run_) Launch(deeds);
     } else if (state_ == State::kStarting || state_ == State::kUp) {
       if (state_ == State::kUp && now - up_since_ >= kHolds) failures_ = 0;
       Pause(now);
     }
   } else if (deadline_ && now >= *deadline_) {
     if (state_ == State::kPausing) {
-      Launch(deeds, now);
+      Launch(deeds);
     } else {
       // Its end is still to come.
       deadline_.reset();

@@ -1,11 +1,11 @@
 // GatewayPlan: when slcd starts and ends the process of its gateway. Pure: facts in, deeds out.
 //
-//     Off -> Starting -> Up                     it is to run
-//     Starting | Up -> Pausing -> Starting      it has ended by itself
-//     Starting | Up -> Ending -> Off | Starting it is not to run any more, or as something else
+//     Off -> Launching -> Starting -> Up          it is to run
+//     Starting | Up -> Pausing -> Launching       it has ended by itself
+//     Starting | Up -> Ending -> Off | Launching  it is not to run any more, or as something else
 //
 // Promises: one process at a time; tries are paced; one that does not end when it is told to, or
-// does not come up, is killed.
+// does not come up, is killed; nothing is asked of a process that there is not.
 #pragma once
 
 #include <optional>
@@ -21,8 +21,8 @@ struct GatewayWanted {
   bool run = false;
   bool anew = false;  // the one that runs will not do
 };
-struct GatewayLaunched {
-  bool started = false;  // false: it could not even be executed
+struct GatewayLaunched {  // answers kLaunch
+  bool started = false;   // false: it could not even be executed, or is not wanted any more
 };
 struct GatewayUp {};     // it has asked what to serve
 struct GatewayEnded {};  // its process has
@@ -34,7 +34,7 @@ enum class GatewayDeed { kLaunch, kTerminate, kKill };
 
 class GatewayPlan {
  public:
-  enum class State { kOff, kStarting, kUp, kPausing, kEnding };
+  enum class State { kOff, kLaunching, kStarting, kUp, kPausing, kEnding };
   static constexpr Millis kFirstPause = 100;
   static constexpr Millis kLongestPause = 5'000;
   static constexpr Millis kHolds = 10'000;      // up for so long, a gateway has not failed
@@ -47,7 +47,7 @@ class GatewayPlan {
 
  private:
   void Enter(State state, std::optional<Millis> deadline);
-  void Launch(std::vector<GatewayDeed>& deeds, Millis now);
+  void Launch(std::vector<GatewayDeed>& deeds);
   void End(std::vector<GatewayDeed>& deeds, Millis now);
   void Pause(Millis now);
 
