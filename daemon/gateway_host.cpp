@@ -66,7 +66,8 @@ void GatewayHost::Begin() {
 }
 
 GatewayView GatewayHost::View() const {
-  static constexpr const char* kStates[] = {"off", "starting", "running", "backoff", "stopping"};
+  static constexpr const char* kStates[] = {"off",     "starting", "starting",
+                                            "running", "backoff",  "stopping"};
   GatewayView view;
   view.wish = wish_;
   view.state = kStates[static_cast<std::size_t>(plan_.state())];
