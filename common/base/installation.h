@@ -12,6 +12,7 @@ struct Installation {
   std::string master() const { return directory + "/slc-master"; }
   std::string gateway() const { return directory + "/slc-gateway"; }
   std::string client() const { return directory + "/slc"; }
+  std::string unpack() const { return directory + "/slc-unpack"; }
   // The script that is preloaded into Node workers: beside the binaries in a build tree, in
   // ../lib/slc when installed. Empty if it is not there.
   std::string agent() const;
