@@ -211,6 +211,30 @@ TEST_SUITE("build") {
     CHECK(first.size() == 6);
   }
 
+  TEST_CASE("what was packed is what slcd unpacks, file by file") {
+    World world;
+    const Workshop shop(world);
+    const std::string deep = std::string(90, 'd') + "/" + std::string(90, 'e') + "/";
+    WriteText(shop.app + "/" + deep + deep + "umläut.js", "1");
+    REQUIRE(::symlink((deep + deep + "umläut.js").c_str(), (shop.app + "/link").c_str()) == 0);
+    REQUIRE(::unlink((shop.app + "/.npmrc").c_str()) == 0);
+    REQUIRE(shop.Build({"--pack"}).code == 0);
+    const std::string out = shop.folder + "/out";
+    REQUIRE(MakeDirectories(out).ok());
+    const Ran ran =
+        world
+            .BeginProgram({"sh", "-c", "exec \"$0\" --into 3 <\"$1\" 3<\"$2\"",
+                           BinaryPath("slc-unpack"), shop.folder + "/acme-shop-1.2.3.tgz", out})
+            .Wait();
+    CHECK_MESSAGE(ran.code == 0, ran.out);
+    const Ran same = world.BeginProgram({"diff", "-r", "--no-dereference", shop.app, out}).Wait();
+    CHECK(same.code == 0);
+    CHECK(same.out == "");
+    struct stat info {};
+    REQUIRE(::stat((out + "/server.js").c_str(), &info) == 0);
+    CHECK((info.st_mode & 0111) != 0);
+  }
+
   TEST_CASE("Ctrl-C ends a build, and what it worked in goes") {
     World world;
     const Workshop shop(world, {{"scripts", {{"build", "touch ../begun && sleep 60"}}}});
