@@ -66,10 +66,12 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                Upgrade::Hands{[this] { return Scene(); }, [this] { journal_.Flush(); },
                               [this](const Command& command) { return GiveWay(command); },
                               [this] { services_.ReapChildren(); }}),
-      gateway_(
-          loop_, disk_, clients_, directories_.home.get(),
-          [this] { return options_.context.installed.gateway(); },
-          [this] { services_.ReapChildren(); }),
+      gateway_(loop_, disk_, clients_, directories_.home.get(),
+               GatewayHost::Hands{[this] { return options_.context.installed.gateway(); },
+                                  [this] { services_.ReapChildren(); },
+                                  [this](const std::string& kind, const std::string& text) {
+                                    journal_.NoteDaemon(kind, text);
+                                  }}),
       log_readers_(
           loop_, options_.paths.home, options_.paths.run + "/" + kDaemonSocket,
           [this] { return options_.context.installed.client(); },

@@ -32,16 +32,28 @@ Result<GatewayWish> GatewayFile::Decode(const char* name) const {
   return wish;
 }
 
-Result<GatewayWish> GatewayFile::Read() const {
+Result<ReadGateway> GatewayFile::Read() const {
   const auto file = IdentifyFileAt(home_, kName);
-  if (file && !*file) return GatewayWish{};
+  if (file && !*file) return ReadGateway{};
   auto wish = Decode(kName);
-  if (wish || wish.error().code == ErrorCode::kSystem) return wish;
-  log::Failure(wish.error().message + "; the file is kept as " + kDamaged);
+  if (wish) return ReadGateway{std::move(*wish), {}};
+  if (wish.error().code == ErrorCode::kSystem) return wish.error();
+  ReadGateway read;
+  read.damage = "its file was damaged (" + wish.error().message + ") and is kept as " +
+                std::string(kDamaged) +
+                "; tokens and users are gone, for some may have been taken away since the version "
+                "before: make them anew (slc token add NAME, slc gateway start --http-auth)";
   if (::renameat(home_, kName, home_, kDamaged) != 0) {
     log::Warn(SystemError(std::string("rename ") + kName, errno).message);
   }
-  return Decode(kPrevious);
+  if (auto previous = Decode(kPrevious)) read.wish = std::move(*previous);
+  read.wish.credentials.clear();
+  if (Status good = CheckGateway(read.wish); !good) {
+    read.wish.run = false;
+    read.damage += "; it stays off meanwhile: " + good.error().message;
+  }
+  if (Status written = Write(read.wish); !written) log::Warn(written.error().message);
+  return read;
 }
 
 Status GatewayFile::Write(const GatewayWish& wish) const {

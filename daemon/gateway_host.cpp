@@ -36,26 +36,30 @@ std::vector<std::string> NamesOf(const GatewaySockets& sockets) {
 }  // namespace
 
 GatewayHost::GatewayHost(uv::Loop& loop, uv::DiskThread& disk, Clients& clients, int home,
-                         std::function<std::string()> program, std::function<void()> reap)
+                         Hands hands)
     : loop_(loop),
       disk_(disk),
       clients_(clients),
       file_(home),
-      program_(std::move(program)),
-      reap_(std::move(reap)),
+      hands_(std::move(hands)),
       timer_(loop, [this] { Feed(GatewayTick{}); }) {}
 
 // The gateway ends when it sees that slcd has left.
 GatewayHost::~GatewayHost() = default;
 
 void GatewayHost::Begin() {
-  auto wish = file_.Read();
-  if (!wish) {
-    trouble_ = wish.error().message;
-    log::Failure("the gateway stays off: " + trouble_ + "; to set it up anew: slc gateway start");
+  auto read = file_.Read();
+  if (!read) {
+    trouble_ = read.error().message;
+    log::Failure("the gateway stays off: " + trouble_);
     return;
   }
-  wish_ = std::move(*wish);
+  wish_ = std::move(read->wish);
+  damage_ = std::move(read->damage);
+  if (!damage_.empty()) {
+    log::Failure("the gateway: " + damage_);
+    hands_.record("gateway_damaged", damage_);
+  }
   if (!wish_.run) return;
   if (Status good = CheckGateway(wish_); !good) {
     trouble_ = good.error().message;
@@ -73,7 +77,7 @@ GatewayView GatewayHost::View() const {
   view.state = kStates[static_cast<std::size_t>(plan_.state())];
   view.pid = pid();
   if (view.pid != 0) view.started_wall = started_wall_;
-  view.trouble = trouble_;
+  view.trouble = trouble_.empty() ? damage_ : trouble_;
   return view;
 }
 
@@ -180,6 +184,7 @@ void GatewayHost::CarryOut(const Command& command, GatewayWish wish, GatewaySock
                            bool anew) {
   wish_ = std::move(wish);
   trouble_.clear();
+  damage_.clear();
   for (auto& [name, socket] : sockets) sockets_[name] = std::move(socket);
   std::vector<std::string> gone;
   for (const auto& [name, socket] : sockets_) {
@@ -272,7 +277,7 @@ Status GatewayHost::Launch() {
   words_.reset(words[0]);
   const UniqueFd theirs(words[1]);
   SpawnOptions options;
-  options.program = program_();
+  options.program = hands_.program();
   options.arguments = {"slc-gateway", "--control", std::to_string(kControl)};
   options.environment = SanitizerOptions();
   options.environment.emplace_back("PATH=/usr/local/bin:/usr/bin:/bin");
@@ -324,13 +329,14 @@ void GatewayHost::OnEnded() {
   words_.reset();
   process_ = Spawned{};
   client_ = kNoClient;
-  reap_();
+  hands_.reap();
   const bool unasked = plan_.state() != GatewayPlan::State::kEnding;
   if (unasked) {
     const std::string how = status ? DescribeWaitStatus(*status) : "how is not known";
     trouble_ = "the gateway has ended (" + how + ")";
     if (!last_words_.empty()) trouble_ += ": " + last_words_;
     log::Failure(trouble_ + "; starting it again");
+    hands_.record("gateway_ended", trouble_);
     Conclude(Error{ErrorCode::kNotReady,
                    trouble_ + "; it is recorded and tried again, slc gateway stop ends that"});
   }

@@ -30,8 +30,12 @@ class GatewayHost {
   // `program` gives the path of slc-gateway. `reap` is called when a child of slcd that is not
   // reaped elsewhere may have ended. All is owned by the caller and outlives this; `home`, an open
   // directory, outlives `disk`.
-  GatewayHost(uv::Loop& loop, uv::DiskThread& disk, Clients& clients, int home,
-              std::function<std::string()> program, std::function<void()> reap);
+  struct Hands {
+    std::function<std::string()> program;
+    std::function<void()> reap;
+    std::function<void(const std::string& kind, const std::string& text)> record;  // in the journal
+  };
+  GatewayHost(uv::Loop& loop, uv::DiskThread& disk, Clients& clients, int home, Hands hands);
   ~GatewayHost();
   GatewayHost(const GatewayHost&) = delete;
   GatewayHost& operator=(const GatewayHost&) = delete;
@@ -69,10 +73,10 @@ class GatewayHost {
   uv::DiskThread& disk_;
   Clients& clients_;
   GatewayFile file_;
-  std::function<std::string()> program_;
-  std::function<void()> reap_;
+  Hands hands_;
   GatewayWish wish_;
   std::string trouble_;
+  std::string damage_;  // see ReadGateway; until somebody has set it up anew
   GatewaySockets sockets_;
   bool changing_ = false;         // a change is on its way to the disk
   std::vector<Command> waiting_;  // to be answered when the gateway is up, or off

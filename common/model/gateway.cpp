@@ -95,7 +95,7 @@ Status CheckGateway(const GatewayWish& wish) {
                    Printable(listen) +
                        " can be reached from other machines, and what is sent there could be read "
                        "on the way: give --tls-cert FILE and --tls-key FILE, or listen on "
-                       "127.0.0.1 and come by ssh: slc -C http+ssh://HOST ctl"};
+                       "127.0.0.1 and come by ssh: ssh -L 8701:127.0.0.1:8701 HOST"};
     }
     if (NeedsProof(wish)) {
       return Error{ErrorCode::kInvalid,

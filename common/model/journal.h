@@ -67,6 +67,8 @@ struct JournalActor {
 //   watch_paused      changed files restarted it over and over, and do not for a while
 //   watch_trouble     changes of files may go unnoticed
 //   home_removed      by others while slcd ran; the records of before are lost
+//   gateway_ended     its process has, unasked; it is started again
+//   gateway_damaged   its file is damaged: tokens and users are gone
 //   gap               `times` records are missing here
 struct JournalRecord {
   Millis time = 0;  // wall

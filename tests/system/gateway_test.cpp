@@ -169,10 +169,39 @@ TEST_SUITE("gateway") {
       CHECK(Curl(world, {gateway.url("/api/Services")}).status == 200);
       CHECK(StatusOf(world)["pid"] != pid);
     }
+    CHECK(Contains(world.Must({"events"}).out, "the gateway has ended"));
     world.KillDaemon();
     world.Must({"ctl"});
     WaitUntil([&] { return Curl(world, {gateway.url("/healthz")}).status == 200; }, 10'000,
               "the gateway of the next slcd");
+  }
+
+  TEST_CASE("a token that was taken away stays so when its file is damaged") {
+    World world;
+    const Gateway gateway;
+    world.Must({"ctl", "create", "web"});
+    world.Must({"gateway", "start", "--listen", gateway.listen()});
+    NewToken(world, "keep");
+    const std::string gone = NewToken(world, "gone", {"--scope", "admin"});
+    world.Must({"token", "rm", "gone"});
+    CHECK(Curl(world, WithToken(gone, {gateway.url("/api/Services")})).status == 401);
+    WriteText(world.home() + "/gateway.json", "{{{");
+    world.ExpectInLog("the gateway: its file was damaged");
+    world.KillDaemon();
+    world.Must({"ctl"});
+    WaitUntil([&] { return StatusOf(world)["state"] == "running"; }, 10'000, "the gateway");
+    CHECK(StatusOf(world)["credentials"].empty());
+    CHECK(Contains(world.Must({"gateway"}).out, "tokens and users are gone"));
+    CHECK(Contains(world.Must({"events"}).out, "its file was damaged"));
+    CHECK(Exists(world.home() + "/gateway.json.bad"));
+    // Not even after another start.
+    world.KillDaemon();
+    world.Must({"ctl"});
+    WaitUntil([&] { return StatusOf(world)["state"] == "running"; }, 10'000, "the gateway");
+    CHECK(StatusOf(world)["credentials"].empty());
+    // Nobody can prove anything now: only who the kernel knows gets in, and a token proves nothing.
+    CHECK(NewToken(world, "new").size() == 68);
+    CHECK(Curl(world, WithToken(gone, {gateway.url("/api/Services")})).status == 401);
   }
 
   TEST_CASE("a unix socket is 0600, and slcd's user needs no token there") {

@@ -108,9 +108,10 @@ TEST_SUITE("notify") {
   TEST_CASE("READY=1 is enough where otherwise a second of life is, but with --ready alive") {
     World world;
     const auto start = [&](const std::string& ready) {
-      const std::string out =
-          world.Must({"start", BinaryPath("slc-small-server"), "--name", ready, "--ready", ready})
-              .out;
+      const std::string out = world
+                                  .Must({"start", BinaryPath("slc-small-server"), "--name", ready,
+                                         "--ready", ready, "--port", std::to_string(FreePort())})
+                                  .out;
       const std::size_t at = out.find("ready after");
       REQUIRE_MESSAGE(at != std::string::npos, out);
       return out.substr(at, out.find('\n', at) - at);
