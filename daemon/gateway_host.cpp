@@ -151,6 +151,12 @@ void GatewayHost::Change(const Command& command, GatewayWish wish, bool anew) {
                                                "; or stop the gateway first: slc gateway stop"});
   }
   if (!good) return Answer(command, good.error());
+  if (binding_) {
+    // What is being bound at this moment would be found taken, by us.
+    bound_.push_back(
+        [this, command, wish = std::move(wish), anew] { Change(command, wish, anew); });
+    return;
+  }
   struct Outcome {
     Status status = Ok();
     GatewaySockets sockets;
@@ -243,30 +249,37 @@ void GatewayHost::Act(GatewayDeed deed) {
 // After a start of slcd all of them are; one that could not be bound then is tried again each time.
 void GatewayHost::BindWhatIsMissing() {
   auto outcome = std::make_shared<Result<GatewaySockets>>(GatewaySockets{});
+  binding_ = true;
   disk_.Run([listen = wish_.listen, bound = NamesOf(sockets_),
              outcome] { *outcome = BindForGateway(listen, bound); },
             [this, outcome] {
-              if (!wish_.run) {
-                Feed(GatewayLaunched{false});
-                return Conclude(std::nullopt);
-              }
-              Status status = *outcome ? Ok() : Status(outcome->error());
-              if (*outcome) {
-                // Less may be wanted by now.
-                for (auto& [name, socket] : **outcome) {
-                  const auto& listen = wish_.listen;
-                  const bool wanted = std::find(listen.begin(), listen.end(), name) != listen.end();
-                  if (wanted) sockets_[name] = std::move(socket);
-                }
-                status = Launch();
-              }
-              if (!status && trouble_ != status.error().message) {
-                trouble_ = status.error().message;
-                log::Failure("the gateway cannot be started: " + trouble_ + "; trying again");
-              }
-              if (!status) Conclude(status.error());
-              Feed(GatewayLaunched{status.ok()});
+              binding_ = false;
+              OnBound(std::move(*outcome));
+              for (const auto& next : std::exchange(bound_, {})) next();
             });
+}
+
+void GatewayHost::OnBound(Result<GatewaySockets> sockets) {
+  if (!wish_.run) {
+    Feed(GatewayLaunched{false});
+    return Conclude(std::nullopt);
+  }
+  Status status = sockets ? Ok() : Status(sockets.error());
+  if (sockets) {
+    // Less may be wanted by now.
+    for (auto& [name, socket] : *sockets) {
+      const auto& listen = wish_.listen;
+      const bool wanted = std::find(listen.begin(), listen.end(), name) != listen.end();
+      if (wanted) sockets_[name] = std::move(socket);
+    }
+    status = Launch();
+  }
+  if (!status && trouble_ != status.error().message) {
+    trouble_ = status.error().message;
+    log::Failure("the gateway cannot be started: " + trouble_ + "; trying again");
+  }
+  if (!status) Conclude(status.error());
+  Feed(GatewayLaunched{status.ok()});
 }
 
 Status GatewayHost::Launch() {

@@ -61,6 +61,7 @@ class GatewayHost {
   void Change(const Command& command, GatewayWish wish, bool anew);
   void CarryOut(const Command& command, GatewayWish wish, GatewaySockets sockets, bool anew);
   void BindWhatIsMissing();
+  void OnBound(Result<GatewaySockets> sockets);
   void Feed(const GatewayEvent& event);
   void Act(GatewayDeed deed);
   Status Launch();
@@ -78,8 +79,10 @@ class GatewayHost {
   std::string trouble_;
   std::string damage_;  // see ReadGateway; until somebody has set it up anew
   GatewaySockets sockets_;
-  bool changing_ = false;         // a change is on its way to the disk
-  std::vector<Command> waiting_;  // to be answered when the gateway is up, or off
+  bool changing_ = false;                     // a change is on its way to the disk
+  bool binding_ = false;                      // sockets are being bound, for a start of the gateway
+  std::vector<std::function<void()>> bound_;  // what waits for that
+  std::vector<Command> waiting_;              // to be answered when the gateway is up, or off
   GatewayPlan plan_;
   std::string last_words_;  // of the process that runs or has just ended
   int words_left_ = 0;      // lines that may still be logged of this process

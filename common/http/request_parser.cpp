@@ -123,7 +123,9 @@ std::optional<Refusal> ReadFraming(RequestHead& head) {
   if (encodings > 0 && head.http10) return Refuse(400, "HTTP/1.0 knows no Transfer-Encoding");
   if (hosts > 1) return Refuse(400, "two Host headers");
   if (hosts == 0 && !head.http10) return Refuse(400, "no Host header");
-  if (host.find_first_of(" \t,/@") != std::string::npos) {
+  // Node's clients name a unix socket by its path; over TCP nobody is called that.
+  const bool path = !host.empty() && host.front() == '/';
+  if (host.find_first_of(path ? " \t,@" : " \t,/@") != std::string::npos) {
     return Refuse(400, "the Host header is not HOST or HOST:PORT");
   }
   if (head.host.empty()) head.host = std::move(host);

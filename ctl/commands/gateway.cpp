@@ -48,23 +48,23 @@ Plan PlanGateway(const Surroundings& around) {
   Verb<GatewayOptions> verb(around);
   GatewayOptions& value = verb.value();
   OptionParser& options = verb.options();
-  options.Value("--listen", "ADDR:PORT", "Where: also unix:/PATH; several. 127.0.0.1:8701.",
-                [&value](const std::string& text) -> Status {
-                  const std::string path = UnixPathOf(text);
-                  value.wish.listen.push_back(path.empty() ? text : "unix:" + AbsolutePath(path));
-                  return Ok();
-                });
+  options.Values("--listen", "ADDR:PORT", "Where: also unix:/PATH; several. 127.0.0.1:8701.",
+                 [&value](const std::string& text) -> Status {
+                   const std::string path = UnixPathOf(text);
+                   value.wish.listen.push_back(path.empty() ? text : "unix:" + AbsolutePath(path));
+                   return Ok();
+                 });
   options.Text("--tls-cert", "FILE", "Certificate with its chain, PEM.", value.wish.certificate);
   options.Text("--tls-key", "FILE", "Its key, PEM.", value.wish.key);
   options.Text("--client-ca", "FILE", "Let in who shows a certificate of this CA, and nobody else.",
                value.wish.client_ca);
   options.Text("--http-auth", "USER:PASS", "A user who may do all. Better, from a file: -.",
                value.user);
-  options.Value("--host", "NAME", "A name that browsers may call this machine by; several.",
-                [&value](const std::string& name) -> Status {
-                  value.wish.hosts.push_back(name);
-                  return Ok();
-                });
+  options.Values("--host", "NAME", "A name that browsers may call this machine by; several.",
+                 [&value](const std::string& name) -> Status {
+                   value.wish.hosts.push_back(name);
+                   return Ok();
+                 });
   return std::move(verb).Make([](GatewayOptions& target, const Words& operands) -> Status {
     target.verb = operands.empty() ? "status" : operands[0];
     if (target.verb != "start" && target.verb != "stop" && target.verb != "status") {

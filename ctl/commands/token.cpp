@@ -17,15 +17,16 @@ namespace {
 Plan PlanToken(const Surroundings& around) {
   Verb<TokenOptions> verb(around);
   TokenOptions& value = verb.value();
-  verb.options().Value("--scope", "SCOPE", "read, operate, deploy, admin; several, or with commas.",
-                       [&value](const std::string& text) -> Status {
-                         for (const std::string& name : Split(text, ',')) {
-                           const auto scope = ParseScope(name);
-                           if (!scope) return scope.error();
-                           value.scopes.push_back(*scope);
-                         }
-                         return Ok();
-                       });
+  verb.options().Values("--scope", "SCOPE",
+                        "read, operate, deploy, admin; several, or with commas.",
+                        [&value](const std::string& text) -> Status {
+                          for (const std::string& name : Split(text, ',')) {
+                            const auto scope = ParseScope(name);
+                            if (!scope) return scope.error();
+                            value.scopes.push_back(*scope);
+                          }
+                          return Ok();
+                        });
   return std::move(verb).Make([](TokenOptions& target, const Words& operands) -> Status {
     target.verb = operands.empty() ? "ls" : operands[0];
     const bool named = target.verb == "add" || target.verb == "rm";

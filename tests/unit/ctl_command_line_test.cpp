@@ -51,6 +51,17 @@ TEST_CASE("slc ctl alone is status") {
   CHECK(Parse<StatusOptions>({"ctl", "status", "my-app", "--wide"}).service == "my-app");
 }
 
+TEST_CASE("a gateway listens at several places, and a token has several scopes") {
+  const auto gateway =
+      Parse<GatewayOptions>({"gateway", "start", "--listen", "127.0.0.1:1", "--listen",
+                             "unix:/run/a", "--host", "a", "--host", "b"});
+  CHECK(gateway.wish.listen == Words{"127.0.0.1:1", "unix:/run/a"});
+  CHECK(gateway.wish.hosts == Words{"a", "b"});
+  const auto token =
+      Parse<TokenOptions>({"token", "add", "ci", "--scope", "read,operate", "--scope", "deploy"});
+  CHECK(token.scopes == std::vector<Scope>{Scope::kRead, Scope::kOperate, Scope::kDeploy});
+}
+
 TEST_CASE("slc service knows two things to do, and shows them unless it is told to act") {
   const auto shown = Parse<BootOptions>({"service", "install"});
   CHECK(shown.install);

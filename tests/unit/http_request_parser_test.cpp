@@ -129,6 +129,10 @@ TEST_CASE("an absolute target names the host") {
   CHECK(Status("GET ftp://one/a HTTP/1.1\r\nHost: two\r\n\r\n") == 400);
   CHECK(Status("GET * HTTP/1.1\r\nHost: two\r\n\r\n") == 400);
   CHECK(Status("OPTIONS * HTTP/1.1\r\nHost: two\r\n\r\n") == 0);
+  // As Node's clients name a unix socket.
+  CHECK(Status("GET //api HTTP/1.1\r\nHost: /run/slc.sock\r\n\r\n") == 0);
+  CHECK(Status("GET /api HTTP/1.1\r\nHost: run/slc.sock\r\n\r\n") == 400);
+  CHECK(Status("GET /api HTTP/1.1\r\nHost: /run/a@b\r\n\r\n") == 400);
 }
 
 TEST_CASE("what could be read in two ways is refused") {
