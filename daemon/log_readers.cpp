@@ -46,6 +46,10 @@ Result<UniqueFd> LogReaders::Start(const DumpLogs& request) {
   return Run({"ctl", "--control=" + socket_, "log-dump", "--", request.service});
 }
 
+Result<UniqueFd> LogReaders::Start(const ListPackages& request) {
+  return Run({"ctl", "--control=" + socket_, "npmls", "--json", "--", request.service});
+}
+
 Result<UniqueFd> LogReaders::Run(std::vector<std::string> words) {
   if (children_.size() >= kMost) {
     return Error{ErrorCode::kConflict, std::to_string(kMost) +

@@ -1,6 +1,7 @@
-// LogReaders: has logs and the journal read for those who may not open them, by slc in a child:
-// slcd's loop waits for no disk, and nothing of what is read goes through slcd. Who gets the output
-// reads it at his own pace; the child ends when there is no more, or nobody reads any more.
+// LogReaders: has logs, the journal and the packages of an app read for those who may not open
+// them, by slc in a child: slcd's loop waits for no disk, and nothing of what is read goes through
+// slcd. Who gets the output reads it at his own pace; the child ends when there is no more, or
+// nobody reads any more.
 #pragma once
 
 #include <functional>
@@ -34,6 +35,7 @@ class LogReaders {
   Result<UniqueFd> Start(const ReadLogs& request);
   Result<UniqueFd> Start(const ReadEvents& request);
   Result<UniqueFd> Start(const DumpLogs& request);
+  Result<UniqueFd> Start(const ListPackages& request);
 
   bool IsOurs(int pid) const { return children_.count(pid) > 0; }
 

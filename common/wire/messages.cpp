@@ -71,6 +71,7 @@ json BodyToJson(const ReadEvents& body) {
   return value;
 }
 json BodyToJson(const DumpLogs& body) { return json{{"service", body.service}}; }
+json BodyToJson(const ListPackages& body) { return json{{"service", body.service}}; }
 
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
   fields.ReadName("size", [&](const std::string& text) {
@@ -170,12 +171,17 @@ void Fill(JsonFields& fields, DumpLogs& body) {
   fields.Require("service");
   fields.Read("service", body.service);
 }
+void Fill(JsonFields& fields, ListPackages& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+}
 
 // The wire's verb of each request type, in the order of RequestBody.
 constexpr const char* kVerbs[] = {
-    "slc-start",   "create",    "list",     "status",        "info",     "start",   "stop",
-    "restart",     "set-size",  "env-set",  "remove",        "shutdown", "upgrade", "gateway",
-    "gateway-set", "token-add", "token-rm", "gateway-serve", "logs",     "events",  "log-dump"};
+    "slc-start", "create",  "list",        "status",    "info",     "start",
+    "stop",      "restart", "set-size",    "env-set",   "remove",   "shutdown",
+    "upgrade",   "gateway", "gateway-set", "token-add", "token-rm", "gateway-serve",
+    "logs",      "events",  "log-dump",    "npmls"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>

@@ -97,12 +97,16 @@ struct ReadEvents {
 struct DumpLogs {
   std::string service;
 };
+// The same of `slc ctl npmls --json`, one line; an error of it is in the line.
+struct ListPackages {
+  std::string service;
+};
 
 using RequestBody =
     std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
                  StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown,
                  UpgradeAll, GetGateway, SetGateway, AddCredential, RemoveCredential, ServeGateway,
-                 ReadLogs, ReadEvents, DumpLogs>;
+                 ReadLogs, ReadEvents, DumpLogs, ListPackages>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect

@@ -78,7 +78,8 @@ bool IsChange(const RequestBody& body) {
   return !std::holds_alternative<ListServices>(body) && !std::holds_alternative<GetStatus>(body) &&
          !std::holds_alternative<GetInfo>(body) && !std::holds_alternative<GetGateway>(body) &&
          !std::holds_alternative<ServeGateway>(body) && !std::holds_alternative<ReadLogs>(body) &&
-         !std::holds_alternative<ReadEvents>(body) && !std::holds_alternative<DumpLogs>(body);
+         !std::holds_alternative<ReadEvents>(body) && !std::holds_alternative<DumpLogs>(body) &&
+         !std::holds_alternative<ListPackages>(body);
 }
 
 const char* NameOfChange(const RequestBody& body) {

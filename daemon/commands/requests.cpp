@@ -209,6 +209,10 @@ void Requests::Handle(const Command& command, const DumpLogs& body) {
   AnswerLogs(command, logs_.Start(body));
 }
 
+void Requests::Handle(const Command& command, const ListPackages& body) {
+  AnswerLogs(command, logs_.Start(body));
+}
+
 void Requests::AnswerLogs(const Command& command, Result<UniqueFd> output) {
   if (!output) return clients_.Refuse(command, output.error());
   std::vector<UniqueFd> fds;

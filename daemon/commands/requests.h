@@ -51,6 +51,7 @@ class Requests {
   void Handle(const Command& command, const ReadLogs& body);
   void Handle(const Command& command, const ReadEvents& body);
   void Handle(const Command& command, const DumpLogs& body);
+  void Handle(const Command& command, const ListPackages& body);
   void AnswerLogs(const Command& command, Result<UniqueFd> output);
   // With what whoever looks should know of the disk.
   void AnswerLooking(const Command& command, Reply reply);

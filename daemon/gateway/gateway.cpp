@@ -48,6 +48,7 @@ MeshFacts FactsOf(const DaemonInfo& info, int port) {
   }
   facts.version = info.version;
   facts.daemon_pid = info.pid;
+  facts.started_wall = info.started_wall;
   facts.port = port;
   return facts;
 }

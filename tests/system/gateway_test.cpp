@@ -211,11 +211,46 @@ TEST_SUITE("gateway") {
     NewToken(world, "ci");
     world.Must({"gateway", "start", "--listen", "unix:" + path});
     CHECK(Curl(world, {"--unix-socket", path, "http://localhost/api/Services"}).status == 200);
+    // As Node's clients name it.
+    CHECK(Curl(world,
+               {"--unix-socket", path, "-H", "Host: " + path, "http://localhost//api/Services"})
+              .status == 200);
     const Ran taken = world.Slc({"gateway", "start", "--listen", "unix:" + world.home()});
     CHECK(taken.code == 1);
     CHECK(Contains(taken.err, "something else"));
     world.Must({"gateway", "stop"});
     CHECK_FALSE(Exists(path));
+  }
+
+  TEST_CASE("it listens at several places, and a start that finds it starting is no other's") {
+    World world;
+    const Gateway gateway;
+    const std::string path = world.folder() + "/api.sock";
+    const Words start{"gateway", "start", "--listen", gateway.listen(), "--listen", "unix:" + path};
+    for (int i = 0; i < 3; ++i) {
+      // Finds no slcd, which then begins with the gateway it had.
+      world.Must(start);
+      CHECK(Curl(world, {gateway.url("/api/Services")}).status == 200);
+      CHECK(Curl(world, {"--unix-socket", path, "http://localhost/api/Services"}).status == 200);
+      world.Must({"ctl", "shutdown"});
+    }
+  }
+
+  TEST_CASE("packages are listed through it as by slc ctl npmls") {
+    World world;
+    const Gateway gateway;
+    const App app = world.StartApp("express4", {"--name", "web", "--size", "1"});
+    world.Must({"ctl", "create", "bare"});
+    world.Must({"gateway", "start", "--listen", gateway.listen()});
+    const auto list = [&](const std::string& id) {
+      return Curl(world,
+                  {"-X", "POST", gateway.url("/api/ServiceInstances/" + id + "/npmModuleList")});
+    };
+    const json tree = list("1").value();
+    CHECK(tree["name"] == "express4-app");
+    CHECK(tree["dependencies"]["express"]["dependencies"].size() > 10);
+    CHECK(list("2").status == 500);
+    CHECK(Contains(list("2").value()["error"]["message"].get<std::string>(), "no app yet"));
   }
 
   TEST_CASE("logs are dumped through it as by slc ctl log-dump") {

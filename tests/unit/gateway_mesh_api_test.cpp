@@ -58,7 +58,8 @@ class FakeBackend : public Backend {
       Reply reply;
       if (std::holds_alternative<ListServices>(body)) {
         reply.data = views;
-      } else if (std::holds_alternative<DumpLogs>(body)) {
+      } else if (std::holds_alternative<DumpLogs>(body) ||
+                 std::holds_alternative<ListPackages>(body)) {
         reply.error = refusal;
         if (!refusal) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
       } else {
@@ -77,12 +78,13 @@ class FakeBackend : public Backend {
   void ReadAll(UniqueFd pipe, std::size_t limit, OnText on_text) override {
     CHECK(pipe);
     CHECK(limit >= 1U << 20);
-    on_text(std::string("one\ntwo\n"));
+    on_text(output);
   }
 
   std::deque<std::pair<RequestBody, OnReply>> asked;
   std::vector<ServiceView> views;
   std::vector<RequestBody> changes;
+  std::string output = "one\ntwo\n";  // of slc, in a pipe
   std::optional<Error> refusal;
   bool unreachable = false;
 };
@@ -123,7 +125,7 @@ struct Api {
   }
 
   FakeBackend backend;
-  MeshApi api{backend, MeshFacts{"0.1.0", "box", "6.1.0", "x64", 50, 8701}};
+  MeshApi api{backend, MeshFacts{"0.1.0", "box", "6.1.0", "x64", 50, 1000, 8701}};
 };
 
 TEST_CASE("what the original's client looks at is there, whatever the case of its paths") {
@@ -146,6 +148,116 @@ TEST_CASE("what the original's client looks at is there, whatever the case of it
   CHECK(api.Get("/api/Executors/findOne")["hostname"] == "box");
   CHECK(api.Get("/api/Services/findOne?filter=%7B%22where%22:%7B%22or%22:%5B%7B%22name%22:%22web%22"
                 "%7D,%7B%22id%22:%22web%22%7D%5D%7D%7D")["id"] == 1);
+}
+
+TEST_CASE("each model is found, counted and asked for by id") {
+  Api api;
+  for (const char* model : {"Services", "ServiceInstances", "ServiceProcesses", "Executors"}) {
+    CAPTURE(model);
+    const std::string path = std::string("/api/") + model;
+    const json rows = api.Get(path);
+    CHECK(api.Get(path + "/count") == json{{"count", rows.size()}});
+    const std::string id = rows.back()["id"].dump();
+    CHECK(api.Get(path + "/" + id) == rows.back());
+    CHECK(api.Get(path + "/findOne?filter[where][id]=" + id) == rows.back());
+    CHECK(api.Get(path + "/" + id + "/exists") == json{{"exists", true}});
+    CHECK(api.Get(path + "/77/exists") == json{{"exists", false}});
+    CHECK(api.Call("GET", path + "/77").status == 404);
+  }
+  CHECK(api.Call("GET", "/api/ServiceInstances/77/processes").body["error"]["message"] ==
+        "Unknown \"ServiceInstance\" id \"77\".");
+  CHECK(api.Get("/")["started"] == "1970-01-01T00:00:01.000Z");
+  CHECK(api.Get("/")["uptime"].is_number());
+}
+
+TEST_CASE("packages come by their names, at every level") {
+  Api api;
+  api.backend.output = R"({"ok":true,"packages":{"name":"web","version":"1.0.0","dependencies":[)"
+                       R"({"name":"a","version":"2.0.0","dependencies":[)"
+                       R"({"name":"b","version":"3.0.0","deduped":true,"dependencies":[]}]}]}})"
+                       "\n";
+  const Answered answered = api.Call("POST", "/api/ServiceInstances/1/npmModuleList");
+  CHECK(answered.status == 200);
+  CHECK(answered.body ==
+        json::parse(R"({"name":"web","version":"1.0.0","dependencies":{"a":{"name":"a",
+          "version":"2.0.0","dependencies":{"b":{"name":"b","version":"3.0.0",
+          "dependencies":{}}}}}})"));
+  api.backend.output = R"({"ok":false,"error":{"code":"invalid","message":"has no app"}})";
+  const Answered none = api.Call("POST", "/api/ServiceInstances/2/npmModuleList");
+  CHECK(none.status == 500);
+  CHECK(none.body["error"]["message"] == "has no app");
+  api.backend.output = "slc: killed\n";
+  CHECK(api.Call("POST", "/api/ServiceInstances/1/npmModuleList").body["error"]["message"] ==
+        "slc tells of no packages: slc: killed");
+}
+
+TEST_CASE("an instance takes its size, and nothing else") {
+  Api api;
+  CHECK(api.Call("PUT", "/api/ServiceInstances/1", R"({"cpus":"3","setSize":9})").body["id"] == 1);
+  CHECK(api.Last<SetSize>().size == 3);
+  api.Call("PUT", "/api/ServiceInstances/1", R"({"cpus":"CPU"})");
+  CHECK(api.Last<SetSize>().size == kSizeCpu);
+  const std::size_t asked = api.backend.changes.size();
+  CHECK(api.Call("PUT", "/api/ServiceInstances/1", R"({"tracingEnabled":false})").status == 200);
+  CHECK(api.Call("PUT", "/api/ServiceInstances/1", R"({"tracingEnabled":true})").status == 501);
+  CHECK(api.Call("PUT", "/api/ServiceInstances/1", R"({"cpus":"many"})").status == 422);
+  CHECK(api.Call("PUT", "/api/ServiceInstances/77", R"({"cpus":"1"})").status == 404);
+  CHECK(api.backend.changes.size() == asked);
+}
+
+TEST_CASE("actions do what the commands do, for those who may") {
+  Api api;
+  const auto act = [&](const std::string& request) {
+    return api.Call("POST", "/api/ServiceInstances/1/actions", R"({"request":)" + request + "}");
+  };
+  const Answered stopped = act(R"({"cmd":"soft-stop"})");
+  CHECK(stopped.status == 200);
+  CHECK(stopped.body["request"] == json{{"cmd", "soft-stop"}, {"serviceId", 1}, {"instanceId", 1}});
+  CHECK(stopped.body["result"] == json::object());
+  CHECK(stopped.body["serviceInstanceId"] == 1);
+  CHECK(api.Last<StopService>().soft);
+  act(R"({"cmd":"current","sub":"set-size","size":3})");
+  CHECK(api.Last<SetSize>().size == 3);
+  act(R"({"cmd":"current","sub":"restart"})");
+  CHECK(api.Last<RestartService>().mode == RollMode::kRolling);
+  act(R"({"cmd":"env-set","env":{"A":"b"}})");
+  CHECK(api.Last<SetEnvironment>().set == Environment{{"A", "b"}});
+  CHECK(act(R"({"cmd":"env-get"})").body["result"] == json{{"env", {{"FOO", "bar"}}}});
+  CHECK(act(R"({"cmd":"log-dump"})").body["result"]["log"] == "one\ntwo\n");
+  const Answered running = act(R"({"cmd":"start"})");
+  CHECK(running.status == 500);
+  CHECK(running.body["error"]["message"] == "application running, so cannot be started");
+  CHECK(act(R"({"cmd":"bogus"})").body["error"]["message"] == "unsupported");
+  CHECK(act(R"("start")").status == 500);
+  api.who.scopes = {Scope::kRead};
+  CHECK(act(R"({"cmd":"env-get"})").status == 200);
+  CHECK(act(R"({"cmd":"stop"})").status == 403);
+  api.who.scopes = {Scope::kOperate};
+  CHECK(act(R"({"cmd":"stop"})").status == 200);
+  CHECK(act(R"({"cmd":"env-set","env":{"A":"b"}})").status == 403);
+}
+
+TEST_CASE("what no worker can do is refused, of a worker that is there") {
+  Api api;
+  const std::string master =
+      "/api/ServiceProcesses/" + api.Get("/api/ServiceProcesses")[0]["id"].dump();
+  const std::string worker =
+      "/api/ServiceProcesses/" + api.Get("/api/ServiceProcesses")[1]["id"].dump();
+  CHECK(api.Call("POST", worker + "/heapSnapshot").status == 501);
+  CHECK(api.Call("POST", worker + "/applyPatch", "[]").status == 501);
+  CHECK(api.Call("POST", worker + "/debugger/start").status == 501);
+  CHECK(api.Call("POST", master + "/debugger/start").body["error"]["message"] ==
+        "Cannot debug the supervisor process itself.");
+  CHECK(api.Call("POST", "/api/ServiceProcesses/77/heapSnapshot").status == 404);
+  CHECK(api.Call("POST", "/api/ServiceInstances/1/tracingStart").status == 501);
+}
+
+TEST_CASE("a rolling restart of what is stopped leaves it stopped") {
+  Api api;
+  api.backend.views[0].wanted = false;
+  const json answer = api.Call("POST", "/api/Services/1/restart", R"({"rolling":true})").body;
+  CHECK(answer[0]["response"] == json::object());
+  CHECK(api.backend.changes.empty());
 }
 
 TEST_CASE("what is not there is told as the original does") {

@@ -1,6 +1,7 @@
 #include "daemon/gateway/strongloop/mesh_api.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -8,6 +9,7 @@
 
 #include "common/base/letters.h"
 #include "common/base/text.h"
+#include "common/base/time.h"
 #include "common/model/json_fields.h"
 #include "daemon/gateway/strongloop/filter.h"
 
@@ -18,6 +20,8 @@ using nlohmann::json;
 
 // A dump is 1 MiB at most, before each line got its time and worker.
 constexpr std::size_t kMostLogBytes = 8U << 20;
+// Some 100,000 packages.
+constexpr std::size_t kMostModuleBytes = 8U << 20;
 
 http::Response Answer(const json& body, int status = 200) {
   http::Response response;
@@ -60,6 +64,11 @@ http::Response Refused(const Error& error) {
   }
 }
 
+http::Response Forbidden(const std::string& principal, Scope scope) {
+  return Failure(403, Printable(principal) + " may not do this; it takes the scope '" +
+                          ScopeName(scope) + "': slc token add NAME --scope " + ScopeName(scope));
+}
+
 std::optional<std::int64_t> Number(const std::string& text) {
   return ParseInteger(text, 0, std::numeric_limits<std::int64_t>::max());
 }
@@ -78,11 +87,34 @@ bool IsSet(const json& body, const char* member) {
   return found != body.end() && *found == true;
 }
 
+// As `slc ctl npmls` tells of them, in the form of npm: by their names.
+json ModuleOf(const json& package) {
+  json dependencies = json::object();
+  for (const json& each : package["dependencies"]) {
+    dependencies[each["name"].get<std::string>()] = ModuleOf(each);
+  }
+  return json{{"name", package["name"]},
+              {"version", package["version"]},
+              {"dependencies", std::move(dependencies)}};
+}
+
+Result<json> ModulesOf(const std::string& line) {
+  // It comes from slc, and is as deep as packages need each other: ParseJson stops at 64.
+  const json told = json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (told.is_object() && told.contains("packages")) return ModuleOf(told["packages"]);
+  const bool failed = told.is_object() && told.contains("error") && told["error"].is_object();
+  if (failed) return Error{ErrorCode::kInternal, TextOf(told["error"], "message")};
+  return Error{ErrorCode::kInternal,
+               "slc tells of no packages: " + Printable(Trim(line.substr(0, 200)))};
+}
+
 }  // namespace
 
 // A request and how it is answered.
 struct MeshApi::Call {
   std::string principal;
+  std::vector<Scope> scopes;
+  Model model = Model::kServices;
   std::string method;
   http::Target target;
   http::RouteParameters parameters;
@@ -93,37 +125,77 @@ struct MeshApi::Call {
 };
 
 MeshApi::MeshApi(Backend& backend, MeshFacts facts) : backend_(backend), facts_(std::move(facts)) {
+  Add(Scope::kRead, "GET", "/", &MeshApi::GetRoot);
   Add(Scope::kRead, "GET", "/api/Api", &MeshApi::GetApi);
   Add(Scope::kAdmin, "POST", "/api/Api/shutdown", &MeshApi::ShutDown);
-  Add(Scope::kRead, "GET", "/api/Services", &MeshApi::FindServices);
-  Add(Scope::kDeploy, "POST", "/api/Services", &MeshApi::CreateOneService);
-  Add(Scope::kRead, "GET", "/api/Services/findOne", &MeshApi::FindOneService);
-  Add(Scope::kRead, "GET", "/api/Services/count", &MeshApi::CountServices);
-  Add(Scope::kRead, "GET", "/api/Services/{id}", &MeshApi::GetService);
-  Add(Scope::kAdmin, "DELETE", "/api/Services/{id}", &MeshApi::DeleteService);
-  Add(Scope::kRead, "GET", "/api/Services/{id}/exists", &MeshApi::ServiceExists);
-  Add(Scope::kRead, "GET", "/api/Services/{id}/groups", &MeshApi::GroupsOfService);
-  Add(Scope::kRead, "GET", "/api/Services/{id}/instances", &MeshApi::InstancesOfService);
-  Add(Scope::kOperate, "POST", "/api/Services/{id}/start", &MeshApi::StartOne);
-  Add(Scope::kOperate, "POST", "/api/Services/{id}/stop", &MeshApi::StopOne);
-  Add(Scope::kOperate, "POST", "/api/Services/{id}/restart", &MeshApi::RestartOne);
-  Add(Scope::kOperate, "POST", "/api/Services/{id}/setClusterSize", &MeshApi::SetClusterSize);
-  Add(Scope::kRead, "POST", "/api/Services/{id}/logs", &MeshApi::DumpLog);
-  Add(Scope::kDeploy, "PUT", "/api/Services/{id}/env", &MeshApi::PutEnvironment);
-  Add(Scope::kDeploy, "PUT", "/api/Services/{id}/env/{name}", &MeshApi::PutVariable);
-  Add(Scope::kDeploy, "DELETE", "/api/Services/{id}/env/{name}", &MeshApi::DeleteVariable);
-  Add(Scope::kRead, "GET", "/api/Executors", &MeshApi::FindExecutors);
-  Add(Scope::kRead, "GET", "/api/Executors/findOne", &MeshApi::FindOneExecutor);
-  Add(Scope::kRead, "GET", "/api/ServiceInstances", &MeshApi::FindInstances);
-  Add(Scope::kRead, "GET", "/api/ServiceInstances/findOne", &MeshApi::FindOneInstance);
-  Add(Scope::kRead, "GET", "/api/ServiceInstances/{id}", &MeshApi::GetInstance);
-  Add(Scope::kRead, "GET", "/api/ServiceInstances/{id}/processes", &MeshApi::ProcessesOfInstance);
-  Add(Scope::kRead, "GET", "/api/ServiceProcesses", &MeshApi::FindProcesses);
-  Add(Scope::kRead, "GET", "/api/ServiceProcesses/{id}", &MeshApi::GetProcess);
+
+  const std::string services = "/api/Services";
+  AddModel(services, Model::kServices);
+  Add(Scope::kDeploy, "POST", services, &MeshApi::CreateOneService);
+  Add(Scope::kAdmin, "DELETE", services + "/{id}", &MeshApi::DeleteService);
+  Add(Scope::kRead, "GET", services + "/{id}/groups", &MeshApi::GroupsOfService);
+  Add(Scope::kRead, "GET", services + "/{id}/instances", &MeshApi::InstancesOfService);
+  Add(Scope::kOperate, "POST", services + "/{id}/start", &MeshApi::StartOne);
+  Add(Scope::kOperate, "POST", services + "/{id}/stop", &MeshApi::StopOne);
+  Add(Scope::kOperate, "POST", services + "/{id}/restart", &MeshApi::RestartOne);
+  Add(Scope::kOperate, "POST", services + "/{id}/setClusterSize", &MeshApi::SetClusterSize);
+  Add(Scope::kRead, "POST", services + "/{id}/logs", &MeshApi::DumpLog);
+  Add(Scope::kDeploy, "PUT", services + "/{id}/env", &MeshApi::PutEnvironment);
+  Add(Scope::kDeploy, "PUT", services + "/{id}/env/{name}", &MeshApi::PutVariable);
+  Add(Scope::kDeploy, "DELETE", services + "/{id}/env/{name}", &MeshApi::DeleteVariable);
+
+  AddModel("/api/Executors", Model::kExecutors);
+
+  const std::string instances = "/api/ServiceInstances";
+  AddModel(instances, Model::kInstances);
+  const auto instance = [&](Scope scope, const char* method, const char* rest, Handler handler) {
+    Add(scope, method, instances + "/{id}" + rest, handler, Model::kInstances);
+  };
+  instance(Scope::kOperate, "PUT", "", &MeshApi::ChangeInstance);
+  instance(Scope::kRead, "GET", "/processes", &MeshApi::ProcessesOfInstance);
+  instance(Scope::kRead, "POST", "/npmModuleList", &MeshApi::ListModules);
+  instance(Scope::kRead, "POST", "/actions", &MeshApi::DoAction);
+  instance(Scope::kOperate, "POST", "/tracingStart", &MeshApi::RefuseTracing);
+  instance(Scope::kOperate, "POST", "/tracingStop", &MeshApi::RefuseTracing);
+
+  const std::string processes = "/api/ServiceProcesses";
+  AddModel(processes, Model::kProcesses);
+  const auto process = [&](const char* rest, Handler handler) {
+    Add(Scope::kOperate, "POST", processes + "/{id}" + rest, handler, Model::kProcesses);
+  };
+  process("/applyPatch", &MeshApi::RefusePatch);
+  process("/debugger/start", &MeshApi::RefuseDebugger);
+  process("/debugger/stop", &MeshApi::RefuseDebugger);
+  for (const char* rest : {"/startCpuProfiling", "/stopCpuProfiling", "/heapSnapshot",
+                           "/startObjectTracking", "/stopObjectTracking"}) {
+    process(rest, &MeshApi::RefuseOfWorker);
+  }
 }
 
-void MeshApi::Add(Scope scope, const char* method, const char* pattern, Handler handler) {
-  router_.Add(method, pattern, Route{handler, scope});
+void MeshApi::AddModel(const std::string& path, Model model) {
+  Add(Scope::kRead, "GET", path, &MeshApi::Find, model);
+  Add(Scope::kRead, "GET", path + "/findOne", &MeshApi::FindOne, model);
+  Add(Scope::kRead, "GET", path + "/count", &MeshApi::Count, model);
+  Add(Scope::kRead, "GET", path + "/{id}", &MeshApi::GetById, model);
+  Add(Scope::kRead, "GET", path + "/{id}/exists", &MeshApi::Exists, model);
+}
+
+void MeshApi::Add(Scope scope, const char* method, const std::string& pattern, Handler handler,
+                  Model model) {
+  router_.Add(method, pattern, Route{handler, scope, model});
+}
+
+const char* MeshApi::NameOf(Model model) {
+  switch (model) {
+    case Model::kServices:
+      return "ServerService";
+    case Model::kInstances:
+      return "ServiceInstance";
+    case Model::kProcesses:
+      return "ServiceProcess";
+    default:
+      return "Executor";
+  }
 }
 
 std::vector<std::string> MeshApi::Routes() const {
@@ -135,9 +207,8 @@ std::vector<std::string> MeshApi::Routes() const {
 
 bool MeshApi::Handle(const Principal& who, const std::string& method, const http::Target& target,
                      const std::string& body, Respond respond) {
-  if (target.segments.empty() || !SameLetters(target.segments.front(), "api")) {
-    return false;
-  }
+  const bool root = target.segments.empty();
+  if (!root && !SameLetters(target.segments.front(), "api")) return false;
   auto match = router_.Find(method, target.segments);
   if (match.route == nullptr) {
     std::string path;
@@ -148,13 +219,12 @@ bool MeshApi::Handle(const Principal& who, const std::string& method, const http
   }
   const Route& route = match.route->handler;
   if (!Grants(who.scopes, route.scope)) {
-    respond(Failure(403, Printable(who.name) + " may not do this; it takes the scope '" +
-                             ScopeName(route.scope) + "': slc token add NAME --scope " +
-                             ScopeName(route.scope)));
+    respond(Forbidden(who.name, route.scope));
     return true;
   }
-  Call call{who.name,          method, target, std::move(match.parameters), json::object(),
-            std::move(respond)};
+  Call call{
+      who.name,       who.scopes,        route.model, method, target, std::move(match.parameters),
+      json::object(), std::move(respond)};
   if (!body.empty()) {
     auto parsed = ParseJson(body);
     if (!parsed) {
@@ -162,7 +232,8 @@ bool MeshApi::Handle(const Principal& who, const std::string& method, const http
       return true;
     }
     call.body = std::move(*parsed);
-    const bool any = route.handler == &MeshApi::PutVariable;
+    const bool any =
+        route.handler == &MeshApi::PutVariable || route.handler == &MeshApi::RefusePatch;
     if (!any && !call.body.is_object()) {
       call.respond(Failure(400, "the body is not a JSON object", nullptr, "SyntaxError"));
       return true;
@@ -191,8 +262,30 @@ void MeshApi::WithService(const Call& call, std::function<void(const ServiceView
     const auto found = std::find_if(views.begin(), views.end(), [&](const ServiceView& view) {
       return id && static_cast<std::int64_t>(view.id) == *id;
     });
-    if (found == views.end()) return call.respond(Unknown("ServerService", call.id()));
+    if (found == views.end()) return call.respond(Unknown(NameOf(call.model), call.id()));
     then(*found);
+  });
+}
+
+std::vector<json> MeshApi::RowsOf(Model model, const Views& views) const {
+  if (model == Model::kExecutors) return {ExecutorRow(facts_)};
+  std::vector<json> rows;
+  for (const ServiceView& view : views) {
+    if (model == Model::kServices) rows.push_back(ServiceRow(view));
+    if (model == Model::kInstances) rows.push_back(InstanceRow(view, facts_));
+    if (model != Model::kProcesses) continue;
+    for (json& row : ProcessRows(view, facts_)) rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+void MeshApi::WithRow(const Call& call, std::function<void(const json& row)> then) {
+  WithViews(call, [this, call, then = std::move(then)](const Views& views) {
+    const auto id = Number(call.id());
+    for (const json& row : RowsOf(call.model, views)) {
+      if (id && row["id"] == *id) return then(row);
+    }
+    call.respond(Unknown(NameOf(call.model), call.id()));
   });
 }
 
@@ -202,12 +295,49 @@ void MeshApi::AnswerRows(const Call& call, std::vector<json> rows) {
   call.respond(Answer(filter->Apply(std::move(rows))));
 }
 
-void MeshApi::AnswerFirst(const Call& call, std::vector<json> rows, const char* model) {
-  const auto filter = Filter::OfQuery(call.target.query);
-  if (!filter) return call.respond(Failure(400, filter.error().message));
-  const json row = filter->First(std::move(rows));
-  // sl-deploy creates a service only if this is a 404.
-  call.respond(row.is_null() ? Unknown(model, "undefined") : Answer(row));
+void MeshApi::Find(const Call& call) {
+  WithViews(call,
+            [this, call](const Views& views) { AnswerRows(call, RowsOf(call.model, views)); });
+}
+
+void MeshApi::FindOne(const Call& call) {
+  WithViews(call, [this, call](const Views& views) {
+    const auto filter = Filter::OfQuery(call.target.query);
+    if (!filter) return call.respond(Failure(400, filter.error().message));
+    const json row = filter->First(RowsOf(call.model, views));
+    // sl-deploy creates a service only if this is a 404.
+    call.respond(row.is_null() ? Unknown(NameOf(call.model), "undefined") : Answer(row));
+  });
+}
+
+void MeshApi::Count(const Call& call) {
+  WithViews(call, [this, call](const Views& views) {
+    const auto filter = Filter::OfWhere(call.target.query);
+    if (!filter) return call.respond(Failure(400, filter.error().message));
+    const auto rows = RowsOf(call.model, views);
+    const auto count = std::count_if(rows.begin(), rows.end(),
+                                     [&](const json& row) { return filter->Matches(row); });
+    call.respond(Answer(json{{"count", count}}));
+  });
+}
+
+void MeshApi::GetById(const Call& call) {
+  WithRow(call, [call](const json& row) { call.respond(Answer(row)); });
+}
+
+void MeshApi::Exists(const Call& call) {
+  WithViews(call, [this, call](const Views& views) {
+    const auto id = Number(call.id());
+    const auto rows = RowsOf(call.model, views);
+    const bool exists = std::any_of(rows.begin(), rows.end(),
+                                    [&](const json& row) { return id && row["id"] == *id; });
+    call.respond(Answer(json{{"exists", exists}}));
+  });
+}
+
+void MeshApi::GetRoot(const Call& call) {
+  const double uptime = static_cast<double>(WallNow() - facts_.started_wall) / 1000;
+  call.respond(Answer(json{{"started", FormatIso(facts_.started_wall)}, {"uptime", uptime}}));
 }
 
 void MeshApi::GetApi(const Call& call) {
@@ -218,47 +348,6 @@ void MeshApi::GetApi(const Call& call) {
                            {"driverType", "direct-driver"},
                            {"driverStatus", "running"},
                            {"serverName", "slc"}}));
-}
-
-void MeshApi::FindServices(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
-    std::vector<json> rows;
-    for (const ServiceView& view : views) rows.push_back(ServiceRow(view));
-    AnswerRows(call, std::move(rows));
-  });
-}
-
-void MeshApi::FindOneService(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
-    std::vector<json> rows;
-    for (const ServiceView& view : views) rows.push_back(ServiceRow(view));
-    AnswerFirst(call, std::move(rows), "ServerService");
-  });
-}
-
-void MeshApi::CountServices(const Call& call) {
-  WithViews(call, [call](const Views& views) {
-    const auto filter = Filter::OfWhere(call.target.query);
-    if (!filter) return call.respond(Failure(400, filter.error().message));
-    const auto count = std::count_if(views.begin(), views.end(), [&](const ServiceView& view) {
-      return filter->Matches(ServiceRow(view));
-    });
-    call.respond(Answer(json{{"count", count}}));
-  });
-}
-
-void MeshApi::GetService(const Call& call) {
-  WithService(call, [call](const ServiceView& view) { call.respond(Answer(ServiceRow(view))); });
-}
-
-void MeshApi::ServiceExists(const Call& call) {
-  WithViews(call, [call](const Views& views) {
-    const auto id = Number(call.id());
-    const bool exists = std::any_of(views.begin(), views.end(), [&](const ServiceView& view) {
-      return id && static_cast<std::int64_t>(view.id) == *id;
-    });
-    call.respond(Answer(json{{"exists", exists}}));
-  });
 }
 
 void MeshApi::GroupsOfService(const Call& call) {
@@ -273,69 +362,35 @@ void MeshApi::InstancesOfService(const Call& call) {
   });
 }
 
-void MeshApi::FindExecutors(const Call& call) { AnswerRows(call, {ExecutorRow(facts_)}); }
-
-void MeshApi::FindOneExecutor(const Call& call) {
-  AnswerFirst(call, {ExecutorRow(facts_)}, "Executor");
-}
-
-void MeshApi::FindInstances(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
-    std::vector<json> rows;
-    for (const ServiceView& view : views) rows.push_back(InstanceRow(view, facts_));
-    AnswerRows(call, std::move(rows));
-  });
-}
-
-void MeshApi::FindOneInstance(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
-    std::vector<json> rows;
-    for (const ServiceView& view : views) rows.push_back(InstanceRow(view, facts_));
-    AnswerFirst(call, std::move(rows), "ServiceInstance");
-  });
-}
-
-void MeshApi::GetInstance(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
-    for (const ServiceView& view : views) {
-      if (Number(call.id()) == static_cast<std::int64_t>(view.id)) {
-        return call.respond(Answer(InstanceRow(view, facts_)));
-      }
-    }
-    call.respond(Unknown("ServiceInstance", call.id()));
-  });
-}
-
 void MeshApi::ProcessesOfInstance(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
-    for (const ServiceView& view : views) {
-      if (Number(call.id()) == static_cast<std::int64_t>(view.id)) {
-        return AnswerRows(call, ProcessRows(view, facts_));
-      }
-    }
-    call.respond(Unknown("ServiceInstance", call.id()));
+  WithService(
+      call, [this, call](const ServiceView& view) { AnswerRows(call, ProcessRows(view, facts_)); });
+}
+
+void MeshApi::GetEnvironment(const Call& call) {
+  WithService(call, [call](const ServiceView& view) {
+    call.respond(Answer(json{{"env", ServiceRow(view)["env"]}}));
   });
 }
 
-void MeshApi::FindProcesses(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
-    std::vector<json> rows;
-    for (const ServiceView& view : views) {
-      for (json& row : ProcessRows(view, facts_)) rows.push_back(std::move(row));
-    }
-    AnswerRows(call, std::move(rows));
-  });
-}
-
-void MeshApi::GetProcess(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
-    const auto id = Number(call.id());
-    for (const ServiceView& view : views) {
-      for (const json& row : ProcessRows(view, facts_)) {
-        if (id && row["id"] == *id) return call.respond(Answer(row));
+void MeshApi::ListModules(const Call& call) {
+  const auto fail = [call](const Error& error) { call.respond(Failure(500, error.message)); };
+  WithService(call, [this, call, fail](const ServiceView& view) {
+    ListPackages list{std::to_string(view.id)};
+    backend_.Ask(call.principal, std::move(list), [this, call, fail](Result<Reply> reply) {
+      if (!reply) return fail(reply.error());
+      if (reply->error) return fail(*reply->error);
+      if (reply->descriptors.empty()) {
+        return fail({ErrorCode::kInternal, "slcd sent no list of packages"});
       }
-    }
-    call.respond(Unknown("ServiceProcess", call.id()));
+      backend_.ReadAll(std::move(reply->descriptors.front()), kMostModuleBytes,
+                       [call, fail](const Result<std::string>& text) {
+                         if (!text) return fail(text.error());
+                         const auto tree = ModulesOf(*text);
+                         if (!tree) return fail(tree.error());
+                         call.respond(Answer(*tree));
+                       });
+    });
   });
 }
 
@@ -435,6 +490,11 @@ void MeshApi::RestartOne(const Call& call) {
     // The original's soft restart stopped the whole service first; ours is what its users asked
     // for.
     const bool rolling = IsSet(call.body, "rolling");
+    if (rolling && !view.wanted) {
+      // There are no workers to replace: it stays stopped.
+      return call.respond(Answer(json::array(
+          {json{{"instance", InstanceRow(view, facts_)}, {"response", json::object()}}})));
+    }
     RestartService restart;
     restart.service = std::to_string(view.id);
     restart.mode = rolling || IsSet(call.body, "soft") ? RollMode::kRolling : RollMode::kRestart;
@@ -523,6 +583,114 @@ void MeshApi::PutVariable(const Call& call) {
 
 void MeshApi::DeleteVariable(const Call& call) {
   ChangeEnvironment(call, {}, {call.parameters.at("name")});
+}
+
+// The original takes what it knows and says nothing of the rest.
+void MeshApi::ChangeInstance(const Call& call) {
+  if (IsSet(call.body, "tracingEnabled")) return RefuseTracing(call);
+  const std::string cpus = TextOf(call.body, "cpus");
+  if (cpus.empty()) return GetById(call);
+  WithService(call, [this, call, cpus](const ServiceView& view) {
+    const auto size = ParseSize(SameLetters(cpus, "cpu") ? "cpu" : cpus);
+    if (!size) return call.respond(Failure(422, size.error().message));
+    SetSize change{std::to_string(view.id), *size};
+    backend_.Ask(call.principal, std::move(change), [this, call](const Result<Reply>& reply) {
+      if (!reply) return call.respond(Refused(reply.error()));
+      if (reply->error) return call.respond(Refused(*reply->error));
+      GetById(call);
+    });
+  });
+}
+
+// ------------------------------------------------------------------------------------------------
+// as Arc asks: {"request":{"cmd":"start"}}
+
+void MeshApi::DoAction(const Call& call) {
+  const auto found = call.body.find("request");
+  const json request = found != call.body.end() && found->is_object() ? *found : json::object();
+  std::string name = TextOf(request, "cmd");
+  if (name == "current") name += " " + TextOf(request, "sub");
+  struct Action {
+    const char* name;
+    Scope scope;
+    Handler handler;
+    json body;
+  };
+  const json environment = request.contains("env") ? request["env"] : json::object();
+  const Action actions[] = {
+      {"start", Scope::kOperate, &MeshApi::StartOne, {}},
+      {"stop", Scope::kOperate, &MeshApi::StopOne, {}},
+      {"soft-stop", Scope::kOperate, &MeshApi::StopOne, {{"soft", true}}},
+      {"restart", Scope::kOperate, &MeshApi::RestartOne, {}},
+      {"soft-restart", Scope::kOperate, &MeshApi::RestartOne, {{"soft", true}}},
+      {"env-set", Scope::kDeploy, &MeshApi::PutEnvironment, environment},
+      {"env-get", Scope::kRead, &MeshApi::GetEnvironment, {}},
+      {"log-dump", Scope::kRead, &MeshApi::DumpLog, {}},
+      {"current npm-ls", Scope::kRead, &MeshApi::ListModules, {}},
+      {"current set-size", Scope::kOperate, &MeshApi::SetClusterSize, request},
+      {"current restart", Scope::kOperate, &MeshApi::RestartOne, {{"rolling", true}}},
+      {"current stop", Scope::kOperate, &MeshApi::StopOne, {{"soft", true}}},
+  };
+  const auto* const action = std::find_if(std::begin(actions), std::end(actions),
+                                          [&](const Action& one) { return one.name == name; });
+  if (action == std::end(actions)) return call.respond(Failure(500, "unsupported"));
+  if (!Grants(call.scopes, action->scope))
+    return call.respond(Forbidden(call.principal, action->scope));
+  Call deed = call;
+  deed.body = action->body.is_object() ? action->body : json::object();
+  deed.respond = [this, call, request](const http::Response& response) {
+    call.respond(OfAction(call.id(), request, response));
+  };
+  (this->*action->handler)(deed);
+}
+
+// What a command has answered, in the form of an action.
+http::Response MeshApi::OfAction(const std::string& id, json request,
+                                 const http::Response& response) {
+  json result = json::parse(response.body);
+  if (result.is_object() && result.contains("error")) return response;
+  if (result.is_array() && !result.empty()) {
+    if (result[0].contains("error")) return Failure(500, TextOf(result[0], "error"));
+    result = json(result[0]["response"]);
+  }
+  const std::int64_t instance = Number(id).value_or(0);
+  request["serviceId"] = instance;
+  request["instanceId"] = instance;
+  return Answer(json{{"id", ++actions_},
+                     {"serviceInstanceId", instance},
+                     {"request", std::move(request)},
+                     {"timestamp", FormatIso(WallNow())},
+                     {"result", std::move(result)}});
+}
+
+// ------------------------------------------------------------------------------------------------
+// what there is nothing behind
+
+void MeshApi::RefuseTracing(const Call& call) {
+  WithRow(call, [call](const json&) {
+    call.respond(Failure(501, "workers cannot be traced: that took StrongLoop's own tracer"));
+  });
+}
+
+void MeshApi::RefusePatch(const Call& call) {
+  WithRow(call, [call](const json&) {
+    call.respond(Failure(501,
+                         "code that runs cannot be patched: that took StrongLoop's own agent in "
+                         "the worker"));
+  });
+}
+
+void MeshApi::RefuseOfWorker(const Call& call) {
+  WithRow(call, [call](const json&) {
+    call.respond(Failure(501, "there is nothing in slc's workers yet that does this"));
+  });
+}
+
+void MeshApi::RefuseDebugger(const Call& call) {
+  WithRow(call, [this, call](const json& row) {
+    if (row["workerId"] != 0) return RefuseOfWorker(call);
+    call.respond(Failure(500, "Cannot debug the supervisor process itself."));
+  });
 }
 
 }  // namespace slc::gateway

@@ -6,6 +6,7 @@
 // requests: whatever is shown is what slcd shows at that moment.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -31,7 +32,8 @@ class MeshApi {
   // `backend` outlives this.
   MeshApi(Backend& backend, MeshFacts facts);
 
-  // False if the path is none of this API's (it does not begin with /api); then it is not answered.
+  // False if the path is none of this API's (it is neither / nor begins with /api); then it is not
+  // answered.
   // What `who` may not ask for is answered with 403.
   bool Handle(const Principal& who, const std::string& method, const http::Target& target,
               const std::string& body, Respond respond);
@@ -43,20 +45,30 @@ class MeshApi {
   struct Call;
   using Views = std::vector<ServiceView>;
   using Handler = void (MeshApi::*)(const Call& call);
+  // The original's kinds of rows.
+  enum class Model { kServices, kInstances, kProcesses, kExecutors };
+  static const char* NameOf(Model model);
   struct Route {
     Handler handler = nullptr;
     Scope scope = Scope::kRead;  // that it takes
+    Model model = Model::kServices;
   };
 
-  void Add(Scope scope, const char* method, const char* pattern, Handler handler);
+  void Add(Scope scope, const char* method, const std::string& pattern, Handler handler,
+           Model model = Model::kServices);
+  // What LoopBack gives every model.
+  void AddModel(const std::string& path, Model model);
 
+  // of any model
+  void Find(const Call& call);
+  void FindOne(const Call& call);
+  void Count(const Call& call);
+  void GetById(const Call& call);
+  void Exists(const Call& call);
+
+  void GetRoot(const Call& call);
   void GetApi(const Call& call);
   void ShutDown(const Call& call);
-  void FindServices(const Call& call);
-  void FindOneService(const Call& call);
-  void CountServices(const Call& call);
-  void GetService(const Call& call);
-  void ServiceExists(const Call& call);
   void CreateOneService(const Call& call);
   void DeleteService(const Call& call);
   void GroupsOfService(const Call& call);
@@ -66,33 +78,41 @@ class MeshApi {
   void RestartOne(const Call& call);
   void SetClusterSize(const Call& call);
   void DumpLog(const Call& call);
+  void GetEnvironment(const Call& call);
   void PutEnvironment(const Call& call);
   void PutVariable(const Call& call);
   void DeleteVariable(const Call& call);
-  void FindExecutors(const Call& call);
-  void FindOneExecutor(const Call& call);
-  void FindInstances(const Call& call);
-  void FindOneInstance(const Call& call);
-  void GetInstance(const Call& call);
   void ProcessesOfInstance(const Call& call);
-  void FindProcesses(const Call& call);
-  void GetProcess(const Call& call);
+  void ChangeInstance(const Call& call);
+  void ListModules(const Call& call);
+  void DoAction(const Call& call);
+  http::Response OfAction(const std::string& id, nlohmann::json request,
+                          const http::Response& response);
+  // What there is nothing behind.
+  void RefuseTracing(const Call& call);
+  void RefusePatch(const Call& call);
+  void RefuseOfWorker(const Call& call);
+  void RefuseDebugger(const Call& call);
 
   // What slcd shows of all services; answers the call itself if that cannot be had.
   void WithViews(const Call& call, std::function<void(const Views& views)> then);
-  // The service of {id}; 404 if there is none.
+  // The service of {id}, which is its instance's too; 404 in the name of the call's model if there
+  // is none.
   void WithService(const Call& call, std::function<void(const ServiceView& view)> then);
+  std::vector<nlohmann::json> RowsOf(Model model, const Views& views) const;
+  // The row of {id}; 404 if there is none.
+  void WithRow(const Call& call, std::function<void(const nlohmann::json& row)> then);
   // Asks slcd for a change of a service and answers with the list that commands of the original
   // give, one element for the one instance.
   void Command(const Call& call, const ServiceView& view, RequestBody body,
                nlohmann::json response);
   void ChangeEnvironment(const Call& call, Environment set, std::vector<std::string> unset);
   void AnswerRows(const Call& call, std::vector<nlohmann::json> rows);
-  void AnswerFirst(const Call& call, std::vector<nlohmann::json> rows, const char* model);
 
   Backend& backend_;
   MeshFacts facts_;
   http::Router<Route> router_;
+  std::uint64_t actions_ = 0;  // the last id of one
 };
 
 }  // namespace slc::gateway

@@ -28,7 +28,8 @@ struct MeshFacts {
   std::string os_release;  // "6.1.0-18-amd64"
   std::string arch;        // as Node calls it: "x64", "arm64"
   int daemon_pid = 0;
-  int port = 0;  // of the API; 0 on a unix socket
+  Millis started_wall = 0;  // of slcd
+  int port = 0;             // of the API; 0 on a unix socket
 };
 
 std::int64_t ProcessRowId(ServiceId service, WorkerId worker);
