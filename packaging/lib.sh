@@ -8,7 +8,7 @@ BUILD_PACKAGES="g++ cmake ninja-build pkg-config
   libuv1-dev node-llhttp libssl-dev zlib1g-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev scdoc"
 # shellcheck disable=SC2034
 TEST_PACKAGES="doctest-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
-  openssl python3 e2fsprogs mount strace systemd gunicorn uvicorn tzdata"
+  curl git openssl python3 e2fsprogs mount strace systemd gunicorn uvicorn tzdata"
 
 say() {
   printf '%s\n' "$*"
