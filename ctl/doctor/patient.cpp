@@ -43,6 +43,7 @@ void AskDaemon(Patient& patient) {
   const auto* about = info ? std::get_if<DaemonInfo>(&info->data) : nullptr;
   if (about == nullptr) return;
   patient.daemon = *about;
+  patient.asked = BootNow();
   auto list = AskOnce(socket, ListServices{});
   auto* views = list ? std::get_if<std::vector<ServiceView>>(&list->data) : nullptr;
   if (views != nullptr) patient.views = std::move(*views);

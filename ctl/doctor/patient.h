@@ -34,6 +34,7 @@ struct Patient {
   // What slcd says. It may run and not answer: see `holder`.
   std::optional<DaemonInfo> daemon;
   std::vector<ServiceView> views;
+  Millis asked = 0;  // when slcd was asked for them, on the boot clock
   // Of the lock, if somebody holds it; pid 0: its file does not tell who.
   std::optional<ProcessIdentity> holder;
   std::vector<Supervisor> supervisors;  // that live

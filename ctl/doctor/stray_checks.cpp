@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "common/base/text.h"
@@ -34,6 +36,15 @@ bool IsKnown(const Patient& patient, const Marked& marked) {
            std::any_of(view.processes.begin(), view.processes.end(),
                        [&](const ProcessView& process) { return process.worker == marked.worker; });
   });
+}
+
+// slcd may have started it since it was asked: of that it could not tell. The kernel counts starts
+// in ticks.
+bool IsYounger(pid_t pid, Millis moment) {
+  const auto identity = IdentifyProcess(pid);
+  if (!identity) return true;  // it has ended
+  const auto ticks = static_cast<Millis>(::sysconf(_SC_CLK_TCK));
+  return (static_cast<Millis>(identity->start_time) + 1) * 1000 / ticks >= moment;
 }
 
 std::string Pids(const std::vector<pid_t>& pids, const char* separator) {
@@ -124,7 +135,7 @@ Findings CheckOrphans(const Patient& patient) {
   std::vector<pid_t> gone;
   std::size_t untold = 0;
   for (const Marked& each : marked) {
-    if (IsKnown(patient, each)) continue;
+    if (IsKnown(patient, each) || IsYounger(each.pid, patient.asked)) continue;
     if (IsUntold(patient, each.service)) {
       ++untold;
     } else {
