@@ -92,8 +92,11 @@ std::string Describe(const GatewayView& view) {
   std::size_t users = 0;
   for (const GatewayCredential& one : view.wish.credentials) users += one.basic ? 1 : 0;
   const std::size_t tokens = view.wish.credentials.size() - users;
-  if (users > 0) who += (who.empty() ? "" : ", ") + std::to_string(users) + " users";
-  if (tokens > 0) who += (who.empty() ? "" : ", ") + std::to_string(tokens) + " tokens";
+  if (users > 0)
+    who += (who.empty() ? "" : ", ") + std::to_string(users) + (users == 1 ? " user" : " users");
+  if (tokens > 0)
+    who +=
+        (who.empty() ? "" : ", ") + std::to_string(tokens) + (tokens == 1 ? " token" : " tokens");
   if (who.empty()) who = "processes of slcd's user and of root, on this machine";
   text += "  lets in " + Printable(who) + "\n";
   if (!view.trouble.empty()) text += "  trouble: " + Printable(view.trouble) + "\n";

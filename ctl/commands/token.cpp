@@ -114,6 +114,8 @@ int Run(const TokenOptions& options) {
     Print(json ? TokenJson(options.name, made.token) : made.token + "\n");
     if (!json && !view->wish.run) {
       Remark("the gateway is off; to start it: slc gateway start\n");
+    } else if (!json && view->wish.credentials.size() == 1) {
+      Remark("from now on each request over TCP needs a token, also from this machine\n");
     }
     return kDone;
   }

@@ -81,8 +81,8 @@ Authenticator::Verdict Authenticator::ByKernel(const http::ClientAddress& addres
   const std::string whom =
       address.uid ? "uid " + std::to_string(*address.uid) : std::string("whoever this is");
   return {std::nullopt, 0,
-          "only " + owner_.name + " and root may ask here, not " + whom +
-              "; others need a token, which " + owner_.name + " makes: slc token add NAME"};
+          "only " + owner_.name + (owner_.uid == 0 ? "" : " and root") + " may ask here, not " +
+              whom + "; others need a token, which " + owner_.name + " makes: slc token add NAME"};
 }
 
 // One of the same name as a token may do what that may.
