@@ -44,6 +44,43 @@ function start(file, env = {}, agent = true) {
   return new Worker(cluster.fork(env));
 }
 
+let asked = 0;
+// Ends of a connection over a unix socket: ours reads nothing yet.
+async function socketPair() {
+  const where = path.join(os.tmpdir(), `slc-agent-${process.pid}-${asked}.sock`);
+  const server = net.createServer({ pauseOnConnect: true }).listen(where);
+  await new Promise((resolve) => server.once('listening', resolve));
+  const accepted = new Promise((resolve) => server.once('connection', resolve));
+  const theirs = net.connect(where);
+  theirs.on('error', () => {});
+  const reader = await accepted;
+  await until('connection', () => theirs.readyState === 'open' || !theirs.connecting);
+  theirs.pause();
+  server.close();
+  return [reader, theirs];
+}
+
+// Reads a result to its end: {whole, error, bytes}; see common/wire/result_stream.h.
+async function readResult(reader) {
+  let rest = Buffer.alloc(0);
+  const result = { whole: false, error: null, bytes: [] };
+  for await (const data of reader) {
+    rest = Buffer.concat([rest, data]);
+    while (rest.length >= 4) {
+      const head = rest.readUInt32BE(0);
+      const length = head & 0x7fffffff;
+      if (rest.length < 4 + length) break;
+      const body = rest.subarray(4, 4 + length);
+      if (head === 0) result.whole = true;
+      else if (head & 0x80000000) result.error = body.toString();
+      else result.bytes.push(body);
+      rest = rest.subarray(4 + length);
+    }
+  }
+  result.text = () => Buffer.concat(result.bytes).toString();
+  return result;
+}
+
 class Worker {
   constructor(worker) {
     Object.assign(this, { worker, internal: [], messages: [], output: '', port: 0 });
@@ -81,6 +118,18 @@ class Worker {
     this.worker.process.send({ cmd: 'NODE_SLC', act: 'drain', linger });
   }
   askAgent() { this.worker.process.send({ cmd: 'NODE_SLC', act: 'ping' }); }
+  // Asks it to show something of itself, as the master does; with `result`, over a socket of its own.
+  async ask(what, { result = false, deadline = 1e12, ...more } = {}) {
+    const id = ++asked;
+    const question = { cmd: 'NODE_SLC', act: 'inspect', id, what, until: deadline, by: 'uid 0', request: `r${id}`, ...more };
+    let reader = null, theirs = null;
+    if (result) [reader, theirs] = await socketPair();
+    this.worker.process.send(question, theirs ? theirs._handle : undefined);
+    const answer = await until(`answer to ${what}`, () => this.agentMessages('inspected').find((m) => m.id === id), 30000);
+    if (theirs) theirs.destroy();
+    return { answer, reader };
+  }
+  inspection() { return this.agentMessages('inspection').pop(); }
   hangUp() { this.worker.process.send({ cmd: 'NODE_SLC', act: 'hangup' }); }
   disconnect() {
     if (this.drainedAt === undefined) this.drainedAt = now();
@@ -194,4 +243,4 @@ function certificateDir() {
   return certificates;
 }
 
-module.exports = { AGENT, Client, app, certificateDir, longestStall, now, sleep, start, until };
+module.exports = { AGENT, Client, app, certificateDir, longestStall, now, readResult, sleep, start, until };

@@ -12,7 +12,7 @@ const os = require('os');
 const path = require('path');
 const { Duplex } = require('stream');
 const tls = require('tls');
-const { AGENT, Client, app, certificateDir, longestStall, now, sleep, start, until } = require('./harness.cjs');
+const { AGENT, Client, app, certificateDir, longestStall, now, readResult, sleep, start, until } = require('./harness.cjs');
 
 const LINGER = 400;
 const SLACK = 300; // ms a close may come late; too little for a second linger
@@ -808,6 +808,142 @@ scenarios['inactive outside of a cluster, and the process exits'] = async () => 
   child.on('internalMessage', (message) => internal.push(message));
   const code = await new Promise((resolve) => child.on('close', resolve));
   assert.deepStrictEqual([code, JSON.parse(out).active, internal], [0, 'no', []]);
+};
+
+// --- what a worker shows of itself
+
+const inspected = async (worker, what, more) => {
+  const { answer } = await worker.ask(what, more);
+  assert.strictEqual(answer.error, undefined, `${what}: ${answer.error}`);
+  return answer;
+};
+const fetched = async (worker, what, more) => {
+  const { answer, reader } = await worker.ask(what, { result: true, ...more });
+  assert.strictEqual(answer.error, undefined, `${what}: ${answer.error}`);
+  const result = await readResult(reader);
+  assert.strictEqual(result.error, null);
+  assert(result.whole, 'no end mark');
+  return result;
+};
+const refused = async (worker, what, why, more) => {
+  const { answer, reader } = await worker.ask(what, more);
+  assert.match(String(answer.error), why);
+  if (reader) assert.strictEqual((await readResult(reader)).bytes.length, 0);
+};
+
+scenarios['a CPU profile names the function that is hot'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  await refused(worker, 'cpu-stop', /not being profiled/, { result: true });
+  await inspected(worker, 'cpu-start', { interval: 500 });
+  assert(worker.inspection().profiling > 0);
+  for (let i = 0; i < 5; i++) await client.get('/hot');
+  const { nodes, samples, timeDeltas, startTime, endTime } = JSON.parse((await fetched(worker, 'cpu-stop')).text());
+  assert.strictEqual(samples.length, timeDeltas.length);
+  assert(startTime < endTime);
+  const hot = nodes.filter((node) => node.callFrame.functionName === 'burnCpu').map((node) => node.id);
+  const share = samples.filter((id) => hot.includes(id)).length / samples.length;
+  assert(share > 0.1, `burnCpu has ${share} of the samples`);
+  await until('state', () => worker.inspection().profiling === 0);
+  worker.drain(LINGER);
+  await worker.gone();
+};
+
+scenarios['one profile at a time, and the same question again is no second one'] = async () => {
+  const worker = await http();
+  await inspected(worker, 'cpu-start', { interval: 1000, request: 'mine', by: 'uid 7' });
+  await inspected(worker, 'cpu-start', { interval: 1000, request: 'mine', by: 'uid 7' });
+  await refused(worker, 'cpu-start', /since 2\d\d\d-.* by uid 7$/, { interval: 1000, request: 'yours' });
+  await fetched(worker, 'cpu-stop');
+  await inspected(worker, 'cpu-start', { interval: 1000, request: 'yours' });
+  worker.drain(LINGER); // with the profile under way
+  await worker.gone();
+};
+
+scenarios['a heap snapshot is whole'] = async () => {
+  const worker = await http();
+  const { snapshot, nodes, strings } = JSON.parse((await fetched(worker, 'heap-snapshot')).text());
+  assert.strictEqual(nodes.length, snapshot.node_count * snapshot.meta.node_fields.length);
+  assert(strings.includes('burnCpu'));
+  worker.drain(LINGER);
+  await worker.gone();
+  return `${snapshot.node_count} nodes`;
+};
+
+scenarios['a reader that is slow gets its snapshot, and holds the app for two seconds at most'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  const { answer, reader } = await worker.ask('heap-snapshot', { result: true });
+  assert.strictEqual(answer.error, undefined);
+  await client.get('/'); // nothing was read yet, and the event loop turns
+  const result = await readResult(reader);
+  assert(result.whole);
+  JSON.parse(result.text());
+};
+
+scenarios['a reader that goes away disturbs nobody'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  const { reader } = await worker.ask('heap-snapshot', { result: true });
+  reader.destroy();
+  await client.get('/');
+  await fetched(worker, 'heap-snapshot');
+  client.close();
+  worker.drain(LINGER);
+  await worker.gone();
+};
+
+scenarios['objects are counted by class, and what grew is told'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  await refused(worker, 'objects-stop', /not being tracked/, { result: true });
+  const begun = JSON.parse((await fetched(worker, 'objects-start')).text());
+  assert(begun.objects > 1000);
+  await refused(worker, 'objects-start', /tracked already, since .* by uid 0/, { result: true });
+  await until('state', () => worker.inspection().tracking > 0);
+  for (let i = 0; i < 3; i++) await client.get('/leak');
+  const { classes, since, paused_ms: paused } = JSON.parse((await fetched(worker, 'objects-stop')).text());
+  assert.strictEqual(since, begun.since);
+  assert.strictEqual(classes.Leaked.count, 3000);
+  assert(classes.Leaked.size >= 3000 * 24 && classes.Leaked.size < 3000 * 200, String(classes.Leaked.size));
+  const most = Object.entries(classes).sort(([, a], [, b]) => b.size - a.size)[0][0];
+  assert.strictEqual(most, 'Leaked');
+  await until('state', () => worker.inspection().tracking === 0);
+  assert(!worker.output, worker.output); // no getter or trap of the app was called
+  return `paused ${paused} ms`;
+};
+
+const versionOf = (port) => new Promise((resolve, reject) => {
+  require('http').get({ port, host: '127.0.0.1', path: '/json/version' }, (response) => {
+    let body = '';
+    response.on('data', (data) => { body += data; }).on('end', () => resolve(JSON.parse(body)));
+  }).on('error', reject);
+});
+
+scenarios['the debugger opens on loopback, and is gone when closed, or when the worker drains'] = async () => {
+  const worker = await http();
+  await refused(worker, 'dbg-stop', /not open/);
+  const { port } = await inspected(worker, 'dbg-start');
+  assert.match((await versionOf(port)).Browser, /^node\.js\//);
+  assert.strictEqual((await inspected(worker, 'dbg-start')).port, port);
+  assert.strictEqual(worker.inspection().debugger, port);
+  await inspected(worker, 'dbg-stop');
+  assert.strictEqual(worker.inspection().debugger, 0);
+  await assert.rejects(versionOf(port), /ECONNREFUSED/);
+  const { port: again } = await inspected(worker, 'dbg-start');
+  await versionOf(again);
+  worker.drain(LINGER);
+  await until('end', () => worker.exit);
+  assert.deepStrictEqual(worker.exit, { code: 0, signal: null });
+};
+
+scenarios['what nobody waits for, is not known, or has no socket is refused'] = async () => {
+  const worker = await http();
+  await refused(worker, 'cpu-start', /nobody waits/, { interval: 1000, deadline: 1 });
+  await refused(worker, 'cpu-dance', /does not know 'cpu-dance'/);
+  await refused(worker, 'heap-snapshot', /no descriptor/);
+  worker.drain(LINGER);
+  await worker.gone();
 };
 
 module.exports = scenarios;

@@ -5,7 +5,7 @@
 // says that the worker drains, this file does better. Until then it costs two calls and a map entry per connection and
 // nothing per request: diagnostics_channel does not show TLS sockets, a wrapped emit() would cost each request.
 
-const VERSION = '1.1.0';
+const VERSION = '1.2.0';
 const TICK = 20; // ms between two looks at the connections while draining: the precision of the linger
 const MOST_CACHED = 20000; // files of compiled code for one version of Node, of some KB each
 const BATCH = 64; // connections closed per turn of the event loop, see closeIdle()
@@ -186,8 +186,19 @@ function install() {
 
   const orders = {
     drain: ({ linger: ms }) => drain(ms), hangup: hangUp, keep: keepCode, promote: ({ slot }) => promote(slot),
-    ping: () => tell({ act: 'pong', debugged: isDebugged() }),
+    ping: () => tell({ act: 'pong', debugged: isDebugged() }), inspect: (question, handle) => inspect(question, handle),
   };
+
+  let answer = null; // of inspect.cjs
+  function inspect(question, handle) {
+    try {
+      if (!answer) answer = require('./inspect.cjs')(tell);
+      answer(question, handle);
+    } catch (error) {
+      if (handle) handle.close();
+      tell({ act: 'inspected', id: question.id, error: String(error.message).slice(0, 1000) });
+    }
+  }
 
   // Who waits at a breakpoint does not answer, and does not hang. Some builds have no inspector.
   function isDebugged() {
@@ -195,8 +206,8 @@ function install() {
   }
 
   // Ahead of cluster's own listener. This event, unlike 'message', does not ref the channel.
-  process.prependListener('internalMessage', guard((message) => {
-    if (message.cmd === 'NODE_SLC') return orders[message.act](message);
+  process.prependListener('internalMessage', guard((message, handle) => {
+    if (message.cmd === 'NODE_SLC') return orders[message.act](message, handle);
     if (message.cmd !== 'NODE_CLUSTER' || message.act !== 'disconnect') return;
     drain();
     for (const server of own) server.close();

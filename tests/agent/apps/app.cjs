@@ -8,6 +8,21 @@ const { PROTO = 'http', TLS_DIR = '', HOST = '127.0.0.1', EXCLUSIVE, REUSE_PORT,
 
 if (INSPECT) require('inspector').open(0, '127.0.0.1');
 
+function burnCpu(ms) {
+  let sum = 0;
+  for (const end = Date.now() + ms; Date.now() < end;) for (let i = 0; i < 1e4; i++) sum += Math.sqrt(i);
+  return sum;
+}
+
+// Objects to be counted, and some that would tell if one called into them.
+class Leaked { constructor(id) { this.id = id; this.name = `leak ${id}`; } }
+const leaked = [];
+const tells = () => { console.log('called into'); };
+leaked.push(
+  new Proxy({}, { getPrototypeOf: tells, ownKeys: tells, get: tells }),
+  Object.create({ get constructor() { return tells(); } }), Object.create(ArrayBuffer.prototype), Object.create(null),
+);
+
 const held = [];
 const hold = (fn) => held.push(fn);
 
@@ -20,6 +35,11 @@ const routes = {
   '/cache': (req, res) => {
     const { getCompileCacheDir } = require('module');
     res.end(`${(getCompileCacheDir && getCompileCacheDir()) || 'none'} ${process.env.SLC_COMPILE_CACHE}`);
+  },
+  '/hot': (req, res) => res.end(String(burnCpu(60))),
+  '/leak': (req, res) => {
+    for (let i = 0; i < 1000; i++) leaked.push(new Leaked(i));
+    res.end('leaked');
   },
   '/hold': (req, res) => hold(() => res.end('held')),
   '/stream': (req, res) => { res.write('begin '); hold(() => res.end('end')); },

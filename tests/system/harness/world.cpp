@@ -131,7 +131,9 @@ void World::OwnPrograms() {
   programs_ = folder_ + "/bin";
   fs::create_directories(programs_);
   for (const char* name : {"slc", "slcd", "slc-master"}) Install(name, BinaryPath(name));
-  Install("agent.cjs", SourcePath("daemon/master/agent/agent.cjs"));
+  for (const char* file : {"agent.cjs", "inspect.cjs"}) {
+    Install(file, SourcePath(std::string("daemon/master/agent/") + file));
+  }
 }
 
 void World::Install(const std::string& program, const std::string& from) {

@@ -1,0 +1,333 @@
+'use strict';
+// What a worker can be asked to show of itself: CPU profile, heap snapshot, counts of objects, debugger. Loaded by
+// agent.cjs with the first question, so that a worker nobody looks into pays nothing. Talks to V8 in this process
+// (inspector.Session): no port, but for the debugger's.
+//
+// A question has `id`, `what`, `until` (process.hrtime, ms: nobody waits for the answer any more), `by` (who asks, for
+// people) and `request` (the same question may come twice). Each is answered once, at once: `inspected`, with `error` if
+// it is refused. What is large or takes long follows on a socket of its own that came with the question, in the frames
+// of common/wire/result_stream.h. `inspection` tells what goes on, whenever that has changed.
+
+const fs = require('fs');
+const { Socket } = require('net');
+const { clearTimeout, setTimeout } = require('timers');
+
+const CHUNK = 256 * 1024; // of a result
+const MOST_SAMPLES = 2e6; // a profile that nobody fetches: 33 minutes at 1 ms, some 100 MB in V8
+// A snapshot is written while V8 makes it, so that its text (a tenth of what V8 needs besides) never is in memory as a
+// whole. For who does not keep up the event loop waits this long in all; the rest then stays here until it is fetched.
+const MOST_STALL = 2000; // ms
+const NAP = 2; // ms
+
+const hrtime = () => Number(process.hrtime.bigint() / 1000n) / 1000;
+const clock = (ms) => new Date(ms).toISOString();
+
+module.exports = (tell) => {
+  let profile = null; // {post, since, by, request, timer, result}
+  let tracking = null; // {since, by, request, classes}
+
+  const inspector = () => {
+    try { return require('inspector'); } catch { throw new Error('this build of Node has no inspector'); }
+  };
+  const debuggerPort = () => {
+    const url = inspector().url();
+    return url ? Number(new URL(url).port) : 0;
+  };
+  const tellState = () => tell({
+    act: 'inspection',
+    profiling: profile ? profile.since : 0,
+    tracking: tracking ? tracking.since : 0,
+    debugger: debuggerPort(),
+  });
+
+  // The methods of a session on this thread are done when post() returns.
+  function open() {
+    const session = new (inspector().Session)();
+    session.connect();
+    return (method, parameters) => {
+      if (!method) return session.disconnect();
+      let [failure, result] = [null, null];
+      session.post(method, parameters, (error, value) => { failure = error; result = value; });
+      if (failure) throw new Error(`${method}: ${failure.message}`);
+      return result;
+    };
+  }
+
+  // --- CPU profile
+  function startProfile({ interval, by, request }) {
+    if (profile && profile.request === request) return;
+    if (profile) throw new Error(`it is being profiled already, since ${clock(profile.since)} by ${profile.by}`);
+    const post = open();
+    try {
+      post('Profiler.enable');
+      post('Profiler.setSamplingInterval', { interval });
+      post('Profiler.start');
+    } catch (error) {
+      post();
+      throw error;
+    }
+    profile = { post, since: Date.now(), by, request, result: null };
+    const mine = profile;
+    mine.timer = setTimeout(() => {
+      try { mine.result = endProfile(mine); } catch { /* who fetches it is told */ }
+    }, MOST_SAMPLES * interval / 1000);
+    mine.timer.unref();
+  }
+
+  function endProfile({ post }) {
+    const { profile: result } = post('Profiler.stop');
+    post('Profiler.disable');
+    post();
+    return result;
+  }
+
+  function* takeProfile() {
+    const mine = profile;
+    profile = null;
+    clearTimeout(mine.timer);
+    const { samples, timeDeltas, ...head } = mine.result || endProfile(mine);
+    tellState();
+    // Arrays of millions of numbers go in pieces.
+    yield JSON.stringify(head).slice(0, -1);
+    for (const [name, numbers] of [['samples', samples], ['timeDeltas', timeDeltas]]) {
+      yield `,"${name}":[`;
+      for (let i = 0; i < numbers.length; i += 10000) yield (i ? ',' : '') + numbers.slice(i, i + 10000).join();
+      yield ']';
+    }
+    yield '}';
+  }
+
+  // --- heap snapshot
+  function writeSnapshot(out) {
+    const snapshot = require('v8').getHeapSnapshot();
+    // V8 hands its text over within one call of read(), however large it is; as a stream it would all be kept.
+    snapshot.push = (chunk) => {
+      if (chunk) out.put(chunk);
+      return true;
+    };
+    snapshot.read(0);
+  }
+
+  // --- counts of objects
+  // By the name of what made them. Sizes are estimated from the properties of some of each class: V8 tells them in a
+  // heap snapshot only, which takes many times as long and twenty times the memory. Runs in the page's world of V8's
+  // debugger, on an array of all objects there are: no getter, trap or method of the app may be called.
+  function count() {
+    const SAMPLED = 32;
+    const { getOwnPropertyDescriptor, getOwnPropertyNames, getPrototypeOf } = Object;
+    const isView = ArrayBuffer.isView;
+    const classes = new Map(); // prototype -> {count, sampled, properties, bytes}
+    for (let i = 0; i < this.length; i++) {
+      const object = this[i];
+      const prototype = getPrototypeOf(object);
+      let entry = classes.get(prototype);
+      if (!entry) classes.set(prototype, entry = { count: 0, sampled: 0, properties: 0, bytes: 0 });
+      entry.count++;
+      if (Array.isArray(object)) {
+        entry.bytes += 8 * object.length;
+      } else if (prototype === ArrayBuffer.prototype) {
+        try { entry.bytes += object.byteLength; } catch { /* it only looks like one */ }
+      } else if (!isView(object) && (entry.count <= SAMPLED || entry.count % 1024 === 0)) {
+        entry.sampled++;
+        entry.properties += getOwnPropertyNames(object).length;
+      }
+    }
+    const valueOf = (object, name) => (getOwnPropertyDescriptor(object, name) || {}).value;
+    const named = {};
+    for (const [prototype, { count: all, sampled, properties, bytes }] of classes) {
+      const maker = valueOf(prototype, 'constructor');
+      const name = typeof maker === 'function' ? valueOf(maker, 'name') : undefined;
+      const key = `${typeof name === 'string' && name ? name : '(anonymous)'}`.slice(0, 200);
+      const entry = named[`.${key}`] || (named[`.${key}`] = [0, 0]);
+      entry[0] += all;
+      entry[1] += bytes + all * 24 + Math.round(sampled ? all * properties / sampled : 0) * 8;
+    }
+    return JSON.stringify(named);
+  }
+
+  function countObjects() {
+    const began = hrtime();
+    const post = open();
+    try {
+      const objectGroup = 'slc';
+      const { result } = post('Runtime.evaluate', { expression: 'Object.prototype', objectGroup });
+      const { objects } = post('Runtime.queryObjects', { prototypeObjectId: result.objectId, objectGroup });
+      const { result: counted, exceptionDetails } = post('Runtime.callFunctionOn', {
+        objectId: objects.objectId, functionDeclaration: String(count), returnByValue: true,
+      });
+      if (exceptionDetails) throw new Error(exceptionDetails.exception.description || exceptionDetails.text);
+      post('Runtime.releaseObjectGroup', { objectGroup });
+      const classes = new Map(Object.entries(JSON.parse(counted.value)).map(([key, pair]) => [key.slice(1), pair]));
+      let objectsCounted = 0;
+      for (const [many] of classes.values()) objectsCounted += many;
+      return { classes, objects: objectsCounted, paused: Math.round(hrtime() - began) };
+    } finally {
+      post();
+    }
+  }
+
+  function* startTracking({ by, request }) {
+    const { classes, objects, paused } = countObjects();
+    tracking = { since: Date.now(), by, request, classes };
+    tellState();
+    yield JSON.stringify({ since: tracking.since, paused_ms: paused, objects });
+  }
+
+  // What there is of each class of which there is more or less than before.
+  function* stopTracking() {
+    const { classes, objects, paused } = countObjects();
+    const { since, classes: before } = tracking;
+    tracking = null;
+    tellState();
+    yield `${JSON.stringify({ since, until: Date.now(), paused_ms: paused, objects }).slice(0, -1)},"classes":{`;
+    let separator = '';
+    for (const name of new Set([...classes.keys(), ...before.keys()])) {
+      const [total, totalSize] = classes.get(name) || [0, 0];
+      const [count0, size0] = before.get(name) || [0, 0];
+      if (total === count0 && totalSize === size0) continue;
+      const entry = { count: total - count0, size: totalSize - size0, total, total_size: totalSize };
+      yield `${separator}${JSON.stringify(name)}:${JSON.stringify(entry)}`;
+      separator = ',';
+    }
+    yield '}}';
+  }
+
+  // --- debugger
+  function openDebugger() {
+    if (debuggerPort()) return;
+    inspector().open(0, '127.0.0.1');
+    // A process that ends by itself would wait for the one who debugs it.
+    process.once('disconnect', closeDebugger);
+  }
+  function closeDebugger() {
+    process.removeListener('disconnect', closeDebugger);
+    if (debuggerPort()) inspector().close();
+  }
+
+  // --- results
+  const mark = (length, failed) => {
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(failed ? (length | 0x80000000) >>> 0 : length);
+    return head;
+  };
+
+  class Result {
+    constructor(handle) {
+      this.fd = handle.fd;
+      this.socket = new Socket({ handle, readable: false, writable: true });
+      this.socket.unref();
+      this.socket.on('error', () => {}); // nobody wants it any more; written is destroyed then
+      this.waiting = []; // what a sleep of MOST_STALL was not enough for
+      this.stalled = 0;
+      this.slept = new Int32Array(new SharedArrayBuffer(4));
+    }
+
+    // Now, while the event loop stands still. Nothing has been written by the socket yet, so that its order is ours.
+    put(chunk) {
+      if (this.gone) return;
+      if (this.waiting.length) return void this.waiting.push(mark(chunk.length), chunk);
+      const bytes = Buffer.concat([mark(chunk.length), chunk]);
+      for (let at = 0; at < bytes.length;) {
+        try {
+          at += fs.writeSync(this.fd, bytes, at);
+        } catch (error) {
+          if (error.code !== 'EAGAIN') return void (this.gone = true);
+          if (this.stalled >= MOST_STALL) return void this.waiting.push(bytes.subarray(at));
+          const began = hrtime();
+          Atomics.wait(this.slept, 0, 0, NAP);
+          this.stalled += hrtime() - began;
+        }
+      }
+    }
+
+    async drained() {
+      if (this.gone || this.socket.destroyed) throw new Error('nobody reads it');
+      if (!this.socket.writableNeedDrain && this.socket.writableLength < CHUNK) return;
+      await new Promise((resolve) => {
+        const done = () => {
+          this.socket.removeListener('drain', done);
+          this.socket.removeListener('close', done);
+          resolve();
+        };
+        this.socket.once('drain', done);
+        this.socket.once('close', done);
+      });
+    }
+
+    // At the reader's pace, while the event loop turns.
+    async write(texts) {
+      let [buffers, bytes] = [[], 0];
+      const flush = async () => {
+        const chunk = Buffer.concat(buffers);
+        [buffers, bytes] = [[], 0];
+        if (chunk.length) this.socket.write(Buffer.concat([mark(chunk.length), chunk]));
+        await this.drained();
+      };
+      for (const text of texts) {
+        buffers.push(Buffer.from(text));
+        bytes += buffers[buffers.length - 1].length;
+        if (bytes >= CHUNK) await flush();
+      }
+      await flush();
+    }
+
+    async flush() {
+      while (this.waiting.length) {
+        this.socket.write(this.waiting.shift());
+        await this.drained();
+      }
+    }
+
+    end(error) {
+      if (this.gone) return this.socket.destroy();
+      if (!error) return this.socket.end(mark(0));
+      const text = Buffer.from(String(error.message || error)).subarray(0, 4000);
+      this.socket.end(Buffer.concat([mark(text.length, true), text]));
+    }
+  }
+
+  async function deliver(out, produce) {
+    try {
+      const texts = produce(out);
+      if (texts) await out.write(texts);
+      await out.flush();
+      out.end();
+    } catch (error) {
+      out.end(error);
+    }
+  }
+
+  const refuseUnless = (held, why) => { if (!held) throw new Error(why); };
+  const questions = {
+    'cpu-start': (question) => startProfile(question),
+    'cpu-stop': () => { refuseUnless(profile, 'it is not being profiled'); return takeProfile; },
+    'heap-snapshot': () => writeSnapshot,
+    'objects-start': (question) => {
+      refuseUnless(!tracking || tracking.request === question.request,
+        tracking && `its objects are being tracked already, since ${clock(tracking.since)} by ${tracking.by}`);
+      return () => startTracking(question);
+    },
+    'objects-stop': () => { refuseUnless(tracking, 'its objects are not being tracked'); return stopTracking; },
+    'dbg-start': () => openDebugger(),
+    'dbg-stop': () => { refuseUnless(debuggerPort(), 'its debugger is not open'); closeDebugger(); },
+  };
+
+  // `handle`: the socket for the result, if the question has one.
+  return (question, handle) => {
+    const { id, what, until } = question;
+    let produce;
+    try {
+      refuseUnless(hrtime() < until, 'nobody waits for the answer any more');
+      refuseUnless(questions[what], `its agent does not know '${what}'`);
+      inspector();
+      produce = questions[what](question);
+      refuseUnless(!produce || handle, 'no descriptor has come for the result');
+    } catch (error) {
+      if (handle) handle.close();
+      return tell({ act: 'inspected', id, error: String(error.message).slice(0, 1000) });
+    }
+    tellState();
+    tell({ act: 'inspected', id, port: debuggerPort() });
+    if (produce) deliver(new Result(handle), produce);
+  };
+};
