@@ -54,6 +54,11 @@ CommandTable Verbs() {
       kSetSizeCommand,        kEnvironmentGetCommand,
       kEnvironmentSetCommand, kEnvironmentUnsetCommand,
       kLogDumpCommand,        kPackagesCommand,
+      kCpuStartCommand,       kCpuStopCommand,
+      kHeapSnapshotCommand,   kObjectsStartCommand,
+      kObjectsStopCommand,    kDebugStartCommand,
+      kDebugStopCommand,      kPatchCommand,
+      kTracingStartCommand,   kTracingStopCommand,
       kRemoveCommand,         kShutdownCommand};
   return kTable;
 }

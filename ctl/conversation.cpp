@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 
 #include "common/base/ids.h"
 #include "common/base/text.h"
 #include "common/wire/control_server.h"
+#include "ctl/interrupt.h"
 #include "ctl/json_output.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
@@ -26,34 +26,6 @@ constexpr int kMostRetries = 3;
 constexpr Millis kRetryTime = 10000;
 constexpr Millis kProgressAfter = 1000;
 constexpr Millis kTurn = 250;
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void OnInterrupt(int) { interrupted = 1; }
-
-// While it lives, Ctrl-C sets a flag instead of ending the program.
-class InterruptGuard {
- public:
-  explicit InterruptGuard(bool active) : active_(active) {
-    if (!active_) return;
-    interrupted = 0;
-    struct sigaction action {};
-    action.sa_handler = OnInterrupt;  // no SA_RESTART: waiting calls return
-    ::sigaction(SIGINT, &action, &before_);
-    // Who is started in the background of a script is not meant by the Ctrl-C of its terminal.
-    if (before_.sa_handler == SIG_IGN) ::sigaction(SIGINT, &before_, nullptr);
-  }
-  ~InterruptGuard() {
-    if (active_) ::sigaction(SIGINT, &before_, nullptr);
-  }
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-  bool pressed() const { return active_ && interrupted != 0; }
-
- private:
-  bool active_;
-  struct sigaction before_ {};
-};
 
 // How many workers the service will have: asked for on a connection of its own, and only when there
 // is a line to show it in. 0 if not known.

@@ -88,6 +88,35 @@ std::string PackagesJson(const ServiceView& service, const PackageTree& tree) {
   return Line(json{{"ok", true}, {"service", Named(service)}, {"packages", PackageToJson(tree)}});
 }
 
+std::string InspectedJson(const Inspected& inspected) {
+  const NamedWorker& worker = inspected.worker;
+  json value{{"ok", true},
+             {"service", json{{"id", worker.service}, {"name", worker.service_name}}},
+             {"worker", worker.worker},
+             {"pid", worker.pid},
+             {"took_ms", inspected.took}};
+  if (!inspected.file.empty()) {
+    value["file"] = inspected.file;
+    value["bytes"] = inspected.bytes;
+  }
+  if (inspected.port > 0) value["port"] = inspected.port;
+  if (!inspected.objects) return Line(value);
+  value["objects"] = inspected.objects->objects;
+  value["paused_ms"] = inspected.objects->paused;
+  if (!inspected.ended) return Line(value);
+  value["span_ms"] = inspected.objects->until - inspected.objects->since;
+  json classes = json::array();
+  for (const ClassGrowth& one : inspected.objects->classes) {
+    classes.push_back(json{{"name", one.name},
+                           {"count", one.count},
+                           {"size", one.size},
+                           {"total", one.total},
+                           {"total_size", one.total_size}});
+  }
+  value["classes"] = std::move(classes);
+  return Line(value);
+}
+
 std::string LogLineJson(const std::string& service, LogStream stream, const LogFields& fields) {
   // Read by people as well: in an order that makes sense to them.
   nlohmann::ordered_json object;

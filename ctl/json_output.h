@@ -18,6 +18,12 @@
 // "invalid":true for what is installed but cannot be read, "deduped":true for what was shown with
 // all it needs before
 //
+// cpu-start ... dbg-stop: {"ok":true, "service":{...}, "worker":5, "pid":57693, "took_ms":N}, and
+// "file" and "bytes" of what has a file; "port" of dbg-start; "objects", "paused_ms" (the event
+// loop stood still for the count) of objects-start and objects-stop; "span_ms" and
+// "classes":[{"name", "count", "size", "total", "total_size"}, ...] of objects-stop, "count" and
+// "size" (bytes, estimated) being the growth
+//
 // log-dump: {"ok":true, "logs":[{"service", "log"}, ...]} with the services that have something
 // new. With --follow one such value whenever something came.
 //
@@ -67,6 +73,8 @@
 #include "common/model/view.h"
 #include "common/wire/messages.h"
 #include "ctl/doctor/finding.h"
+#include "ctl/inspect/growth.h"
+#include "ctl/inspect/worker_name.h"
 #include "ctl/logs/line.h"
 #include "ctl/package_tree.h"
 #include "ctl/status_tables.h"
@@ -85,6 +93,16 @@ std::string LogLineJson(const std::string& service, LogStream stream, const LogF
 std::string EventJson(const JournalRecord& record);
 std::string WhyJson(const std::string& service, const Diagnosis& diagnosis,
                     const std::vector<std::string>& log_tail);
+struct Inspected {
+  NamedWorker worker;
+  std::string file;  // empty: there is none
+  std::uint64_t bytes = 0;
+  int port = 0;
+  std::optional<Growth> objects;
+  bool ended = false;  // `objects` are those of objects-stop
+  Millis took = 0;
+};
+std::string InspectedJson(const Inspected& inspected);
 struct DumpedLog {
   std::string service;
   std::string log;

@@ -11,6 +11,7 @@
 #include "common/base/environment.h"
 #include "common/base/time.h"
 #include "common/model/gateway.h"
+#include "common/model/inspection.h"
 #include "common/model/service.h"
 
 namespace slc::ctl {
@@ -115,6 +116,18 @@ struct PackagesOptions {  // npmls
   std::string service;
   std::optional<std::uint32_t> depth;  // 0: direct dependencies only; absent: all
 };
+struct InspectOptions {  // cpu-start ... dbg-stop
+  Control control;
+  Inspection what = Inspection::kCpuStart;
+  std::string worker;  // as typed: P, S.P or S.E.P
+  std::string name;    // of the file, without its ending; empty: node.WRK
+  std::uint32_t interval = kSamplingInterval;
+  Millis patience = 120'000;  // for a result, without a byte of it
+};
+struct UnsupportedOptions {  // patch, tracing-start, tracing-stop
+  Control control;
+  std::string why;
+};
 struct LogDumpQuery {  // log-dump
   Control control;
   std::string service;  // empty: all
@@ -185,8 +198,8 @@ using Command =
     std::variant<StartOptions, RunOptions, LogsQuery, EventsQuery, WhyOptions, StatusOptions,
                  ListOptions, InfoOptions, CreateOptions, StartServiceOptions, StopOptions,
                  RestartOptions, SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions,
-                 LogDumpQuery, PackagesOptions, RemoveOptions, ShutdownOptions, BootOptions,
-                 DoctorOptions, UpgradeOptions, GatewayOptions, TokenOptions, BuildOptions,
-                 DeployOptions>;
+                 LogDumpQuery, PackagesOptions, InspectOptions, UnsupportedOptions, RemoveOptions,
+                 ShutdownOptions, BootOptions, DoctorOptions, UpgradeOptions, GatewayOptions,
+                 TokenOptions, BuildOptions, DeployOptions>;
 
 }  // namespace slc::ctl

@@ -29,6 +29,8 @@ std::string Megabytes(std::uint64_t bytes) {
   return buffer.data();
 }
 
+std::string YesOrBlank(bool yes) { return yes ? "yes" : std::string(); }
+
 std::string NumberOrBlank(std::uint64_t number) {
   return number == 0 ? std::string() : std::to_string(number);
 }
@@ -50,7 +52,7 @@ std::string ReasonOf(const ProcessView& process) {
   return text;
 }
 
-Row ProcessRow(const ServiceView& service, const ProcessView& process, bool wide,
+Row ProcessRow(const ServiceView& service, const ProcessView& process, bool debugging, bool wide,
                const UsageByPid& usage) {
   const std::string pid = std::to_string(process.pid);
   // The middle number is the executor's of the original: one machine, always 1.
@@ -59,8 +61,9 @@ Row ProcessRow(const ServiceView& service, const ProcessView& process, bool wide
           pid,
           std::to_string(process.worker),
           ListeningPorts(process),
-          "",
-          ""};
+          YesOrBlank(process.inspection.tracking_since > 0),
+          YesOrBlank(process.inspection.profiling_since > 0)};
+  if (debugging) row.push_back(YesOrBlank(process.inspection.debugger_port > 0));
   if (!wide) return row;
   const auto used = usage.find(process.pid);
   const bool known = used != usage.end();
@@ -75,26 +78,19 @@ Row ProcessRow(const ServiceView& service, const ProcessView& process, bool wide
   return row;
 }
 
-Row IdleSlotRow(const SlotView& slot) {
+Row IdleSlotRow(const SlotView& slot, bool debugging) {
   std::string reason = Printable(slot.reason);
   if (slot.retry_in > 0) {
     reason = "next try in " + FormatSpan(slot.retry_in) + (reason.empty() ? "" : ": " + reason);
   }
-  return Row{"",
-             "",
-             "",
-             "",
-             "",
-             "",
-             "",
-             "",
-             std::to_string(slot.restarts),
-             "",
-             "",
-             NumberOrBlank(slot.slot),
-             "",
-             Printable(slot.state),
-             reason};
+  constexpr std::size_t kLeadingColumns = 7;  // up to CPU profiling?
+  Row row(kLeadingColumns + (debugging ? 1 : 0));
+  for (const std::string& cell :
+       {std::string(), std::to_string(slot.restarts), std::string(), std::string(),
+        NumberOrBlank(slot.slot), std::string(), Printable(slot.state), reason}) {
+    row.push_back(cell);
+  }
+  return row;
 }
 
 std::string InstanceTable(const ServiceView& service) {
@@ -112,6 +108,14 @@ std::string ProcessTable(const ServiceView& service, bool wide, const UsageByPid
   std::vector<Row> rows{
       {kIndent, "ID", "PID", "WID", "Listening Ports", "Tracking objects?", "CPU profiling?"}};
   std::vector<Align> align(6, Align::kCentre);
+  // A debugger is a door to the worker: whoever left one open should see it, and nobody else.
+  const bool debugging =
+      std::any_of(service.processes.begin(), service.processes.end(),
+                  [](const ProcessView& process) { return process.inspection.debugger_port > 0; });
+  if (debugging) {
+    rows[0].emplace_back("Debugging?");
+    align.resize(rows[0].size() - 1, Align::kLeft);
+  }
   if (wide) {
     for (const char* name :
          {"Uptime", "Restarts", "CPU %", "Memory", "Slot", "Generation", "State", "Reason"}) {
@@ -121,10 +125,10 @@ std::string ProcessTable(const ServiceView& service, bool wide, const UsageByPid
   for (const ProcessView& process : service.processes) {
     // Known by its slot, but not born yet.
     if (process.pid <= 0) continue;
-    rows.push_back(ProcessRow(service, process, wide, usage));
+    rows.push_back(ProcessRow(service, process, debugging, wide, usage));
   }
   if (wide) {
-    for (const SlotView& slot : service.idle_slots) rows.push_back(IdleSlotRow(slot));
+    for (const SlotView& slot : service.idle_slots) rows.push_back(IdleSlotRow(slot, debugging));
   }
   return LayOut(rows, align);
 }

@@ -51,6 +51,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       journal_(loop, disk_, directories_.home.get(), registry_),
       services_(loop, options_.context, registry_, disk_, ServiceEvents()),
       operations_(registry_, services_, clients_),
+      looks_(loop, registry_, services_, clients_),
       recorder_(loop, registry_, store_, disk_, options_.paths.home,
                 Recorder::Events{[this](ServiceId id) { changes_.Settle(id); },
                                  [this](bool begun, const std::string& text) {
@@ -77,8 +78,8 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
           [this] { return options_.context.installed.client(); },
           [this] { services_.ReapChildren(); }),
       requests_(
-          registry_, services_, operations_, changes_, recorder_, clients_, gateway_, log_readers_,
-          About(options_),
+          registry_, services_, operations_, changes_, looks_, recorder_, clients_, gateway_,
+          log_readers_, About(options_),
           [this](const Command& command) {
             shutdowns_.push_back(command);
             StopAll();
@@ -158,6 +159,7 @@ Services::Events Daemon::ServiceEvents() {
     journal_.NoteFacts(id, facts);
     if (run_) run_->OnFacts(registry_, id, facts);
     changes_.Settle(id);
+    looks_.OnMaster(id);
     supervisor_.Show(StatusLine());
     upgrade_.OnMasters();
   };
@@ -179,6 +181,7 @@ Services::Events Daemon::ServiceEvents() {
   events.on_gone = [this](ServiceId id) {
     Recognize(id);
     changes_.Settle(id);
+    looks_.OnMaster(id);
     supervisor_.Show(StatusLine());
     EndWhenAllAreGone();
     upgrade_.OnMasters();
@@ -191,6 +194,10 @@ Services::Events Daemon::ServiceEvents() {
   events.is_awaited = [this](int pid) {
     return upgrade_.IsAwaited(pid) || gateway_.pid() == pid || log_readers_.IsOurs(pid);
   };
+  events.on_inspected = [this](const link::Inspected& answer, std::vector<UniqueFd> fds) {
+    looks_.OnAnswer(answer, std::move(fds));
+  };
+  events.on_cut = [this](ServiceId id) { looks_.OnCut(id); };
   events.on_upgraded = [this](const UpgradeEvent& outcome) { upgrade_.OnMaster(outcome); };
   return events;
 }

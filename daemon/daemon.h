@@ -20,6 +20,7 @@
 #include "daemon/commands/clients.h"
 #include "daemon/commands/operations.h"
 #include "daemon/commands/requests.h"
+#include "daemon/commands/worker_looks.h"
 #include "daemon/core/registry.h"
 #include "daemon/fallbacks.h"
 #include "daemon/file_watches.h"
@@ -111,6 +112,7 @@ class Daemon {
   Journal journal_;
   Services services_;
   Operations operations_;
+  WorkerLooks looks_;
   Recorder recorder_;
   Fallbacks fallbacks_;
   Changes changes_;

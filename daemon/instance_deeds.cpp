@@ -105,6 +105,7 @@ void InstanceHandle::Do(const FenceMaster& action) {
     old_link_ = std::move(link_);
     sweep_.StartIn(0);
   }
+  Cut();
   const bool homeless = lost_ != nullptr;
   const std::string lost = "cannot be found any more: its " +
                            std::string(homeless ? std::exchange(lost_, nullptr) : "") +

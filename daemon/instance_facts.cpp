@@ -40,8 +40,13 @@ void InstanceHandle::OnMasterEnded() {
     old_link_ = std::move(link_);
     sweep_.StartIn(0);
   }
+  Cut();
   Feed(MasterEnded{WasKilled(status)});
   Tell(upgrade_.Fell());
+}
+
+void InstanceHandle::Cut() {
+  if (events_.on_cut) events_.on_cut();
 }
 
 void InstanceHandle::UseLink(UniqueFd socket) {
@@ -63,6 +68,7 @@ void InstanceHandle::UseLink(UniqueFd socket) {
 
 void InstanceHandle::OnLinkClosed() {
   if (pidfd_ && HasEnded(pidfd_, 0)) return;  // its end is about to be reported
+  Cut();
   Feed(LinkLost{});
 }
 
@@ -106,7 +112,13 @@ void InstanceHandle::OnPacket(link::Packet packet, std::vector<UniqueFd> fds) {
     }
     return SayMissing();
   }
+  if (const auto* answer = std::get_if<link::Inspected>(&packet)) {
+    if (events_.on_inspected) events_.on_inspected(*answer, std::move(fds));
+    return;
+  }
   if (const auto* hello = std::get_if<link::MasterHello>(&packet)) {
+    // Another image of it knows nothing of what the one before was asked.
+    Cut();
     hello_ = *hello;
     if (!hello->protocol.Meets(OwnVersion().link)) return OnForeign();
     upgrade_.SaidHello(hello->version);

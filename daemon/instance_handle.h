@@ -47,6 +47,10 @@ class InstanceHandle {
     std::function<void()>
         on_reaped;                  // the master's zombie is gone; others may have hidden behind it
     std::function<void()> on_gone;  // no master any more, and none is to come
+    // What the master says of a worker it was asked to look into.
+    std::function<void(const link::Inspected& answer, std::vector<UniqueFd> fds)> on_inspected;
+    // The link to the master is another, or gone: what it was asked will not be answered.
+    std::function<void()> on_cut;
     // What came of UpgradeMaster().
     std::function<void(const UpgradeEvent& outcome)> on_upgraded;
   };
@@ -86,6 +90,9 @@ class InstanceHandle {
   bool settled() const { return in_charge() || !has_master(); }
   // Has the master go on as the installed version, in place.
   void UpgradeMaster();
+
+  // Asks the master to look into a worker. False: it cannot be told.
+  bool Inspect(const link::Inspect& question) { return link_ && link_->Send(question); }
 
   // Where the run directory of a living master, its lock or its socket in there has been removed no
   // slcd after us would find it, and one would take its workers for leftovers: a successor takes
@@ -137,6 +144,7 @@ class InstanceHandle {
   void OnPacket(link::Packet packet, std::vector<UniqueFd> fds);
   void OnLinkClosed();
   void OnMasterEnded();
+  void Cut();
   void Keep(const link::Store& store, std::vector<UniqueFd> fds);
   void SayMissing();
   void Sweep();

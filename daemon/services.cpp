@@ -41,6 +41,10 @@ Services::Service& Services::ServiceOf(ServiceId id) {
             [this, id] { events_.on_nobody(id); },
             [this, id](const Error& error) { events_.on_launch_failed(id, error); },
             [this] { ReapChildren(); }, [this, id] { events_.on_gone(id); },
+            [this](const link::Inspected& answer, std::vector<UniqueFd> fds) {
+              events_.on_inspected(answer, std::move(fds));
+            },
+            [this, id] { events_.on_cut(id); },
             [this](const UpgradeEvent& outcome) { events_.on_upgraded(outcome); }});
   }
   return service;

@@ -34,6 +34,8 @@ class Services {
     // It is to run, and could be started or not: see TroubleOf.
     std::function<void(ServiceId id)> on_prepared;
     std::function<void(const UpgradeEvent& outcome)> on_upgraded;  // see UpgradeMaster
+    std::function<void(const link::Inspected& answer, std::vector<UniqueFd> fds)> on_inspected;
+    std::function<void(ServiceId id)> on_cut;        // see InstanceHandle
     std::function<void(ServiceView& view)> on_view;  // may fill in what is known elsewhere
     // A child that is no worker of ours: whoever started it wants its status.
     std::function<bool(int pid)> is_awaited;
@@ -53,6 +55,10 @@ class Services {
   // No master is being started, searched or replaced.
   bool Settled() const;
   void UpgradeMaster(ServiceId id) { ServiceOf(id).instance->UpgradeMaster(); }
+  // See InstanceHandle.
+  bool Inspect(ServiceId id, const link::Inspect& question) {
+    return ServiceOf(id).instance->Inspect(question);
+  }
   // `installed`: the id of the binary that is, see BinaryId.
   std::vector<SightedMaster> SightedMasters(const std::string& installed) const;
 

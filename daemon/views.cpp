@@ -77,6 +77,7 @@ ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker,
     view.pid = facts->second.process.pid;
     view.started_wall = facts->second.started_wall;
     view.status_text = facts->second.status;
+    view.inspection = facts->second.inspection;
     // What a starting worker has opened does not serve yet, a leaving one gets nothing new.
     if (worker.state == WorkerState::kReady) {
       view.listening = Addresses(state, facts->second);

@@ -12,6 +12,7 @@
 #include "common/base/ids.h"
 #include "common/base/process.h"
 #include "common/base/time.h"
+#include "common/model/inspection.h"
 #include "common/model/service.h"
 
 namespace slc {
@@ -138,6 +139,7 @@ struct WorkerFacts {
   Millis stuck_since = 0;
   bool reloading = false;  // so it has said, and not yet that it is done
   std::string status;      // what it last said of itself, for people
+  InspectionState inspection;
 
   bool operator==(const WorkerFacts&) const = default;
 };

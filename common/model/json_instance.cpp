@@ -240,6 +240,12 @@ std::string EncodeInstanceState(const InstanceState& state) {
       if (worker.stuck_since > 0) entry.Number("stuck_since", worker.stuck_since);
       if (worker.reloading) entry.Flag("reloading", true);
       if (!worker.status.empty()) entry.Text("status", worker.status);
+      const InspectionState& inspection = worker.inspection;
+      if (inspection.profiling_since > 0) {
+        entry.Number("profiling_since", inspection.profiling_since);
+      }
+      if (inspection.tracking_since > 0) entry.Number("tracking_since", inspection.tracking_since);
+      if (inspection.debugger_port > 0) entry.Number("debugger_port", inspection.debugger_port);
     }
     out += ']';
     object.Key("listeners") += '[';
@@ -310,6 +316,9 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
     entry.Read("stuck_since", worker.stuck_since);
     entry.Read("reloading", worker.reloading);
     entry.Read("status", worker.status);
+    entry.Read("profiling_since", worker.inspection.profiling_since);
+    entry.Read("tracking_since", worker.inspection.tracking_since);
+    entry.Read("debugger_port", worker.inspection.debugger_port);
     Status done = ReadProcess(entry, worker.process);
     state.workers[id] = worker;
     return done;

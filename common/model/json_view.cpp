@@ -124,6 +124,11 @@ void Describe(const ProcessView& view, Object& object) {
   object.Put("replaced", view.replaced);
   object.Put("reloading", view.reloading);
   object.Put("status_text", view.status_text);
+  object.PutTime("profiling_since", view.inspection.profiling_since);
+  object.Put("profiling_since_ms", view.inspection.profiling_since);
+  object.PutTime("tracking_objects_since", view.inspection.tracking_since);
+  object.Put("tracking_objects_since_ms", view.inspection.tracking_since);
+  object.Put("debugger_port", view.inspection.debugger_port);
   object.Put("reason", view.reason);
 }
 
@@ -197,6 +202,9 @@ Status FromJson(const json& value, ProcessView& view) {
   fields.Read("replaced", view.replaced);
   fields.Read("reloading", view.reloading);
   fields.Read("status_text", view.status_text);
+  fields.Read("profiling_since_ms", view.inspection.profiling_since);
+  fields.Read("tracking_objects_since_ms", view.inspection.tracking_since);
+  fields.Read("debugger_port", view.inspection.debugger_port);
   fields.Read("reason", view.reason);
   return fields.status();
 }

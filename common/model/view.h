@@ -10,6 +10,7 @@
 #include "common/base/environment.h"
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/model/inspection.h"
 
 namespace slc {
 
@@ -33,6 +34,7 @@ struct ProcessView {
   bool replaced = false;    // its successor is to take its place, see --hang-timeout
   bool reloading = false;   // a program that is not Node has said so by sd_notify
   std::string status_text;  // and this of itself; seen 10 s late at most
+  InspectionState inspection;
   // The last unexpected end in its slot, as long as that explains what is seen: while the successor
   // is starting, and for 10 minutes behind a worker that serves: "last end: exit code 1, 3m2s ago".
   // Of a worker that is to be replaced, why.

@@ -82,6 +82,18 @@ json Body(const Upgrade& p) { return json{{"program", p.program}}; }
 json Body(const UpgradeRefused& p) { return json{{"reason", p.reason}}; }
 
 json Body(const StoreAgain& p) { return json{{"names", p.names}}; }
+json Body(const Inspect& p) {
+  return json{{"number", p.number},     {"worker", p.worker}, {"what", Name(p.what)},
+              {"interval", p.interval}, {"by", p.by},         {"request", p.request}};
+}
+json Body(const Inspected& p) {
+  json value{{"number", p.number}, {"debugger_port", p.debugger_port}};
+  if (p.error) {
+    value["code"] = ErrorCodeName(p.error->code);
+    value["message"] = p.error->message;
+  }
+  return value;
+}
 
 void ReadRange(JsonFields& f, ProtocolRange& range) {
   f.Read("protocol", range.newest);
@@ -180,6 +192,30 @@ void Fill(JsonFields& f, InCharge& p) {
 }
 void Fill(JsonFields& f, Pong& p) { f.Read("number", p.number); }
 void Fill(JsonFields& f, StoreAgain& p) { f.Read("names", p.names); }
+void Fill(JsonFields& f, Inspect& p) {
+  f.Require("number");
+  f.Require("what");
+  f.Read("number", p.number);
+  f.Read("worker", p.worker);
+  f.ReadName("what", [&](const std::string& name) {
+    const auto what = InspectionFromName(name);
+    if (what) p.what = *what;
+    return what.has_value();
+  });
+  f.Read("interval", p.interval);
+  f.Read("by", p.by);
+  f.Read("request", p.request);
+}
+void Fill(JsonFields& f, Inspected& p) {
+  f.Require("number");
+  f.Read("number", p.number);
+  f.Read("debugger_port", p.debugger_port);
+  f.ReadName("code", [&](const std::string& name) {
+    p.error.emplace().code = ErrorCodeFromName(name);
+    return true;
+  });
+  if (p.error) f.Read("message", p.error->message);
+}
 void Fill(JsonFields& f, Upgrade& p) {
   f.Require("program");
   f.Read("program", p.program);
@@ -188,9 +224,11 @@ void Fill(JsonFields& f, UpgradeRefused& p) { f.Read("reason", p.reason); }
 
 // The wire's name of each packet, in the order of Packet.
 constexpr const char* kKinds[] = {
-    "hello",     "master_hello", "setup",       "order",   "adopt_fds",      "adopt_end", "exit",
-    "ping",      "leaving",      "store",       "drop",    "stored_all",     "facts",     "notice",
-    "in_charge", "pong",         "store_again", "upgrade", "upgrade_refused"};
+    "hello",     "master_hello", "setup",   "order",           "adopt_fds",
+    "adopt_end", "exit",         "ping",    "leaving",         "store",
+    "drop",      "stored_all",   "facts",   "notice",          "in_charge",
+    "pong",      "store_again",  "upgrade", "upgrade_refused", "inspect",
+    "inspected"};
 static_assert(std::size(kKinds) == std::variant_size_v<Packet>);
 
 template <std::size_t I = 0>

@@ -84,6 +84,15 @@ struct Upgrade {
 struct UpgradeRefused {
   std::string reason;
 };
+// A look into a worker, see InspectWorker; answered by Inspected, if that worker or time allows.
+struct Inspect {
+  std::uint64_t number = 0;  // of the question
+  WorkerId worker = 0;
+  Inspection what = Inspection::kCpuStart;
+  std::uint32_t interval = kSamplingInterval;
+  std::string by;       // who asks, for people
+  std::string request;  // the same one may come twice: the first may have been answered in vain
+};
 
 // Descriptors the daemon keeps for the master, by name; a name is stored once.
 struct Store {
@@ -123,10 +132,16 @@ struct InCharge {
 struct Pong {
   std::uint64_t number = 0;
 };
+// Without an error and of what HasResult(): with the end at which the result is to be read.
+struct Inspected {
+  std::uint64_t number = 0;
+  std::optional<Error> error;
+  int debugger_port = 0;
+};
 
 using Packet = std::variant<Hello, MasterHello, Setup, Order, AdoptFds, AdoptEnd, ExitStatus, Ping,
                             Leaving, Store, Drop, StoredAll, Facts, Notice, InCharge, Pong,
-                            StoreAgain, Upgrade, UpgradeRefused>;
+                            StoreAgain, Upgrade, UpgradeRefused, Inspect, Inspected>;
 
 std::string Encode(const Packet& packet);
 Result<Packet> Decode(const std::string& text);

@@ -72,6 +72,12 @@ json BodyToJson(const ReadEvents& body) {
 }
 json BodyToJson(const DumpLogs& body) { return json{{"service", body.service}}; }
 json BodyToJson(const ListPackages& body) { return json{{"service", body.service}}; }
+json BodyToJson(const InspectWorker& body) {
+  return json{{"service", body.service},
+              {"worker", body.worker},
+              {"what", Name(body.what)},
+              {"interval", body.interval}};
+}
 
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
   fields.ReadName("size", [&](const std::string& text) {
@@ -175,13 +181,29 @@ void Fill(JsonFields& fields, ListPackages& body) {
   fields.Require("service");
   fields.Read("service", body.service);
 }
+void Fill(JsonFields& fields, InspectWorker& body) {
+  fields.Require("service");
+  fields.Require("worker");
+  fields.Require("what");
+  fields.Read("service", body.service);
+  fields.Read("worker", body.worker);
+  fields.ReadName("what", [&](const std::string& name) {
+    const auto what = InspectionFromName(name);
+    if (what) body.what = *what;
+    return what.has_value();
+  });
+  fields.Read("interval", body.interval);
+  if (body.interval < kLeastSamplingInterval || body.interval > kMostSamplingInterval) {
+    fields.Fail("interval", "a number from 50 to 100000");
+  }
+}
 
 // The wire's verb of each request type, in the order of RequestBody.
 constexpr const char* kVerbs[] = {
     "slc-start", "create",  "list",        "status",    "info",     "start",
     "stop",      "restart", "set-size",    "env-set",   "remove",   "shutdown",
     "upgrade",   "gateway", "gateway-set", "token-add", "token-rm", "gateway-serve",
-    "logs",      "events",  "log-dump",    "npmls"};
+    "logs",      "events",  "log-dump",    "npmls",     "inspect"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>
@@ -219,6 +241,8 @@ json ReplyToJson(const Reply& reply) {
     value["gateway"] = ToJson(*gateway);
   } else if (const auto* wish = std::get_if<GatewayWish>(&reply.data)) {
     value["gateway_wish"] = ToJson(*wish, Secrets::kShown);
+  } else if (const auto* inspection = std::get_if<InspectionReply>(&reply.data)) {
+    value["inspection"] = json{{"debugger_port", inspection->debugger_port}};
   }
   return value;
 }
@@ -264,6 +288,11 @@ Status ReadReply(const json& value, Reply& reply) {
   });
   fields.ReadObject("gateway_wish", [&](const json& element) {
     return FromJson(element, reply.data.emplace<GatewayWish>());
+  });
+  fields.ReadObject("inspection", [&](const json& element) {
+    JsonFields parts(element, "inspection");
+    parts.Read("debugger_port", reply.data.emplace<InspectionReply>().debugger_port);
+    return parts.status();
   });
   if (value.is_object() && value.contains("upgrade")) {
     auto& report = reply.data.emplace<UpgradeReport>();

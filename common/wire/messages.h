@@ -15,6 +15,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/model/gateway.h"
+#include "common/model/inspection.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
 
@@ -101,12 +102,20 @@ struct DumpLogs {
 struct ListPackages {
   std::string service;
 };
+// Looks into a worker. Of what HasResult() the descriptor of the answer is a result_stream.h to be
+// read to its end; the answer comes before the result is made.
+struct InspectWorker {
+  std::string service;
+  WorkerId worker = 0;  // 0: the master
+  Inspection what = Inspection::kCpuStart;
+  std::uint32_t interval = kSamplingInterval;  // of cpu-start
+};
 
 using RequestBody =
     std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
                  StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown,
                  UpgradeAll, GetGateway, SetGateway, AddCredential, RemoveCredential, ServeGateway,
-                 ReadLogs, ReadEvents, DumpLogs, ListPackages>;
+                 ReadLogs, ReadEvents, DumpLogs, ListPackages, InspectWorker>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect
@@ -136,12 +145,17 @@ struct Progress {
   std::vector<std::string> listening;
 };
 
+// Answers InspectWorker.
+struct InspectionReply {
+  int debugger_port = 0;  // where it is open now; 0: nowhere
+};
+
 struct Reply {
   std::optional<Error> error;
   std::vector<std::string> log_tail;  // with an error: the last lines the worker printed
   std::vector<std::string> notes;     // what else a person should know, one sentence each
   std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo, UpgradeReport, GatewayView,
-               GatewayWish>
+               GatewayWish, InspectionReply>
       data;
   // Of one that was received: what came with it. What they are depends on the request.
   std::vector<UniqueFd> descriptors = {};

@@ -92,8 +92,11 @@ bool PacketSocket::ReadOne(const bool& alive) {
     log::Warn("link: " + packet.error().message);
     return true;
   }
-  // What is to be kept can be asked for again; other packets mean nothing without what came along.
-  if (received.lost_fds && !std::holds_alternative<link::Store>(*packet)) {
+  // What is to be kept can be asked for again, and a look into a worker fails alone; other packets
+  // mean nothing without what came along.
+  const bool bears_loss = std::holds_alternative<link::Store>(*packet) ||
+                          std::holds_alternative<link::Inspected>(*packet);
+  if (received.lost_fds && !bears_loss) {
     Close("no descriptor is left for what came with a packet", alive);
     return false;
   }

@@ -21,8 +21,8 @@ namespace slc {
 class PacketSocket {
  public:
   struct Events {
-    // Either may destroy the PacketSocket. A Store may come with fewer descriptors than names:
-    // there was no room for the last ones.
+    // Either may destroy the PacketSocket. A Store may come with fewer descriptors than names, an
+    // Inspected without its own: there was no room for the last ones.
     std::function<void(link::Packet packet, std::vector<UniqueFd> fds)> on_packet;
     std::function<void(const std::string& reason)>
         on_closed;  // once; the peer is gone or talks nonsense

@@ -88,6 +88,22 @@ int Run(const EnvironmentChangeOptions& options);
 extern const CommandInfo kPackagesCommand;
 int Run(const PackagesOptions& options);
 
+// inspect.cpp
+extern const CommandInfo kCpuStartCommand;
+extern const CommandInfo kCpuStopCommand;
+extern const CommandInfo kHeapSnapshotCommand;
+extern const CommandInfo kObjectsStartCommand;
+extern const CommandInfo kObjectsStopCommand;
+extern const CommandInfo kDebugStartCommand;
+extern const CommandInfo kDebugStopCommand;
+int Run(const InspectOptions& options);
+
+// unsupported.cpp
+extern const CommandInfo kPatchCommand;
+extern const CommandInfo kTracingStartCommand;
+extern const CommandInfo kTracingStopCommand;
+int Run(const UnsupportedOptions& options);
+
 // build.cpp
 extern const CommandInfo kBuildCommand;
 int Run(const BuildOptions& options);

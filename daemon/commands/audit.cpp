@@ -51,6 +51,7 @@ std::string Describe(const AddCredential& body) {
   return body.credential.name + ": " + Join(scopes, " ");
 }
 std::string Describe(const RemoveCredential& body) { return body.name; }
+std::string Describe(const InspectWorker& body) { return "worker " + std::to_string(body.worker); }
 template <typename Body>
 std::string Describe(const Body&) {
   return {};
@@ -91,6 +92,7 @@ const char* NameOfChange(const RequestBody& body) {
   if (const auto* setting = std::get_if<SetEnvironment>(&body)) {
     return setting->set.empty() ? "env-unset" : "env-set";
   }
+  if (const auto* look = std::get_if<InspectWorker>(&body)) return Name(look->what);
   return VerbOf(body);
 }
 

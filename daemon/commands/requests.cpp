@@ -7,7 +7,7 @@
 namespace slc {
 
 Requests::Requests(const Registry& registry, Services& services, Operations& operations,
-                   Changes& changes, const Recorder& recorder, Clients& clients,
+                   Changes& changes, WorkerLooks& looks, const Recorder& recorder, Clients& clients,
                    GatewayHost& gateway, LogReaders& logs, DaemonInfo about,
                    std::function<void(const Command& command)> shut_down,
                    std::function<void(const Command& command)> upgrade)
@@ -15,6 +15,7 @@ Requests::Requests(const Registry& registry, Services& services, Operations& ope
       services_(services),
       operations_(operations),
       changes_(changes),
+      looks_(looks),
       recorder_(recorder),
       clients_(clients),
       gateway_(gateway),

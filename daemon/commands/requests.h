@@ -8,6 +8,7 @@
 #include "common/wire/messages.h"
 #include "daemon/commands/changes.h"
 #include "daemon/commands/clients.h"
+#include "daemon/commands/worker_looks.h"
 #include "daemon/core/registry.h"
 #include "daemon/gateway_host.h"
 #include "daemon/log_readers.h"
@@ -20,8 +21,9 @@ class Requests {
   // `about`: slcd itself, for `slc ctl info`; what changes of it is filled in. `shut_down` and
   // `upgrade` are to answer the command themselves. All references are to outlive this.
   Requests(const Registry& registry, Services& services, Operations& operations, Changes& changes,
-           const Recorder& recorder, Clients& clients, GatewayHost& gateway, LogReaders& logs,
-           DaemonInfo about, std::function<void(const Command& command)> shut_down,
+           WorkerLooks& looks, const Recorder& recorder, Clients& clients, GatewayHost& gateway,
+           LogReaders& logs, DaemonInfo about,
+           std::function<void(const Command& command)> shut_down,
            std::function<void(const Command& command)> upgrade);
 
   void OnFrame(ClientId client, const std::string& payload);
@@ -52,6 +54,7 @@ class Requests {
   void Handle(const Command& command, const ReadEvents& body);
   void Handle(const Command& command, const DumpLogs& body);
   void Handle(const Command& command, const ListPackages& body);
+  void Handle(const Command& command, const InspectWorker& body) { looks_.Begin(command, body); }
   void AnswerLogs(const Command& command, Result<UniqueFd> output);
   // With what whoever looks should know of the disk.
   void AnswerLooking(const Command& command, Reply reply);
@@ -62,6 +65,7 @@ class Requests {
   Services& services_;
   Operations& operations_;
   Changes& changes_;
+  WorkerLooks& looks_;
   const Recorder& recorder_;
   Clients& clients_;
   GatewayHost& gateway_;

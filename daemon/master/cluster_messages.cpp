@@ -107,6 +107,29 @@ WorkerMessage ParseCluster(const json& value) {
   return OtherMessage{};
 }
 
+int Port(const json& value, const char* key) {
+  const int port = Integer(value, key, 0);
+  return port > 0 && port <= 65535 ? port : 0;
+}
+
+WorkerMessage ParseInspected(const json& value) {
+  // A sentence; an app that forges one must not fill a snapshot or a journal.
+  constexpr std::size_t kLongest = 1024;
+  AgentInspected inspected{Number(value, "id"), {}, Port(value, "port")};
+  if (value.contains("error")) inspected.error = Text(value, "error").substr(0, kLongest);
+  return inspected;
+}
+
+WorkerMessage ParseInspection(const json& value) {
+  const auto since = [&value](const char* key) {
+    // The year 2286: what follows is no time.
+    constexpr std::uint64_t kMost = 10'000'000'000'000;
+    const std::uint64_t wall = Number(value, key);
+    return wall < kMost ? static_cast<Millis>(wall) : 0;
+  };
+  return AgentInspection{{since("profiling"), since("tracking"), Port(value, "debugger")}};
+}
+
 WorkerMessage ParseAgent(const json& value) {
   const std::string act = Text(value, "act");
   if (act == "hello") return AgentHello{Text(value, "version").substr(0, 32)};
@@ -117,6 +140,8 @@ WorkerMessage ParseAgent(const json& value) {
     return AgentListening{Text(value, "address").substr(0, kLongest), Integer(value, "port", 0)};
   }
   if (act == "pong") return AgentPong{Flag(value, "debugged")};
+  if (act == "inspected") return ParseInspected(value);
+  if (act == "inspection") return ParseInspection(value);
   return OtherMessage{};
 }
 
@@ -233,6 +258,23 @@ std::string AgentPing() { return "{\"cmd\":\"NODE_SLC\",\"act\":\"ping\"}\n"; }
 // The first one took whatever it did not know for the order to drain.
 bool AnswersPings(const std::string& agent_version) {
   return !agent_version.empty() && agent_version != "1.0.0";
+}
+
+std::string AgentInspect(const AgentQuestion& question) {
+  json message{{"cmd", "NODE_SLC"},
+               {"act", "inspect"},
+               {"id", question.id},
+               {"what", Name(question.what)},
+               {"interval", question.interval},
+               {"until", question.until},
+               {"by", question.by},
+               {"request", question.request}};
+  if (!HasResult(question.what)) return DumpJson(message) + "\n";
+  return R"({"cmd":"NODE_HANDLE","type":"net.Native","msg":)" + DumpJson(message) + "}\n";
+}
+
+bool CanInspect(const std::string& agent_version) {
+  return AnswersPings(agent_version) && agent_version != "1.1.0";
 }
 
 std::string ShutdownText() { return "\"shutdown\"\n"; }

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "common/model/inspection.h"
 #include "common/model/instance.h"
 
 namespace slc {
@@ -62,6 +64,14 @@ struct AgentListening {  // a server that bound by itself (exclusive, reusePort)
 struct AgentPong {        // answers AgentPing
   bool debugged = false;  // a debugger is attached, or may be
 };
+struct AgentInspected {  // answers AgentInspect
+  std::uint64_t id = 0;
+  std::optional<std::string> error;
+  int debugger_port = 0;
+};
+struct AgentInspection {  // what goes on in it now
+  InspectionState state;
+};
 struct AgentParked {};   // a spare: it has come to a listen() that would bind by itself
 struct AppReady {};      // process.send('ready')
 struct OtherMessage {};  // the app's own business
@@ -73,7 +83,8 @@ struct Garbage {};  // not JSON
 using WorkerMessage =
     std::variant<Online, QueryServer, Listening, CloseServer, ExitedAfterDisconnect, Accepted,
                  HandleAck, HandleNack, HandleSent, AgentHello, AgentListening, AgentPong,
-                 AgentParked, AppReady, OtherMessage, TooDeep, Garbage>;
+                 AgentParked, AgentInspected, AgentInspection, AppReady, OtherMessage, TooDeep,
+                 Garbage>;
 
 // `line` without its '\n'. A leading 0x02 (Bun) is passed over.
 WorkerMessage ParseWorkerMessage(std::string_view line);
@@ -103,6 +114,18 @@ std::string AgentHangUp();
 // To our agent: answer from the event loop (AgentPong). Only to one that AnswersPings.
 std::string AgentPing();
 bool AnswersPings(const std::string& agent_version);
+// To our agent: show something of yourself. Only to one that CanInspect. Of what HasResult() with
+// the socket for it.
+struct AgentQuestion {
+  std::uint64_t id = 0;
+  Inspection what = Inspection::kCpuStart;
+  std::uint32_t interval = 0;  // microseconds
+  double until = 0;            // by the clock of process.hrtime(), ms
+  std::string by;
+  std::string request;
+};
+std::string AgentInspect(const AgentQuestion& question);
+bool CanInspect(const std::string& agent_version);
 // The messages applications listen for to shut down: PM2's and StrongLoop's.
 std::string ShutdownText();
 std::string ShutdownCommand();

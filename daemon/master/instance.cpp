@@ -49,8 +49,9 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
           },
           numbers_),
       desk_(fleet_, configs_, connections_, safekeeping_, snapshot_, numbers_),
+      inspections_(loop, link, fleet_, configs_, [this](WorkerId id) { return workers_.Find(id); }),
       messages_(
-          loop, desk_, connections_, snapshot_, numbers_,
+          loop, desk_, connections_, inspections_, snapshot_, numbers_,
           [this](WorkerProcess& worker) { OnListens(worker); }, [this] { OnProgress(); },
           [this](const WorkerProcess& worker) {
             Feed(WorkerHindered{worker.id(), worker.failed_listen});
@@ -340,6 +341,7 @@ void Instance::OnEnded(const WorkerProcess& worker) {
   const WorkerId id = worker.id();
   // It may have said that it leaves.
   notices_.ReadDry();
+  inspections_.Ended(worker);
   const bool expected = IsAskedToEnd(id);
   const std::string who = "supervisor worker id " + std::to_string(id) + " (pid " +
                           std::to_string(worker.facts().process.pid) + ")";

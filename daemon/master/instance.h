@@ -9,6 +9,7 @@
 //   GenerationConfigs  what workers are started with
 //   NoticeDesk         what others than Node say
 //   MemoryLimit        who uses more memory than it may
+//   Inspections        who is looked into
 #pragma once
 
 #include <deque>
@@ -27,6 +28,7 @@
 #include "daemon/master/control_link.h"
 #include "daemon/master/core/fleet.h"
 #include "daemon/master/generation_configs.h"
+#include "daemon/master/inspections.h"
 #include "daemon/master/last_queues.h"
 #include "daemon/master/listener_desk.h"
 #include "daemon/master/log_pump.h"
@@ -58,6 +60,9 @@ class Instance {
   void CollectAdopted(const std::vector<std::string>& names, std::vector<UniqueFd> fds);
   // All of the predecessor has been collected.
   void TakeOver();
+
+  // Somebody wants to see what goes on in a worker.
+  void Inspect(const link::Inspect& question) { inspections_.Begin(question); }
 
   // --- going on as another image, see InPlace
   // Reads no more output; accepts no more connections. Resume() ends both.
@@ -164,6 +169,7 @@ class Instance {
   GenerationConfigs configs_;
   Connections connections_;
   ListenerDesk desk_;
+  Inspections inspections_;
   WorkerMessages messages_;
   Workers workers_;
   NoticeDesk notices_;

@@ -62,6 +62,9 @@ void Master::OnPacket(const link::Packet& packet, std::vector<UniqueFd> fds) {
   if (const auto* exit = std::get_if<link::ExitStatus>(&packet)) {
     return instance_->NoteStatus(exit->process, exit->status);
   }
+  if (const auto* question = std::get_if<link::Inspect>(&packet)) {
+    return instance_->Inspect(*question);
+  }
   if (const auto* upgrade = std::get_if<link::Upgrade>(&packet)) {
     return in_place_->Begin(upgrade->program);
   }

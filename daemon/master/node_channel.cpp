@@ -56,7 +56,9 @@ bool NodeChannel::TrySend(std::string_view frame, int fd) {
   if (!has_room()) return false;
   const long sent = SendWithFds(socket_, frame, &fd, fd >= 0 ? 1 : 0);
   if (sent < 0) NoteSendError(errno);
-  return sent == static_cast<long>(frame.size());
+  const bool taken = sent == static_cast<long>(frame.size());
+  if (taken && fd >= 0) ++handles_taken_;
+  return taken;
 }
 
 bool NodeChannel::Send(std::string frame, int fd) {
@@ -71,6 +73,7 @@ bool NodeChannel::Send(std::string frame, int fd) {
     copy.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
     if (!copy) return false;
   }
+  if (fd >= 0) ++handles_taken_;
   queued_bytes_ += frame.size();
   queue_.push_back(Waiting{std::move(frame), std::move(copy)});
   UpdateWatch();

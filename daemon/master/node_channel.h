@@ -13,6 +13,7 @@
 // than a look's worth of memory and one message's worth of descriptors.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -49,6 +50,8 @@ class NodeChannel {
   bool Send(std::string frame, int fd = -1);
   // Sends now or not at all.
   bool TrySend(std::string_view frame, int fd);
+  // Frames with a descriptor, taken so far: Node answers each, in this order.
+  std::uint64_t handles_taken() const { return handles_taken_; }
   bool has_room() const { return !ended_ && queue_.empty(); }
   bool ended() const { return ended_; }
   // Nothing waits here to be sent.
@@ -90,6 +93,7 @@ class NodeChannel {
   Events events_;
   std::deque<Waiting> queue_;
   std::size_t queued_bytes_ = 0;
+  std::uint64_t handles_taken_ = 0;
   std::string partial_;            // the beginning of a line that has not ended yet
   std::size_t partial_bytes_ = 0;  // of that line so far
   JsonShape partial_shape_;

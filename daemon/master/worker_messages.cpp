@@ -102,8 +102,23 @@ void WorkerMessages::On(WorkerProcess& worker, const Accepted& answer) {
   }
 }
 
+void WorkerMessages::On(WorkerProcess& worker, const AgentInspected& answer) {
+  note_(worker, Requested{});
+  NoteMoved(worker);
+  inspections_.Answered(worker, answer);
+}
+
+void WorkerMessages::On(WorkerProcess& worker, const AgentInspection& told) {
+  note_(worker, Requested{});
+  if (worker.facts().inspection == told.state) return;
+  worker.facts().inspection = told.state;
+  snapshot_.NoteChange();
+  snapshot_.Save();
+}
+
 void WorkerMessages::On(WorkerProcess& worker, const HandleNack&) {
   NoteMoved(worker);
+  if (inspections_.Missed(worker, ++worker.handles_answered)) return;
   if (!connections_.Missed(worker.id())) return note_(worker, AnsweredUnasked{});
   // With each connection, perhaps: once in a while is enough to be told.
   constexpr Millis kTellAgain = 10'000;

@@ -9,6 +9,7 @@
 #include "common/uv/loop.h"
 #include "daemon/master/cluster_messages.h"
 #include "daemon/master/connections.h"
+#include "daemon/master/inspections.h"
 #include "daemon/master/listener_desk.h"
 #include "daemon/master/message_numbers.h"
 #include "daemon/master/snapshot_writer.h"
@@ -24,7 +25,7 @@ class WorkerMessages {
   // `on_moved`: the event loop of one that was stuck or hung turns again.
   // `note`: what the message says about the worker's conduct. Must not destroy the channel.
   WorkerMessages(const uv::Loop& loop, ListenerDesk& desk, Connections& connections,
-                 SnapshotWriter& snapshot, MessageNumbers& numbers,
+                 Inspections& inspections, SnapshotWriter& snapshot, MessageNumbers& numbers,
                  std::function<void(WorkerProcess&)> on_listens, std::function<void()> on_progress,
                  std::function<void(const WorkerProcess&)> on_refused,
                  std::function<void(const WorkerProcess&)> on_moved,
@@ -32,6 +33,7 @@ class WorkerMessages {
       : loop_(loop),
         desk_(desk),
         connections_(connections),
+        inspections_(inspections),
         snapshot_(snapshot),
         numbers_(numbers),
         on_listens_(std::move(on_listens)),
@@ -53,11 +55,14 @@ class WorkerMessages {
   void On(WorkerProcess& worker, const CloseServer& close);
   void On(WorkerProcess& worker, const ExitedAfterDisconnect& request);
   void On(WorkerProcess& worker, const Accepted& answer);
+  void On(WorkerProcess& worker, const HandleAck&) { ++worker.handles_answered; }
   void On(WorkerProcess& worker, const HandleNack&);
   void On(WorkerProcess& worker, const AgentHello& hello);
   void On(WorkerProcess& worker, const AgentListening& listening);
   void On(WorkerProcess& worker, const AgentPong& pong) { NoteMoved(worker, pong.debugged); }
   void On(WorkerProcess& worker, const AgentParked&);
+  void On(WorkerProcess& worker, const AgentInspected& answer);
+  void On(WorkerProcess& worker, const AgentInspection& told);
   void On(WorkerProcess& worker, const AppReady&);
   void On(WorkerProcess& worker, const HandleSent&) { note_(worker, Requested{}); }
   void On(WorkerProcess& worker, const TooDeep& message) {
@@ -71,6 +76,7 @@ class WorkerMessages {
   const uv::Loop& loop_;
   ListenerDesk& desk_;
   Connections& connections_;
+  Inspections& inspections_;
   SnapshotWriter& snapshot_;
   MessageNumbers& numbers_;
   std::function<void(WorkerProcess&)> on_listens_;

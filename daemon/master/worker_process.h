@@ -93,6 +93,7 @@ class WorkerProcess {
   WorkerFacts& facts() { return facts_; }
   const WorkerFacts& facts() const { return facts_; }
   NodeChannel* channel() { return channel_.get(); }
+  const NodeChannel* channel() const { return channel_.get(); }
   bool adopted() const { return adopted_; }
 
   // Descriptors that slcd keeps.
@@ -107,6 +108,7 @@ class WorkerProcess {
   std::optional<Millis> missed_told_at;  // when it was last logged that it has no descriptors left
   std::string failed_listen;             // why the last listen that failed was refused, for people
   std::uint64_t cpu_ticks_seen = 0;      // see Workers::AnyWorked
+  std::uint64_t handles_answered = 0;    // of NodeChannel::handles_taken()
   bool stranger_told = false;            // it was logged that somebody else speaks for it
   bool killed = false;                   // by us
   std::optional<WorkerEnd> end;          // once it has ended

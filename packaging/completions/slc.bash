@@ -19,6 +19,11 @@ _slc_services() {
   "$1" ctl ls 2>/dev/null | awk 'NR > 1 { print $2 }'
 }
 
+# IDs of workers as the status shows them: without the supervisors, whose WID is 0.
+_slc_workers() {
+  "$1" ctl status 2>/dev/null | awk '$1 ~ /^[0-9]+\.1\.[0-9]+$/ && $3 > 0 { print $1 }'
+}
+
 _slc_branches() {
   git for-each-ref --format='%(refname:short)' refs/heads 2>/dev/null
 }
@@ -36,7 +41,11 @@ _slc() {
       choices=$("$slc" "$command" --help 2>/dev/null | _slc_options)
     fi
   else
-    case $command:$before in
+    case $command:$verb in
+      ctl:cpu-* | ctl:heap-snapshot | ctl:objects-* | ctl:dbg-*)
+        [ "$COMP_CWORD" -ne 3 ] || choices=$(_slc_workers "$slc") ;;
+    esac
+    [ -n "$choices" ] || case $command:$before in
       ctl:ctl) choices=$("$slc" ctl --help 2>/dev/null | _slc_entries Verbs) ;;
       ctl:*) [ "$COMP_CWORD" -ne 3 ] || choices=$(_slc_services "$slc") ;;
       logs:logs | events:events | why:why | deploy:-s | deploy:--service) choices=$(_slc_services "$slc") ;;

@@ -147,6 +147,18 @@ TEST_CASE("Every verb is parsed into its own options") {
   CHECK_FALSE(set.restart);
   CHECK(Parse<EnvironmentChangeOptions>({"ctl", "env-unset", "a", "X"}).unset == Words{"X"});
   CHECK(Parse<PackagesOptions>({"ctl", "npmls", "a", "0"}).depth == 0U);
+  CHECK(Parse<InspectOptions>({"ctl", "cpu-start", "1.1.7", "--interval", "500"}).interval == 500);
+  const auto snapshot =
+      Parse<InspectOptions>({"ctl", "heap-snapshot", "web.7", "x", "--timeout", "30s"});
+  CHECK(snapshot.what == Inspection::kHeapSnapshot);
+  CHECK(snapshot.worker == "web.7");
+  CHECK(snapshot.name == "x");
+  CHECK(snapshot.patience == 30'000);
+  CHECK(Contains(Refused({"ctl", "cpu-start", "7", "12", "3"}), "not supported yet"));
+  CHECK(Contains(Refused({"ctl", "cpu-start", "7", "--interval", "1"}), "from 50 to 100000"));
+  CHECK(Contains(Refused({"ctl", "objects-start", "7", "x"}), "'x' has no place"));
+  CHECK(Contains(Parse<UnsupportedOptions>({"ctl", "patch", "7", "f"}).why, "not supported"));
+  CHECK(Contains(Parse<UnsupportedOptions>({"ctl", "tracing-stop", "a"}).why, "not supported"));
   CHECK(Parse<RemoveOptions>({"ctl", "remove", "a"}).service == "a");
   Parse<InfoOptions>({"ctl", "info"});
   Parse<ShutdownOptions>({"ctl", "shutdown"});

@@ -70,6 +70,26 @@ TEST_CASE("The status of a healthy service is that of the mission page, byte for
   CHECK(StatusText({MyApp(57692, 4)}, false, {}) == WithVersion(page, cell));
 }
 
+TEST_CASE(
+    "What is looked at in a worker is shown as the original did, a debugger if there is one") {
+  ServiceView view = MyApp(57692, 2);
+  view.processes[1].inspection.profiling_since = 5;
+  view.processes[2].inspection.tracking_since = 5;
+  const std::string before = StatusText({view}, false, {});
+  CHECK(
+      before.find("        ID      PID   WID  Listening Ports  Tracking objects?  CPU profiling?\n"
+                  "    1.1.57692  57692   0\n"
+                  "    1.1.57693  57693   1     0.0.0.0:3001                      yes\n"
+                  "    1.1.57694  57694   2     0.0.0.0:3001          yes\n") != std::string::npos);
+  view.processes[1].inspection.debugger_port = 45401;
+  const std::string debugged = StatusText({view}, false, {});
+  CHECK(debugged.find("CPU profiling?  Debugging?\n") != std::string::npos);
+  CHECK(debugged.find("yes             yes\n") != std::string::npos);
+  view.idle_slots.emplace_back();
+  view.idle_slots.back().state = "backoff";
+  CHECK(StatusText({view}, true, {}).find("backoff\n") != std::string::npos);
+}
+
 TEST_CASE("The list is that of the mission page, byte for byte") {
   CHECK(ListText({MyApp(57692, 4)}) ==
         "Id          Name         Scale\n"

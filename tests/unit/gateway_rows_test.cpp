@@ -68,6 +68,14 @@ TEST_CASE("rows hold what the original's client cannot do without") {
   CHECK(processes[1]["parentPid"] == 100);
   CHECK(processes[1]["serviceInstanceId"] == 3);
   CHECK(processes[1]["stopReason"] == "");
+  CHECK(processes[1]["isProfiling"] == false);
+  CHECK(processes[1]["debugger"] == json{{"running", false}, {"port", nullptr}});
+  ServiceView looked = web;
+  looked.processes[1].inspection = {5, 6, 45401};
+  const auto row = ProcessRows(looked, kFacts)[1];
+  CHECK(row["isProfiling"] == true);
+  CHECK(row["isTrackingObjects"] == true);
+  CHECK(row["debugger"] == json{{"running", true}, {"port", 45401}});
   CHECK(processes[1]["stopTime"].is_null());
   CHECK(processes[1]["listeningSockets"][0] ==
         json{{"addressType", 4}, {"address", nullptr}, {"port", 3001}});

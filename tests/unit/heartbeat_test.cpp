@@ -41,6 +41,24 @@ TEST_CASE("Heartbeat: nobody is asked without a reason") {
   CHECK(heartbeat.Look(1'000'000).empty());
 }
 
+TEST_CASE("Heartbeat: who stands still by our order is stuck, and not hung until it is over") {
+  constexpr Millis kTimeout = 4000;
+  constexpr Millis kExcuse = 60'000;
+  Heartbeat heartbeat;
+  heartbeat.Begin(kTimeout, 0);
+  heartbeat.Excuse(kExcuse);
+  heartbeat.Suspect(100);
+  CHECK(LookUntil(heartbeat, kExcuse - 1) == Deeds{Deed::kTellStuck});
+  Millis told_at = 0;
+  CHECK(LookUntil(heartbeat, kExcuse * 2, &told_at) == Deeds{Deed::kTellHung});
+  CHECK(told_at >= kExcuse);
+  // It has been heard: the order has been carried out.
+  heartbeat.Begin(kTimeout, 0);
+  heartbeat.Excuse(kExcuse);
+  heartbeat.Heard();
+  CHECK(LookUntil(heartbeat, kExcuse - 1) == Deeds{Deed::kTellHung});
+}
+
 TEST_CASE("Heartbeat: who is suspected is asked once, and is stuck until it answers") {
   Heartbeat heartbeat;
   heartbeat.Begin(0, 0);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include "common/model/json_fields.h"
 #include "daemon/master/cluster_messages.h"
@@ -52,6 +53,15 @@ std::string Text(const AgentListening& message) {
 }
 std::string Text(const AgentPong& message) {
   return message.debugged ? "agent turns, debugged" : "agent turns";
+}
+std::string Text(const AgentInspected& message) {
+  return "inspected " + std::to_string(message.id) + " port " +
+         std::to_string(message.debugger_port) + (message.error ? ": " + *message.error : "");
+}
+std::string Text(const AgentInspection& message) {
+  return "inspection " + std::to_string(message.state.profiling_since) + " " +
+         std::to_string(message.state.tracking_since) + " " +
+         std::to_string(message.state.debugger_port);
 }
 std::string Text(const AppReady& /*message*/) { return "ready"; }
 std::string Text(const OtherMessage& /*message*/) { return "other"; }
@@ -207,6 +217,38 @@ TEST_CASE("What no Node was seen to send is read too, or is garbage") {
   for (const char* line : {"", "{", "ready", R"({"cmd":"NODE_CLUSTER","act":"onl)"}) {
     CHECK(MeaningOf(line) == "garbage");
   }
+}
+
+TEST_CASE("What the agent says of looks into it is clipped to what can be") {
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspected","id":7,"port":45401})") ==
+        "inspected 7 port 45401");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspected","id":7,"error":"no"})") ==
+        "inspected 7 port 0: no");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspected","id":-7,"port":70000,"error":7})") ==
+        "inspected 0 port 0: ");
+  const std::string endless =
+      R"({"cmd":"NODE_SLC","act":"inspected","id":7,"error":")" + std::string(50'000, 'x') + "\"}";
+  CHECK(MeaningOf(endless).size() < 2000);
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspection","profiling":5,"tracking":6,)"
+                  R"("debugger":7})") == "inspection 5 6 7");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspection","profiling":18446744073709551615,)"
+                  R"("tracking":-1,"debugger":"x"})") == "inspection 0 0 0");
+}
+
+TEST_CASE("A question to the agent comes with a descriptor if its answer is large") {
+  AgentQuestion question{7, Inspection::kCpuStart, 500, 1234.5, "uid 0", "r\"1"};
+  CHECK(MeaningOf(AgentInspect(question)) == "other");
+  CHECK_FALSE(AnnouncesHandle(AgentInspect(question)));
+  question.what = Inspection::kHeapSnapshot;
+  const std::string frame = AgentInspect(question);
+  CHECK(AnnouncesHandle(frame));
+  auto parsed = ParseJson(frame);
+  REQUIRE(parsed);
+  CHECK((*parsed)["msg"]["until"] == 1234.5);
+  CHECK((*parsed)["msg"]["request"] == "r\"1");
+  CHECK_FALSE(CanInspect(""));
+  CHECK_FALSE(CanInspect("1.1.0"));
+  CHECK(CanInspect("1.2.0"));
 }
 
 TEST_CASE("A message deeper than our parser goes is one all the same") {

@@ -89,22 +89,24 @@ std::vector<json> ProcessRows(const ServiceView& view, const MeshFacts& facts) {
     for (const std::string& address : process.listening)
       sockets.push_back(ListeningSocket(address));
     const int parent = process.worker == 0 ? facts.daemon_pid : master != nullptr ? master->pid : 0;
-    rows.push_back(json{{"id", ProcessRowId(view.id, process.worker)},
-                        {"serviceInstanceId", view.id},
-                        {"parentPid", parent},
-                        {"pid", process.pid},
-                        {"workerId", process.worker},
-                        {"listeningSockets", std::move(sockets)},
-                        {"isTrackingObjects", false},
-                        {"isProfiling", false},
-                        {"isTracing", false},
-                        {"isSnapshotting", false},
-                        {"debugger", {{"running", false}, {"port", nullptr}}},
-                        {"watchdogTimeout", 0},
-                        {"watchdogStallout", 0},
-                        {"startTime", Time(process.started_wall)},
-                        {"stopTime", nullptr},
-                        {"stopReason", ""}});
+    const int port = process.inspection.debugger_port;
+    rows.push_back(
+        json{{"id", ProcessRowId(view.id, process.worker)},
+             {"serviceInstanceId", view.id},
+             {"parentPid", parent},
+             {"pid", process.pid},
+             {"workerId", process.worker},
+             {"listeningSockets", std::move(sockets)},
+             {"isTrackingObjects", process.inspection.tracking_since > 0},
+             {"isProfiling", process.inspection.profiling_since > 0},
+             {"isTracing", false},
+             {"isSnapshotting", false},
+             {"debugger", {{"running", port > 0}, {"port", port > 0 ? json(port) : json()}}},
+             {"watchdogTimeout", 0},
+             {"watchdogStallout", 0},
+             {"startTime", Time(process.started_wall)},
+             {"stopTime", nullptr},
+             {"stopReason", ""}});
   }
   return rows;
 }

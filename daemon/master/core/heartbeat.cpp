@@ -35,6 +35,7 @@ bool Heartbeat::Suspect(Millis now) {
 void Heartbeat::Heard(std::optional<bool> debugged) {
   if (debugged) debugged_ = *debugged;
   told_stuck_ = told_hung_ = false;
+  excused_until_ = 0;
   suspected_at_.reset();
   asked_at_.reset();
   counted_from_.reset();
@@ -48,7 +49,7 @@ std::optional<Millis> Heartbeat::NextVerdict() const {
     at = std::max(*counted_from_ + kAnswersWithin, *suspected_at_);
   }
   if (timeout_ > 0 && !told_hung_ && !debugged_) {
-    const Millis hung_at = *counted_from_ + timeout_;
+    const Millis hung_at = std::max(*counted_from_ + timeout_, excused_until_);
     at = at ? std::min(*at, hung_at) : hung_at;
   }
   return at;
@@ -85,7 +86,8 @@ std::vector<Heartbeat::Deed> Heartbeat::Look(Millis now) {
     told_stuck_ = true;
     deeds.push_back(Deed::kTellStuck);
   }
-  if (timeout_ > 0 && !told_hung_ && !debugged_ && now - *counted_from_ >= timeout_) {
+  if (timeout_ > 0 && !told_hung_ && !debugged_ && now >= excused_until_ &&
+      now - *counted_from_ >= timeout_) {
     told_hung_ = true;
     deeds.push_back(Deed::kTellHung);
   }

@@ -7,7 +7,7 @@
 //   stuck  something waits for it, and it has not answered within kAnswersWithin
 //   hung   it has not answered for the timeout, so its loop has stood still for that long at least.
 //          Not while a debugger was attached to it when it answered last: who looks at a breakpoint
-//          stops the loop.
+//          stops the loop. Nor while it makes a snapshot of its heap.
 //
 // What counts is time in which we could have read an answer: when a look comes late (the machine
 // slept, this process was stopped or got no CPU) the wait begins anew, and what is overdue is
@@ -44,6 +44,9 @@ class Heartbeat {
   // It did what only a loop that turns does. `debugged`: nothing if it did not say.
   void Heard(std::optional<bool> debugged = std::nullopt);
 
+  // It stands still by our order: until it is heard again, or then, it is not hung.
+  void Excuse(Millis until) { excused_until_ = until; }
+
   // What is due.
   std::vector<Deed> Look(Millis now);
   std::optional<Millis> deadline() const;
@@ -61,7 +64,8 @@ class Heartbeat {
   std::optional<Millis> suspected_at_;
   std::optional<Millis> asked_at_;
   std::optional<Millis> counted_from_;  // the same, but for time in which we could not listen
-  std::optional<Millis> overdue_at_;    // when a look found it so
+  Millis excused_until_ = 0;
+  std::optional<Millis> overdue_at_;  // when a look found it so
   bool told_stuck_ = false;
   bool told_hung_ = false;
 };

@@ -1,0 +1,30 @@
+#include "common/model/inspection.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace slc {
+namespace {
+
+// In the order of Inspection.
+constexpr const char* kNames[] = {"cpu-start",    "cpu-stop",  "heap-snapshot", "objects-start",
+                                  "objects-stop", "dbg-start", "dbg-stop"};
+
+}  // namespace
+
+const char* Name(Inspection what) { return kNames[static_cast<int>(what)]; }
+
+std::optional<Inspection> InspectionFromName(const std::string& name) {
+  const auto* const found = std::find(std::begin(kNames), std::end(kNames), name);
+  if (found == std::end(kNames)) return std::nullopt;
+  return static_cast<Inspection>(found - std::begin(kNames));
+}
+
+bool HasResult(Inspection what) { return what == Inspection::kCpuStop || Pauses(what); }
+
+bool Pauses(Inspection what) {
+  return what == Inspection::kHeapSnapshot || what == Inspection::kObjectsStart ||
+         what == Inspection::kObjectsStop;
+}
+
+}  // namespace slc

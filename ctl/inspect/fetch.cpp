@@ -1,0 +1,157 @@
+#include "ctl/inspect/fetch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <functional>
+#include <string_view>
+
+#include "common/base/files.h"
+#include "common/base/text.h"
+#include "common/wire/result_stream.h"
+#include "ctl/interrupt.h"
+#include "ctl/output.h"
+#include "ctl/progress.h"
+
+namespace slc::ctl {
+namespace {
+
+// How often it is looked whether somebody wants us to end, and the terminal gets a new line.
+constexpr int kTurn = 250;
+constexpr Millis kProgressAfter = 1000;
+
+std::string SoFar(const ResultReader& reader) {
+  return reader.size() == 0 ? "before anything had come"
+                            : "after " + FormatBytes(reader.size()) + " had come";
+}
+
+Status Outcome(const ResultReader& reader) {
+  switch (reader.state()) {
+    case ResultReader::State::kWhole:
+      return Ok();
+    case ResultReader::State::kFailed:
+      return Error{ErrorCode::kSystem, "the worker could not make it: " + reader.reason()};
+    case ResultReader::State::kBroken:
+      return Error{ErrorCode::kProtocol, "what the worker sent is no result: " + reader.reason()};
+    case ResultReader::State::kGoesOn:
+      break;
+  }
+  return Error{ErrorCode::kUnreachable, "the worker ended, or gave up, " + SoFar(reader) +
+                                            "; slc why tells of workers that ended"};
+}
+
+// Gives what comes to `keep`, until the result is whole.
+Status Fetch(const UniqueFd& stream, const FetchHow& how,
+             const std::function<Status(std::string_view)>& keep) {
+  const InterruptGuard guard(true, InterruptGuard::Extent::kAllEnds);
+  ProgressLine line(!how.quiet && IsTerminal(STDERR_FILENO));
+  const Millis began = BootNow();
+  Millis heard = began;
+  ResultReader reader;
+  std::array<char, 256U << 10> buffer;
+  while (reader.state() == ResultReader::State::kGoesOn) {
+    if (guard.pressed()) return Error{ErrorCode::kCancelled, "interrupted " + SoFar(reader)};
+    const Millis now = BootNow();
+    if (now - heard >= how.patience) {
+      return Error{ErrorCode::kTimeout, "nothing has come for " + FormatSpan(how.patience) + ", " +
+                                            SoFar(reader) +
+                                            "; a worker with a large heap needs longer: --timeout"};
+    }
+    if (line.enabled() && now - began >= kProgressAfter) {
+      line.Show(how.doing + ": " + FormatBytes(reader.size()) + " (" + FormatSpan(now - began) +
+                ")");
+    }
+    pollfd entry{stream.get(), POLLIN, 0};
+    if (::poll(&entry, 1, kTurn) <= 0) continue;
+    const ssize_t got = ::recv(stream.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (got <= 0) break;
+    heard = now;
+    std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    while (!bytes.empty()) {
+      const std::string_view part = reader.Take(bytes);
+      if (part.empty()) continue;
+      if (Status kept = keep(part); !kept) return kept;
+    }
+  }
+  return Outcome(reader);
+}
+
+// Ends as a file of that name, or as none.
+class FileInTheMaking {
+ public:
+  explicit FileInTheMaking(const std::string& path) : path_(path), making_(BesideOf(path)) {}
+  ~FileInTheMaking() {
+    if (file_) ::unlink(making_.c_str());
+  }
+  FileInTheMaking(const FileInTheMaking&) = delete;
+  FileInTheMaking& operator=(const FileInTheMaking&) = delete;
+
+  Status Open() {
+    file_.reset(
+        ::open(making_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    return file_ ? Ok() : Status(SystemError("make " + making_, errno));
+  }
+  Status Write(std::string_view bytes) {
+    Status written = WriteAll(file_.get(), bytes);
+    return written ? written : written.error().During("write " + making_);
+  }
+  Status Finish() {
+    // A disk over the network may say only now that it is full.
+    const int fd = file_.get();
+    if (::fsync(fd) != 0 && errno != EINVAL) return SystemError("write " + making_, errno);
+    if (::rename(making_.c_str(), path_.c_str()) != 0) {
+      return SystemError("rename " + making_ + " to " + path_, errno);
+    }
+    file_.reset();
+    return Ok();
+  }
+
+ private:
+  static std::string BesideOf(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
+    return path.substr(0, name) + "." + path.substr(name) + "." + std::to_string(::getpid()) +
+           ".part";
+  }
+
+  std::string path_;
+  std::string making_;
+  UniqueFd file_;
+};
+
+}  // namespace
+
+Result<std::uint64_t> FetchFile(const UniqueFd& stream, const std::string& path,
+                                const FetchHow& how) {
+  FileInTheMaking file(path);
+  if (Status made = file.Open(); !made) return made.error();
+  std::uint64_t size = 0;
+  Status fetched = Fetch(stream, how, [&](std::string_view part) {
+    size += part.size();
+    return file.Write(part);
+  });
+  if (!fetched) return fetched.error();
+  if (Status finished = file.Finish(); !finished) return finished.error();
+  return size;
+}
+
+Result<std::string> FetchText(const UniqueFd& stream, std::size_t limit, const FetchHow& how) {
+  std::string text;
+  Status fetched = Fetch(stream, how, [&](std::string_view part) -> Status {
+    if (text.size() + part.size() > limit) {
+      return Error{ErrorCode::kProtocol, "it is longer than " + FormatBytes(limit)};
+    }
+    text += part;
+    return Ok();
+  });
+  if (!fetched) return fetched.error();
+  return text;
+}
+
+}  // namespace slc::ctl

@@ -1,0 +1,77 @@
+// A file is there when its result is whole, and else nothing is.
+#include <sys/socket.h>
+
+#include <filesystem>
+
+#include <doctest/doctest.h>
+
+#include "common/base/fd_passing.h"
+#include "common/wire/frame.h"
+#include "ctl/inspect/fetch.h"
+#include "tests/unit/temp_folder.h"
+
+namespace slc::ctl {
+namespace {
+
+const std::string kEnd(4, '\0');
+constexpr FetchHow kQuick{"", 100, true};
+
+// What a worker has written; it has ended unless `open`.
+UniqueFd Stream(const std::string& bytes, UniqueFd* open = nullptr) {
+  SocketPair pair = MakeSocketPair(SOCK_STREAM);
+  REQUIRE(::send(pair.second.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(bytes.size()));
+  if (open != nullptr) *open = std::move(pair.second);
+  return std::move(pair.first);
+}
+
+std::size_t FilesIn(const std::string& folder) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
+}
+
+}  // namespace
+
+TEST_CASE("A whole result becomes a file that only its owner reads, in place of what was there") {
+  const TempFolder folder;
+  const std::string path = folder.path() + "/x.cpuprofile";
+  for (const char* content : {"{}", "{\"again\":1}"}) {
+    const auto size = FetchFile(Stream(EncodeFrame(content) + kEnd), path, kQuick);
+    REQUIRE(size);
+    CHECK(*size == std::string(content).size());
+    CHECK(std::filesystem::file_size(path) == *size);
+    CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::all) ==
+          (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+    CHECK(FilesIn(folder.path()) == 1);
+  }
+}
+
+TEST_CASE("Of a result that does not become whole nothing is left") {
+  const TempFolder folder;
+  const std::string path = folder.path() + "/x.heapsnapshot";
+  UniqueFd open;
+  const auto fetch = [&](UniqueFd stream, const std::string& to) {
+    const auto size = FetchFile(stream, to, kQuick);
+    REQUIRE_FALSE(size);
+    CHECK(FilesIn(folder.path()) == 0);
+    return size.error();
+  };
+  CHECK(fetch(Stream(EncodeFrame("half")), path).code == ErrorCode::kUnreachable);
+  CHECK(fetch(Stream(EncodeFrame("half"), &open), path).code == ErrorCode::kTimeout);
+  std::string failed = EncodeFrame("no memory");
+  failed[0] = static_cast<char>(0x80);
+  const Error error = fetch(Stream(EncodeFrame("half") + failed), path);
+  CHECK(error.message.find("no memory") != std::string::npos);
+  CHECK(fetch(Stream(kEnd + "more"), path).code == ErrorCode::kProtocol);
+  // Where it cannot be made, or its name is taken by a folder.
+  CHECK(fetch(Stream(kEnd), folder.path() + "/no/x").code == ErrorCode::kSystem);
+  CHECK(fetch(Stream(kEnd), folder.path()).code == ErrorCode::kSystem);
+}
+
+TEST_CASE("A text has its limit") {
+  const auto whole = FetchText(Stream(EncodeFrame("abc") + kEnd), 3, kQuick);
+  REQUIRE(whole);
+  CHECK(*whole == "abc");
+  CHECK_FALSE(FetchText(Stream(EncodeFrame("abcd") + kEnd), 3, kQuick));
+}
+
+}  // namespace slc::ctl
