@@ -325,8 +325,14 @@ http.server.HTTPServer(where, http.server.SimpleHTTPRequestHandler).serve_foreve
     const WorkerId worker = FirstWorker(world);
     const std::string id = IdOf(world, worker);
     world.Must({"ctl", "cpu-start", id});
+    const int master = world.MasterPid("web");
     world.KillMaster("web");
-    WaitUntil([&] { return world.View("web").state == "running"; }, 20'000, "a successor");
+    WaitUntil(
+        [&] {
+          const ServiceView view = world.View("web");
+          return view.state == "running" && view.processes.at(0).pid != master;
+        },
+        20'000, "a successor");
     CHECK(Process(world, worker).inspection.profiling_since > 0);
     world.KillDaemon();
     world.Must({"ctl", "cpu-stop", id, "kept"});
