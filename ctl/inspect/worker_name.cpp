@@ -35,10 +35,10 @@ std::optional<Result<NamedWorker>> FindAmong(const std::vector<const ServiceView
       if (process.pid <= 0 || static_cast<std::int64_t>(process.worker) != number) continue;
       if (found) {
         const std::string wid = "." + std::to_string(number);
-        return Result<NamedWorker>(Error{
-            ErrorCode::kUsage, "several services have a worker " + std::to_string(number) +
-                                   ": say which, " + Printable(found->service_name) + wid + " or " +
-                                   Printable(service->name) + wid});
+        return Result<NamedWorker>(
+            Error{ErrorCode::kUsage, "several services have a worker " + std::to_string(number) +
+                                         ": say which, " + Printable(found->service_name) + wid +
+                                         " or " + Printable(service->name) + wid});
       }
       found = Named(*service, process);
     }

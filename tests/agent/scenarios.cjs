@@ -913,12 +913,24 @@ scenarios['objects are counted by class, and what grew is told'] = async () => {
   return `paused ${paused} ms`;
 };
 
-const versionOf = (port) => new Promise((resolve, reject) => {
-  require('http').get({ port, host: '127.0.0.1', path: '/json/version' }, (response) => {
+const askDebugger = (port, about) => new Promise((resolve, reject) => {
+  require('http').get({ port, host: '127.0.0.1', path: `/json/${about}` }, (response) => {
     let body = '';
     response.on('data', (data) => { body += data; }).on('end', () => resolve(JSON.parse(body)));
   }).on('error', reject);
 });
+const versionOf = (port) => askDebugger(port, 'version');
+// Somebody debugs it, and answers when the other side wants to close: Node waits for that.
+const attach = async (port) => {
+  const [{ webSocketDebuggerUrl: url }] = await askDebugger(port, 'list');
+  const client = await Client.open(port);
+  const headers = {
+    Host: '127.0.0.1', Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': 13,
+    'Sec-WebSocket-Key': 'c2xjIHRlc3RzIHRoYXQu',
+  };
+  assert.strictEqual((await client.get(new URL(url).pathname, { headers })).status, 101);
+  client.socket.on('data', ([opcode]) => { if (opcode === 0x88) client.write(Buffer.from([0x88, 0x80, 0, 0, 0, 0])); });
+};
 
 scenarios['the debugger opens on loopback, and is gone when closed, or when the worker drains'] = async () => {
   const worker = await http();
@@ -931,7 +943,7 @@ scenarios['the debugger opens on loopback, and is gone when closed, or when the 
   assert.strictEqual(worker.inspection().debugger, 0);
   await assert.rejects(versionOf(port), /ECONNREFUSED/);
   const { port: again } = await inspected(worker, 'dbg-start');
-  await versionOf(again);
+  await attach(again); // Node would wait for who debugs it
   worker.drain(LINGER);
   await until('end', () => worker.exit);
   assert.deepStrictEqual(worker.exit, { code: 0, signal: null });

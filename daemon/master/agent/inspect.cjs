@@ -24,7 +24,7 @@ const clock = (ms) => new Date(ms).toISOString();
 
 module.exports = (tell) => {
   let profile = null; // {post, since, by, request, timer, result}
-  let tracking = null; // {since, by, request, classes}
+  let tracking = null; // {since, by, request, counted}
 
   const inspector = () => {
     try { return require('inspector'); } catch { throw new Error('this build of Node has no inspector'); }
@@ -110,7 +110,7 @@ module.exports = (tell) => {
 
   // --- counts of objects
   // By the name of what made them. Sizes are estimated from the properties of some of each class: V8 tells them in a
-  // heap snapshot only, which takes many times as long and twenty times the memory. Runs in the page's world of V8's
+  // heap snapshot only, which takes many times as long and up to twenty times the memory of the heap. Runs in the page's world of V8's
   // debugger, on an array of all objects there are: no getter, trap or method of the app may be called.
   function count() {
     const SAMPLED = 32;
@@ -157,26 +157,32 @@ module.exports = (tell) => {
       });
       if (exceptionDetails) throw new Error(exceptionDetails.exception.description || exceptionDetails.text);
       post('Runtime.releaseObjectGroup', { objectGroup });
-      const classes = new Map(Object.entries(JSON.parse(counted.value)).map(([key, pair]) => [key.slice(1), pair]));
-      let objectsCounted = 0;
-      for (const [many] of classes.values()) objectsCounted += many;
-      return { classes, objects: objectsCounted, paused: Math.round(hrtime() - began) };
+      return { counted: counted.value, paused: Math.round(hrtime() - began) };
     } finally {
       post();
     }
   }
+  const parse = (counted) => {
+    const classes = new Map(Object.entries(JSON.parse(counted)).map(([key, pair]) => [key.slice(1), pair]));
+    let objects = 0;
+    for (const [many] of classes.values()) objects += many;
+    return { classes, objects };
+  };
 
   function* startTracking({ by, request }) {
-    const { classes, objects, paused } = countObjects();
-    tracking = { since: Date.now(), by, request, classes };
+    const { counted, paused } = countObjects();
+    // As a text: objects of ours would be counted among the app's.
+    tracking = { since: Date.now(), by, request, counted };
     tellState();
-    yield JSON.stringify({ since: tracking.since, paused_ms: paused, objects });
+    yield JSON.stringify({ since: tracking.since, paused_ms: paused, objects: parse(counted).objects });
   }
 
   // What there is of each class of which there is more or less than before.
   function* stopTracking() {
-    const { classes, objects, paused } = countObjects();
-    const { since, classes: before } = tracking;
+    const { counted, paused } = countObjects();
+    const { classes, objects } = parse(counted);
+    const { since } = tracking;
+    const before = parse(tracking.counted).classes;
     tracking = null;
     tellState();
     yield `${JSON.stringify({ since, until: Date.now(), paused_ms: paused, objects }).slice(0, -1)},"classes":{`;
