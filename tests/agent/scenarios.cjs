@@ -633,7 +633,7 @@ scenarios['the app sees nothing of the agent'] = async () => {
 scenarios['says hello once, and nothing of a listen through the primary'] = async () => {
   const worker = await http();
   await worker.ping();
-  assert.deepStrictEqual(worker.agentMessages(), [{ cmd: 'NODE_SLC', act: 'hello', version: '1.1.0' }]);
+  assert.deepStrictEqual(worker.agentMessages(), [{ cmd: 'NODE_SLC', act: 'hello', version: '1.2.0' }]);
   worker.drain(0);
   await worker.gone();
 };
