@@ -21,7 +21,7 @@ _slc_services() {
 
 # IDs of workers as the status shows them: without the supervisors, whose WID is 0.
 _slc_workers() {
-  "$1" ctl status 2>/dev/null | awk '$1 ~ /^[0-9]+\.1\.[0-9]+$/ && $3 > 0 { print $1 }'
+  "$1" ctl status 2>/dev/null | awk 'split($1, id, ".") == 3 && id[3] == $2 && $3 > 0 { print $1 }'
 }
 
 _slc_branches() {

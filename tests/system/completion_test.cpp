@@ -43,4 +43,13 @@ TEST_SUITE("completion") {
     CHECK(Choices(world, {"ctl", "stop", "s"}) == Words{"shop"});
     CHECK(Choices(world, {"deploy", "-s", ""}) == Words{"shop"});
   }
+
+  TEST_CASE("workers are those of the status, without the supervisors") {
+    World world;
+    world.StartApp("plain/server.js", {"--size", "2", "--name", "shop"});
+    Words workers;
+    for (const int pid : world.ReadyPids("shop")) workers.push_back("1.1." + std::to_string(pid));
+    CHECK(Choices(world, {"ctl", "cpu-start", ""}) == workers);
+    CHECK(Choices(world, {"ctl", "stop", ""}) == Words{"shop"});
+  }
 }
