@@ -88,6 +88,7 @@ std::string ControlHelpText() {
       "usage: slc ctl [-C SOCKET] [--json] [VERB ...]\n\n"
       "SVC is the name or the id of a service, as `slc ctl ls` shows them. Without a verb: "
       "status.\n"
+      "WRK is the ID, PID or WID of a worker, as `slc ctl status` shows them, or SVC.WID.\n"
       "\nVerbs:\n";
   for (const CommandInfo& command : Verbs()) text += Columns(Synopsis(command), command.summary);
   text += "\nOptions of every verb:\n";

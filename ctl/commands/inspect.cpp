@@ -165,7 +165,7 @@ constinit const CommandInfo kCpuStartCommand{
     .most = 3,
     .summary = "Begin a CPU profile of a worker.",
     .details =
-        "WRK is the ID, PID or WID of a worker as `slc ctl status` shows it, or SVC.WID.\n"
+        "WRK is the ID, PID or WID of a worker, as `slc ctl status` shows them, or SVC.WID.\n"
         "It costs some 10 % of the worker's CPU, and is ended by itself after two million samples\n"
         "(33 minutes); cpu-stop then gets those. TIMEOUT and STALLS are not supported yet.\n",
     .plan = PlanCpuStart,
