@@ -28,6 +28,11 @@ void ExpectFinding(World& world, const std::string& check, const std::string& le
   CHECK((level == "ok" || !finding.at("advice").get<std::string>().empty()));
 }
 
+void LetProcessesAge() {
+  const Millis begun = BootNow();
+  WaitUntil([&] { return BootNow() > begun + 50; }, 10'000, "processes to be older");
+}
+
 void LeaveDaemon(World& world) {
   const auto daemon = world.Daemon();
   REQUIRE(daemon);

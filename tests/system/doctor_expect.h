@@ -18,6 +18,11 @@ nlohmann::json FindingOf(const nlohmann::json& answer, const std::string& check,
 void ExpectFinding(World& world, const std::string& check, const std::string& level,
                    const std::string& part, const Options& options = {});
 
+// Waits until whatever runs now is older than the next question to slcd, also on the clock on which
+// the kernel notes starts (10 ms): slc doctor leaves out what is younger, slcd may have started it
+// meanwhile.
+void LetProcessesAge();
+
 // Has slcd leave; its services go on.
 void LeaveDaemon(World& world);
 

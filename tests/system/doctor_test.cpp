@@ -169,9 +169,7 @@ TEST_SUITE("doctor") {
     marked.env["SLC_COOKIE"] =
         std::to_string(home.st_dev) + "-" + std::to_string(home.st_ino) + "-1.77";
     Running orphan = world.BeginProgram({"sleep", "60"}, marked);
-    // What is younger than the question may be a worker that slcd had not started yet.
-    const Millis begun = BootNow();
-    WaitUntil([&] { return BootNow() > begun + 50; }, 10'000, "it to be older");
+    LetProcessesAge();
     ExpectFinding(world, "orphans", "wrong", std::to_string(orphan.pid()));
     orphan.Signal(SIGKILL);
     orphan.Wait();

@@ -213,6 +213,7 @@ TEST_SUITE("doctor") {
     Running worker = world.BeginProgram({"sleep", "60"}, marked);
     const std::string comm = "/proc/" + std::to_string(master.pid()) + "/comm";
     WaitUntil([&] { return ReadText(comm) == "slc-master\n"; }, 10'000, "the master to begin");
+    LetProcessesAge();
     const json answer = world.Json({"doctor"});
     const std::string text = FindingOf(answer, "master of web", "wrong").at("text");
     CHECK_MESSAGE(Contains(text, "pid " + std::to_string(master.pid())), text);
