@@ -5,7 +5,8 @@
 # Debian 12's names. What a build needs, and in addition what the tests need.
 # shellcheck disable=SC2034 # used by those who source this
 BUILD_PACKAGES="g++ cmake ninja-build pkg-config
-  libuv1-dev node-llhttp libssl-dev zlib1g-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev scdoc"
+  libuv1-dev node-llhttp libssl-dev zlib1g-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
+  libcli11-dev scdoc"
 # shellcheck disable=SC2034
 TEST_PACKAGES="doctest-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
   curl git openssl python3 e2fsprogs mount strace systemd gunicorn uvicorn tzdata"

@@ -5,6 +5,13 @@
 #include "common/model/json_fields.h"
 
 namespace slc {
+namespace {
+
+bool IsHex(const std::string& text, std::size_t size) {
+  return text.size() == size && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
 
 std::string EncodeUnpacked(const Result<Unpacked>& outcome) {
   nlohmann::json line = nlohmann::json::object();
@@ -44,6 +51,9 @@ Result<Unpacked> DecodeUnpacked(const std::string& line) {
   fields.Read("bytes", unpacked.bytes);
   fields.Read("entries", unpacked.entries);
   fields.Read("top", unpacked.top);
+  // A hash becomes the name of a folder.
+  if (code.empty() && !IsHex(unpacked.sha256, 64)) fields.Fail("sha256", "64 hex digits");
+  if (code.empty() && !IsHex(unpacked.sha1, 40)) fields.Fail("sha1", "40 hex digits");
   if (const Status status = fields.status(); !status) {
     return Error{ErrorCode::kProtocol, "slc-unpack told nothing usable: " + status.error().message};
   }

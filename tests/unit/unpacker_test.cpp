@@ -427,6 +427,8 @@ TEST_CASE("what came of an archive is told in a line, and read back") {
   REQUIRE_FALSE(read.ok());
   CHECK(read.error().code == ErrorCode::kStorage);
   CHECK(read.error().message == "the disk\nis full");
+  unpacked.sha1 = "../../../" + std::string(31, 'b');
+  CHECK_FALSE(DecodeUnpacked(EncodeUnpacked(unpacked)).ok());
   for (const char* nothing : {"", "{}", "[]", "{\"sha256\":1}", "{\"error\":1}", "text"}) {
     read = DecodeUnpacked(nothing);
     REQUIRE_FALSE(read.ok());

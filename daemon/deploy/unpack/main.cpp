@@ -26,7 +26,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,9 +57,12 @@ std::optional<Options> ReadOptions(int argc, char** argv) {
   std::map<std::string, std::int64_t> numbers;
   slc::RunAs user;
   for (int i = 1; i < argc; i += 2) {
-    const auto number =
-        i + 1 < argc ? slc::ParseInteger(argv[i + 1], 0, std::numeric_limits<std::int64_t>::max())
-                     : std::nullopt;
+    // What is cut to 32 bits below must not become another number: another uid, for one.
+    constexpr std::int64_t kMost = 0xfffffffe;
+    const bool large = std::strcmp(argv[i], "--bytes") == 0;
+    const auto number = i + 1 < argc
+                            ? slc::ParseInteger(argv[i + 1], 0, large ? kMost << 20 : kMost)
+                            : std::nullopt;
     if (!number) return std::nullopt;
     if (std::strcmp(argv[i], "--group") == 0) {
       user.groups.push_back(static_cast<gid_t>(*number));
@@ -114,7 +116,7 @@ slc::Status LowerLimits(const slc::unpack::Limits& limits) {
     {RLIMIT_NPROC, 0},    // no process of ours, whatever is executed
     {RLIMIT_NOFILE, 64},  // we have ten
     {RLIMIT_CPU, 120},    // seconds; 1 GiB takes some ten
-    {RLIMIT_FSIZE, limits.bytes},
+    {RLIMIT_FSIZE, std::max<rlim_t>(limits.bytes, 1U << 16)},  // the report may be a file
 #if !defined(__SANITIZE_ADDRESS__)
     {RLIMIT_AS, rlim_t{256} << 20},  // bytes; we have some 20 MiB, and links 60
 #endif
@@ -182,5 +184,6 @@ int main(int argc, char** argv) {
   ::umask(022);
   const auto outcome = Run(*options);
   const slc::Status told = slc::WriteAll(options->report, slc::EncodeUnpacked(outcome));
-  return outcome && told ? 0 : kFailed;
+  // At once: what a sanitizer does at the end of a program needs rights that are gone.
+  ::_exit(outcome && told ? 0 : kFailed);
 }
