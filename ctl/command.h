@@ -41,6 +41,9 @@ struct CommandInfo {
   const char* details = "";    // more lines for its own help
   bool passes_on = false;      // what is behind "--" is for the app, not operands
   bool takes_numbers = false;  // "-1" is an operand, not an option
+  // Not for a slcd on another machine: why, and what to do instead.
+  const char* here_only = "";
+  bool takes_socket = false;  // though it is: -C with a unix socket of this machine is known to it
   // Null: it has verbs, and those have plans.
   Plan (*plan)(const Surroundings& around);
 };
@@ -52,8 +55,11 @@ class Verb {
   explicit Verb(const Surroundings& around) : value_(std::make_shared<T>()) {
     Control& control = value_->control;
     control = around.control;
-    plan_.options.Text("-C,--control", "SOCKET",
-                       "Talk to the slcd at this unix socket; never start one.", control.socket);
+    plan_.options.Text("-C,--control", "URL",
+                       "The slcd there, or at this unix socket: see slc ctl --help.", control.at);
+    plan_.options.Hidden("--cacert", control.ca);
+    plan_.options.Hidden("--cert", control.certificate);
+    plan_.options.Hidden("--key", control.key);
     plan_.options.Flag("--json", "Print one JSON value instead of text.", control.json);
   }
 

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "common/base/text.h"
 #include "common/base/version.h"
+#include "common/http/url.h"
 #include "ctl/command_table.h"
 #include "ctl/commands/commands.h"
+#include "ctl/remote/remote_server.h"
 #include "ctl/shell_words.h"
 
 namespace slc::ctl {
@@ -45,12 +48,48 @@ std::string HelpText(const CommandInfo& command, const OptionParser& options) {
   return text + "\nOptions:\n" + options.Help() + "  --help                      This text.\n";
 }
 
+// Null if the command knows of no other slcd than ours.
+const Control* ControlOf(const Command& command) {
+  return std::visit(
+      [](const auto& options) -> const Control* {
+        if constexpr (requires { options.control; }) {
+          return &options.control;
+        } else {
+          return nullptr;
+        }
+      },
+      command);
+}
+
+// What a command without such an option was told of a slcd elsewhere; empty: nothing.
+std::string ElsewhereOf(const Input& input) {
+  if (input.command->here_only[0] == '\0' || input.command->takes_socket) return {};
+  const Words& words = input.words;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    constexpr std::string_view kLong = "--control=";
+    if (StartsWith(words[i], kLong)) return words[i].substr(kLong.size());
+    const bool given = words[i] == "-C" || words[i] == "--control";
+    if (given) return i + 1 < words.size() ? words[i + 1] : words[i];
+  }
+  return input.control.at;
+}
+
+std::string NotThere(const CommandInfo& command, const std::string& place) {
+  const auto url = http::ParseUrl(place);
+  // What is no URL may hold a password all the same.
+  const std::string shown = url ? " " + url->shown() : "";
+  return "not with -C" + shown + ": " + command.here_only;
+}
+
 std::variant<Command, Printout> Finish(const Input& input) {
   const CommandInfo& command = *input.command;
   Plan plan = command.plan(Surroundings{input.control, input.behind});
   if (input.help) return Printout{HelpText(command, plan.options)};
   const std::string where = FullName(command);
   const bool json = input.control.json || AsksForJson(input.words);
+  if (const std::string url = ElsewhereOf(input); !url.empty()) {
+    return UsageError(where, NotThere(command, url), json);
+  }
   Words operands;
   if (Status parsed = plan.options.Parse(input.words, operands); !parsed) {
     return UsageError(where, parsed.error().message, json);
@@ -68,6 +107,14 @@ std::variant<Command, Printout> Finish(const Input& input) {
   }
   auto made = plan.make(operands);
   if (!made) return UsageError(where, made.error().message, json);
+  if (const Control* control = ControlOf(*made)) {
+    if (command.here_only[0] != '\0' && IsRemote(*control)) {
+      return UsageError(where, NotThere(command, control->at), json);
+    }
+    if (Status good = CheckControl(*control); !good) {
+      return UsageError(where, good.error().During("-C").message, json);
+    }
+  }
   return std::move(*made);
 }
 
@@ -129,31 +176,59 @@ std::string DidYouMeanCommand(const std::string& word, CommandTable here, Comman
   return ask(command != nullptr ? *command : *FindCommand(there, near));
 }
 
-std::variant<Command, Printout> ParseControl(const Words& words) {
+// Takes an option of where slcd is, and its value, if one stands at `at`, and moves on behind it.
+// False: there is none. An error: it has no value.
+Result<bool> TakeControl(const Words& words, std::size_t& at, Control& control) {
+  struct Named {
+    std::string_view name;
+    std::string* target;
+  };
+  const Named options[] = {{"-C", &control.at},
+                           {"--control", &control.at},
+                           {"--cacert", &control.ca},
+                           {"--cert", &control.certificate},
+                           {"--key", &control.key}};
+  const std::string& word = words[at];
+  for (const auto& [name, target] : options) {
+    const bool is_long = name.size() > 2;
+    const std::string begin = std::string(name) + (is_long ? "=" : "");
+    if (word == name) {
+      if (at + 1 == words.size() || words[at + 1].empty()) {
+        return Error{ErrorCode::kUsage, "option " + word + " needs a value"};
+      }
+      *target = words[at + 1];
+      at += 2;
+      return true;
+    }
+    if (StartsWith(word, begin)) {
+      *target = word.substr(begin.size());
+      ++at;
+      return true;
+    }
+  }
+  return false;
+}
+
+std::variant<Command, Printout> ParseControl(const Words& words, const Control& control) {
   Input input;
   input.command = &kStatusCommand;
+  input.control = control;
   std::size_t at = 0;
   // Options may stand in front of the verb.
-  for (; at < words.size() && words[at].size() > 1 && words[at][0] == '-' && words[at] != "--";
-       ++at) {
+  while (at < words.size() && words[at].size() > 1 && words[at][0] == '-' && words[at] != "--") {
     const std::string& word = words[at];
     if (IsVersion(word)) return Printout{std::string("slc ") + OwnVersion().text + "\n"};
+    auto taken = TakeControl(words, at, input.control);
+    if (!taken) return UsageError("slc ctl", taken.error().message, input.control.json);
+    if (*taken) continue;
     if (IsHelp(word)) {
       input.help = true;
     } else if (word == "--json") {
       input.control.json = true;
-    } else if (word == "-C" || word == "--control") {
-      if (++at == words.size() || words[at].empty()) {
-        return UsageError("slc ctl", "option " + word + " needs a value", input.control.json);
-      }
-      input.control.socket = words[at];
-    } else if (StartsWith(word, "--control=")) {
-      input.control.socket = word.substr(std::string("--control=").size());
-    } else if (StartsWith(word, "-C")) {
-      input.control.socket = word.substr(2);
     } else {
       break;  // an option of status, or a wrong one: its parser knows
     }
+    ++at;
   }
   if (at == words.size() && input.help) return Printout{ControlHelpText()};
   if (at == words.size() || words[at][0] == '-') {
@@ -194,6 +269,15 @@ std::variant<Command, Printout> ParseCommandLine(const std::vector<std::string>&
     words.push_back("--help");
   }
   const bool json = AsksForJson(words);
+  Control control;
+  std::size_t at = 0;
+  while (at < words.size()) {
+    auto taken = TakeControl(words, at, control);
+    if (!taken) return UsageError("slc", taken.error().message, json);
+    if (!*taken) break;
+  }
+  words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at));
+  if (words.empty()) return UsageError("slc", "a command is missing", json);
   if (words[0].size() > 1 && words[0][0] == '-') {
     return UsageError("slc", "unknown option '" + Printable(words[0]) + "'", json);
   }
@@ -205,10 +289,11 @@ std::variant<Command, Printout> ParseCommandLine(const std::vector<std::string>&
                       json);
   }
   words.erase(words.begin());
-  if (command->plan == nullptr) return ParseControl(words);
+  if (command->plan == nullptr) return ParseControl(words, control);
   Input input;
   input.command = command;
   input.words = std::move(words);
+  input.control = control;
   Cut(input);
   return Finish(input);
 }

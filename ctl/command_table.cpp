@@ -85,16 +85,23 @@ std::string OverviewText() {
 
 std::string ControlHelpText() {
   std::string text =
-      "usage: slc ctl [-C SOCKET] [--json] [VERB ...]\n\n"
+      "usage: slc ctl [-C URL] [--json] [VERB ...]\n\n"
       "SVC is the name or the id of a service, as `slc ctl ls` shows them. Without a verb: "
       "status.\n"
       "WRK is the ID, PID or WID of a worker, as `slc ctl status` shows them, or SVC.WID.\n"
       "\nVerbs:\n";
   for (const CommandInfo& command : Verbs()) text += Columns(Synopsis(command), command.summary);
   text += "\nOptions of every verb:\n";
-  text += Columns("-C, --control SOCKET", "Talk to the slcd at this unix socket; never start one.");
+  text += Columns("-C, --control URL", "Another slcd, and never start one; also before `ctl`.");
+  text += Columns("--cacert FILE", "Trust https servers of these authorities (PEM).");
+  text += Columns("--cert, --key FILE", "Our certificate and its key, for servers that want one.");
   text += Columns("--json", "Print one JSON value instead of text.");
   text += Columns("--help", "About the verb.");
+  text +=
+      "\nURL is http://HOST:8701, https://HOST, http+ssh://[LOGIN@]HOST or unix:/PATH of a gateway, "
+      "or the\npath of slcd's own socket; without, STRONGLOOP_MESH_API or STRONGLOOP_PM of the "
+      "environment, else\nour own slcd. Credentials: USER:PASSWORD@ in the URL, or a token in "
+      "SLC_TOKEN; files also in\nSLC_CACERT, SLC_CERT, SLC_KEY.\n";
   return text + "\n" + kExitCodes;
 }
 

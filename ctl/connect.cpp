@@ -19,6 +19,7 @@
 #include "common/base/text.h"
 #include "common/base/time.h"
 #include "ctl/boot/systemd.h"
+#include "ctl/local_channel.h"
 
 namespace slc::ctl {
 namespace {
@@ -219,12 +220,16 @@ Daemon::Daemon(const std::string& socket, WhenAbsent when_absent) : when_absent_
   socket_ = paths_.run + "/" + kDaemonSocket;
 }
 
+// Looking costs slcd nothing: it answers at once, or it is in trouble. After this it is asked for
+// another 10 s by the one that is to replace it.
+Millis Daemon::look_patience() const { return 3000; }
+
 std::string Daemon::place() const { return own_home_ ? paths_.home : socket_; }
 
-Result<std::optional<ControlClient>> Daemon::ConnectOnly() {
+Result<std::unique_ptr<Channel>> Daemon::ConnectOnly() {
   if (no_home_) return *no_home_;
   auto client = ControlClient::Connect(socket_);
-  if (client) return std::optional<ControlClient>(std::move(*client));
+  if (client) return std::unique_ptr<Channel>(std::make_unique<LocalChannel>(std::move(*client)));
   if (!own_home_) return client.error().During("no slcd can be reached");
   if (Status owner = CheckOwner(paths_, false); !owner) return owner.error();
   struct stat home {};
@@ -233,10 +238,10 @@ Result<std::optional<ControlClient>> Daemon::ConnectOnly() {
                  "the home " + paths_.home + " is not a folder; SLC_HOME is to name one"};
   }
   if (client.error().code != ErrorCode::kUnreachable) return client.error();
-  return std::optional<ControlClient>();
+  return std::unique_ptr<Channel>();
 }
 
-Result<std::optional<ControlClient>> Daemon::Connect() {
+Result<std::unique_ptr<Channel>> Daemon::Connect() {
   auto there = ConnectOnly();
   if (!there || *there || !own_home_) return there;
   if (when_absent_ == WhenAbsent::kStartIfServices && !HomeHasServices(paths_)) return there;
@@ -245,7 +250,7 @@ Result<std::optional<ControlClient>> Daemon::Connect() {
   return Start();
 }
 
-Result<std::optional<ControlClient>> Daemon::Start() {
+Result<std::unique_ptr<Channel>> Daemon::Start() {
   const auto failed = [](const std::string& why) {
     return Error{ErrorCode::kUnreachable, "slcd could not be started: " + why};
   };
@@ -253,7 +258,7 @@ Result<std::optional<ControlClient>> Daemon::Start() {
   const auto unit = SystemdRuns() ? FindUnit(paths_.home) : std::nullopt;
   if (unit && RunToEnd(StartCommand(*unit), true)) {
     auto client = ControlClient::Connect(socket_);
-    if (client) return std::optional<ControlClient>(std::move(*client));
+    if (client) return std::unique_ptr<Channel>(std::make_unique<LocalChannel>(std::move(*client)));
   }
   const std::string log = paths_.home + "/logs/" + kOutputFile;
   const Millis deadline = BootNow() + kStartTimeout;
@@ -270,7 +275,7 @@ Result<std::optional<ControlClient>> Daemon::Start() {
     for (Millis pause = 5; BootNow() < again; pause = std::min<Millis>(pause * 3 / 2, 100)) {
       // Whoever answers is the daemon of this home: ours, or that of another slc which was faster.
       auto client = ControlClient::Connect(socket_);
-      if (client) return std::optional<ControlClient>(std::move(*client));
+      if (client) return std::unique_ptr<Channel>(std::make_unique<LocalChannel>(std::move(*client)));
       if (lost_race) {
         if (auto lost = LostSocket(without_socket)) return *lost;
         Sleep(pause);

@@ -2,7 +2,7 @@
 // that.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +12,7 @@
 #include "common/base/lock_holder.h"
 #include "common/base/result.h"
 #include "common/wire/client.h"
+#include "ctl/channel.h"
 
 namespace slc::ctl {
 
@@ -22,29 +23,24 @@ enum class WhenAbsent {
   kStartIfMasters,   // shutdown: what does not run need not be started to be stopped
 };
 
-class Daemon {
+class Daemon : public Server {
  public:
   // `socket` as given by -C: that slcd and no other, and never start one. Empty: the one of our
   // home.
   Daemon(const std::string& socket, WhenAbsent when_absent);
 
-  // A connection; nothing when there is no slcd and the home is empty. kUnreachable: it could not
-  // be reached or started. kPermission: the home is somebody else's.
-  Result<std::optional<ControlClient>> Connect();
-
-  // As Connect, but never starts one: nothing when nobody answers.
-  Result<std::optional<ControlClient>> ConnectOnly();
-
-  // slcd is there and says nothing: starts `slcd --replace`, which asks it once more and ends it if
-  // that is in vain. Returns when it has taken its place, or need not. kTimeout: it could not, or,
-  // with -C, is not for us to replace.
-  Status Replace();
-
-  // Where we look, for messages.
-  std::string place() const;
+  Result<std::unique_ptr<Channel>> Connect() override;
+  Result<std::unique_ptr<Channel>> ConnectOnly() override;
+  // Starts `slcd --replace`, which asks it once more and ends it if that is in vain. Returns when it
+  // has taken its place, or need not.
+  Status Replace() override;
+  std::string place() const override;
+  bool ours() const override { return own_home_; }
+  Millis look_patience() const override;
+  bool asks_whether_alive() const override { return true; }
 
  private:
-  Result<std::optional<ControlClient>> Start();
+  Result<std::unique_ptr<Channel>> Start();
   // Who has the lock of the home, as far as it has said so.
   std::optional<LockHolder> Holder() const;
   // A process that was killed has its lock for some milliseconds more.

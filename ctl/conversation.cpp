@@ -7,18 +7,15 @@
 
 #include "common/base/ids.h"
 #include "common/base/text.h"
-#include "common/wire/control_server.h"
 #include "ctl/interrupt.h"
 #include "ctl/json_output.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
+#include "ctl/remote/remote_server.h"
 
 namespace slc::ctl {
 namespace {
 
-// Looking costs slcd nothing: it answers at once, or it is in trouble. After this it is asked for
-// another 10 s by the one that is to replace it.
-constexpr Millis kLookTimeout = 3000;
 // A change of which nothing is heard for so long makes us ask whether slcd lives.
 constexpr Millis kQuietTime = 5000;
 // How often, and how long in all, a request is repeated when slcd dies on it.
@@ -29,8 +26,10 @@ constexpr Millis kTurn = 250;
 
 // How many workers the service will have: asked for on a connection of its own, and only when there
 // is a line to show it in. 0 if not known.
-std::uint32_t WorkersWanted(Daemon& daemon, const std::string& service) {
-  auto client = daemon.ConnectOnly();
+std::uint32_t WorkersWanted(Server& server, const std::string& service) {
+  // Another login over ssh costs more than the number is worth.
+  if (!server.asks_whether_alive()) return 0;
+  auto client = server.ConnectOnly();
   if (!client || !*client) return 0;
   Request request;
   request.id = NewRequestId();
@@ -44,18 +43,10 @@ std::uint32_t WorkersWanted(Daemon& daemon, const std::string& service) {
   return view != nullptr ? view->cluster_size : 0;
 }
 
-std::string SilentDaemon(const ControlClient& client) {
-  const auto peer = PeerOf(client.fd());
-  const std::string pid = peer && peer->pid > 0 ? std::to_string(peer->pid) : "";
-  return "slcd" + (pid.empty() ? "" : " (pid " + pid + ")") +
-         " does not answer; if it stays so: kill -9 " + (pid.empty() ? "its pid" : pid) +
-         ", the services go on and the next command starts a new one";
-}
-
 // The state of one Ask.
 struct Talk {
   const Question& question;
-  Daemon daemon;
+  std::unique_ptr<Server> server;
   Request request;
   ProgressText text;
   ProgressLine line;
@@ -70,7 +61,7 @@ struct Talk {
     if (!line.enabled() || elapsed < kProgressAfter) return;
     if (!asked_total) {
       asked_total = true;
-      if (!question.service.empty()) text.SetTotal(WorkersWanted(daemon, question.service));
+      if (!question.service.empty()) text.SetTotal(WorkersWanted(*server, question.service));
     }
     line.Show(text.Line(elapsed));
   }
@@ -90,38 +81,46 @@ struct Talk {
 enum class Outcome { kReply, kLost, kSilent, kBroken, kInterrupted };
 
 // Whether slcd answers at all: a change may take its time, a stopped slcd takes for ever.
-bool Answers(Daemon& daemon) {
-  auto client = daemon.ConnectOnly();
+bool Answers(Server& server) {
+  auto client = server.ConnectOnly();
   if (!client && client.error().code == ErrorCode::kTimeout) return false;
   if (!client || !*client) return true;  // gone, not silent: the connection will tell
   Request request;
   request.id = NewRequestId();
   request.body = GetInfo{};
   if (!(*client)->Send(request)) return true;
-  auto message = (*client)->Receive(kLookTimeout);
+  auto message = (*client)->Receive(server.look_patience());
   return !message || *message;
 }
 
 // A slcd that says nothing is replaced, once. True: it is worth asking again.
 bool Replaced(Talk& talk, Answer& answer) {
-  if (talk.replaced || !talk.question.socket.empty()) return false;
+  if (talk.replaced || !talk.server->ours()) return false;
   talk.replaced = true;
   talk.line.Clear();
   Complain("slcd does not answer; if it stays so for 10 s, a new one takes its place");
-  Status done = talk.daemon.Replace();
+  Status done = talk.server->Replace();
   if (!done) answer.error = done.error();
   return done.ok();
 }
 
 // Sends and listens on one connection.
-Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
+Outcome Converse(Talk& talk, Channel& client, Answer& answer) {
   const bool looks = talk.question.doing.empty();
   const InterruptGuard guard(!looks && talk.question.wait);
   if (Status sent = client.Send(talk.request); !sent) {
     answer.error = sent.error();
-    return sent.error().code == ErrorCode::kTimeout ? Outcome::kSilent : Outcome::kLost;
+    switch (sent.error().code) {
+      case ErrorCode::kTimeout:
+        return Outcome::kSilent;
+      case ErrorCode::kUnreachable:
+      case ErrorCode::kSystem:
+        return Outcome::kLost;
+      default:
+        return Outcome::kBroken;
+    }
   }
-  const Millis deadline = BootNow() + kLookTimeout;
+  const Millis deadline = BootNow() + talk.server->look_patience();
   Millis heard = BootNow();
   while (true) {
     if (guard.pressed()) return Outcome::kInterrupted;
@@ -133,14 +132,15 @@ Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
     talk.Tick();
     if (!*message) {
       if (looks && BootNow() >= deadline) {
-        answer.error = Error{ErrorCode::kTimeout, SilentDaemon(client)};
+        answer.error = Error{ErrorCode::kTimeout, client.Silence()};
         return Outcome::kSilent;
       }
-      if (!looks && BootNow() - heard >= kQuietTime) {
-        if (!Answers(talk.daemon)) {
+      const bool quiet = !looks && BootNow() - heard >= kQuietTime;
+      if (quiet && talk.server->asks_whether_alive()) {
+        if (!Answers(*talk.server)) {
           answer.error =
               Error{ErrorCode::kTimeout,
-                    SilentDaemon(client) + ". It may still do what was asked, once it goes on"};
+                    client.Silence() + ". It may still do what was asked, once it goes on"};
           return Outcome::kSilent;
         }
         heard = BootNow();
@@ -164,13 +164,13 @@ Outcome Converse(Talk& talk, ControlClient& client, Answer& answer) {
 Answer Ask(const Question& question) {
   const bool changes = !question.doing.empty();
   Talk talk{question,
-            Daemon(question.socket, question.when_absent),
+            ServerOf(question.control, question.when_absent),
             Request{NewRequestId(), question.wait, question.body},
             ProgressText(question.doing),
             ProgressLine(changes && !question.quiet && IsTerminal(STDERR_FILENO)),
             BootNow()};
   Answer answer;
-  answer.place = talk.daemon.place();
+  answer.place = talk.server->place();
   const auto end = [&](Answer::Kind kind) {
     answer.kind = kind;
     answer.took = BootNow() - talk.started;
@@ -182,9 +182,9 @@ Answer Ask(const Question& question) {
     const bool again = talk.losses > 0;
     // A slcd that is gone after it was told to shut down has done so, unless masters are left: then
     // it was killed. With -C it is not for us to start it.
-    const bool elsewhere = !question.socket.empty();
+    const bool elsewhere = !talk.server->ours();
     auto client =
-        shutdown && again && elsewhere ? talk.daemon.ConnectOnly() : talk.daemon.Connect();
+        shutdown && again && elsewhere ? talk.server->ConnectOnly() : talk.server->Connect();
     const bool connected = client && *client;
     if (!client && client.error().code == ErrorCode::kTimeout) {
       answer.error = client.error();
@@ -198,7 +198,7 @@ Answer Ask(const Question& question) {
       answer.error = client.error();
       // With -C it is somebody else who starts slcd anew: give them the same time.
       const bool patient = again && BootNow() < give_up &&
-                           answer.error.code == ErrorCode::kUnreachable && !question.socket.empty();
+                           answer.error.code == ErrorCode::kUnreachable && elsewhere;
       if (!patient) return end(Answer::Kind::kNoDaemon);
       ::poll(nullptr, 0, 100);
       continue;
@@ -206,6 +206,7 @@ Answer Ask(const Question& question) {
     if (!connected) return end(Answer::Kind::kNoServices);
     switch (Converse(talk, **client, answer)) {
       case Outcome::kReply:
+        answer.channel = std::move(*client);
         return end(Answer::Kind::kReply);
       case Outcome::kInterrupted:
         return end(Answer::Kind::kDetached);

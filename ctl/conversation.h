@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,11 +10,12 @@
 #include "common/base/time.h"
 #include "common/wire/messages.h"
 #include "ctl/connect.h"
+#include "ctl/options.h"
 
 namespace slc::ctl {
 
 struct Question {
-  std::string socket;  // -C, or empty
+  Control control;
   WhenAbsent when_absent = WhenAbsent::kStartIfServices;
   RequestBody body;
   bool wait = true;
@@ -36,7 +38,9 @@ struct Answer {
   Reply reply;
   Error error;
   Millis took = 0;
-  std::string place;  // home or socket, for messages
+  std::string place;  // home, socket or URL, for messages
+  // Of a reply: where what its descriptors bring is read from.
+  std::unique_ptr<Channel> channel = {};
 };
 
 // When slcd dies between request and answer the same request is sent again with the same id, which

@@ -3,12 +3,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <type_traits>
 
 #include "ctl/command_line.h"
 #include "ctl/commands/commands.h"
 #include "ctl/connect.h"
+#include "ctl/conversation.h"
 #include "ctl/json_output.h"
 #include "ctl/output.h"
+#include "ctl/remote/remote_server.h"
 
 namespace slc::ctl {
 namespace {
@@ -18,6 +21,22 @@ void HoldStandardDescriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) ::open("/dev/null", O_RDWR);
   }
+}
+
+// About our own slcd alone, whatever the environment says.
+template <typename T>
+constexpr bool kIsOurs = std::is_same_v<T, GatewayOptions> || std::is_same_v<T, TokenOptions> ||
+                         std::is_same_v<T, UpgradeOptions>;
+
+template <typename T>
+int RunThere(T& options) {
+  if constexpr (!kIsOurs<T> && requires { options.control; }) {
+    auto from = TakeFromEnvironment(options.control);
+    if (!from) return ReportError(from.error(), options.control.json);
+    // Who has forgotten it is not to stop the wrong service.
+    if (!from->empty() && IsTerminal(STDERR_FILENO)) Remark("slc: at " + *from + "\n");
+  }
+  return Run(options);
 }
 
 int Main(const std::vector<std::string>& arguments) {
@@ -35,7 +54,7 @@ int Main(const std::vector<std::string>& arguments) {
     }
     return kWrongUsage;
   }
-  return std::visit([](const auto& options) { return Run(options); }, std::get<Command>(parsed));
+  return std::visit([](auto& options) { return RunThere(options); }, std::get<Command>(parsed));
 }
 
 }  // namespace

@@ -50,6 +50,11 @@ void OptionParser::Text(const std::string& name, const std::string& kind, const 
   });
 }
 
+void OptionParser::Hidden(const std::string& name, std::string& target) {
+  Text(name, "FILE", "", target);
+  app_->get_option(name)->group("");
+}
+
 void OptionParser::Values(const std::string& name, const std::string& kind, const std::string& help,
                           Take take) {
   Add(name, kind, help, Repeated::kAllCount, std::move(take));
@@ -94,6 +99,7 @@ Status OptionParser::Parse(Words words, Words& operands) {
 std::string OptionParser::Help() const {
   std::string text;
   for (const CLI::Option* option : std::as_const(*app_).get_options()) {
+    if (option->get_group().empty()) continue;
     std::string left = "  " + option->get_name(false, true);
     if (const std::size_t comma = left.find(','); comma != std::string::npos) {
       left.insert(comma + 1, " ");

@@ -34,6 +34,8 @@ class OptionParser {
   void Value(const std::string& name, const std::string& kind, const std::string& help, Take take);
   void Text(const std::string& name, const std::string& kind, const std::string& help,
             std::string& target);
+  // As Text(), of which the help of the command says nothing.
+  void Hidden(const std::string& name, std::string& target);
   // Called once per use of the option.
   void Values(const std::string& name, const std::string& kind, const std::string& help, Take take);
 

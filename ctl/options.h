@@ -18,8 +18,14 @@ namespace slc::ctl {
 
 // Of every verb of `slc ctl`.
 struct Control {
-  std::string socket;  // -C: a control socket; empty: the one of our home
+  std::string at;  // -C: a URL or a control socket; empty: the one of our home
+  // Files (PEM) that https goes by; empty: none.
+  std::string ca;
+  std::string certificate;
+  std::string key;
   bool json = false;
+
+  bool ours() const { return at.empty(); }
 };
 
 // `slc start` and `slc run`.
@@ -41,6 +47,7 @@ struct LogsQuery {  // `slc logs`
   std::string service;               // empty: all
   std::optional<std::size_t> lines;  // -n
   Millis since = 0;                  // wall time; 0: no limit
+  std::string since_text;            // as typed
   std::string grep;
   bool errors_only = false;
   bool follow = false;

@@ -1,5 +1,5 @@
-// LogReaders: has logs, the journal and the packages of an app read for those who may not open
-// them, by slc in a child: slcd's loop waits for no disk, and nothing of what is read goes through
+// LogReaders: has logs, the journal, the packages of an app and what else lies in files read for
+// those who may not open them or are on another machine, by slc in a child: slcd's loop waits for no disk, and nothing of what is read goes through
 // slcd. Who gets the output reads it at his own pace; the child ends when there is no more, or
 // nobody reads any more.
 #pragma once
@@ -36,6 +36,8 @@ class LogReaders {
   Result<UniqueFd> Start(const ReadEvents& request);
   Result<UniqueFd> Start(const DumpLogs& request);
   Result<UniqueFd> Start(const ListPackages& request);
+  // Pipes of its standard output, its standard error and its exit code, see PrintLook.
+  Result<std::vector<UniqueFd>> Start(const PrintLook& request);
 
   bool IsOurs(int pid) const { return children_.count(pid) > 0; }
 
@@ -43,8 +45,16 @@ class LogReaders {
   struct Child {
     Spawned process;
     std::unique_ptr<uv::Poll> end;
+    UniqueFd exit_code;  // where it is told, if anybody wants to know
   };
+  struct Pipe {
+    UniqueFd reader;  // does not block
+    UniqueFd writer;
+  };
+  static Result<Pipe> MakePipe();
   Result<UniqueFd> Run(std::vector<std::string> words);
+  Status Spawn(std::vector<std::string> words, const UniqueFd& output, const UniqueFd& complaints,
+               UniqueFd exit_code);
   void OnEnded(int pid);
 
   uv::Loop& loop_;

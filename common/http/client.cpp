@@ -177,6 +177,18 @@ Result<std::string_view> Client::Read() {
   return std::string_view();
 }
 
+Result<std::optional<std::string_view>> Client::TryRead(Millis limit) {
+  if (state_ == State::kBody && unread_.empty() && !closed_) {
+    pollfd entry{socket_.get(), POLLIN, 0};
+    const int ready = ::poll(&entry, 1, static_cast<int>(std::min<Millis>(limit, 1 << 30)));
+    if (ready < 0 && errno != EINTR) return Break(SystemError("wait for the server", errno));
+    if (ready <= 0) return std::optional<std::string_view>();
+  }
+  auto piece = Read();
+  if (!piece) return piece.error();
+  return std::optional<std::string_view>(*piece);
+}
+
 Result<std::string> Client::ReadAll(std::size_t limit) {
   std::string body;
   while (true) {

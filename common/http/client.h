@@ -62,9 +62,13 @@ class Client {
 
   // The next piece of the answer's body; empty at its end. Stays until the next call.
   Result<std::string_view> Read();
+  // The same, but nothing if none has begun to come within `limit` (ms), or a signal came first.
+  Result<std::optional<std::string_view>> TryRead(Millis limit);
   // The rest of the body; kProtocol if it is longer than `limit` bytes.
   Result<std::string> ReadAll(std::size_t limit);
 
+  // For who waits for other things meanwhile: readable when TryRead() may have something.
+  int fd() const { return socket_.get(); }
   // Nothing is under way, and the server keeps the connection for another request.
   bool usable() const { return state_ == State::kReady; }
   // The last Ask() failed before the server had sent a byte, on a connection that had served

@@ -18,7 +18,7 @@ ControlSession::~ControlSession() = default;
 
 std::string ControlSession::Ask(Question question, OnReply on_reply, OnProgress on_progress) {
   Request request;
-  request.id = NewRequestId();
+  request.id = question.id.empty() ? NewRequestId() : std::move(question.id);
   request.wait = question.wait;
   request.principal = std::move(question.principal);
   request.descriptors = static_cast<std::uint32_t>(question.fds.size());

@@ -36,6 +36,8 @@ class ControlSession {
     bool wait = true;
     std::string principal = {};      // see Request
     std::vector<UniqueFd> fds = {};  // that go with it
+    // Of a client who may ask again; empty: a new one. None that is under way.
+    std::string id = {};
   };
   std::string Ask(Question question, OnReply on_reply, OnProgress on_progress = {});
   // Nobody wants the answer any more. What was asked for happens all the same.

@@ -1,6 +1,8 @@
 #include "common/wire/messages.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -77,6 +79,15 @@ json BodyToJson(const InspectWorker& body) {
               {"worker", body.worker},
               {"what", Name(body.what)},
               {"interval", body.interval}};
+}
+json BodyToJson(const PrintLook& body) {
+  json value{{"look", Name(body.look)}, {"service", body.service},
+             {"json", body.json},       {"follow", body.follow},
+             {"since", body.since},     {"grep", body.grep},
+             {"wide", body.wide},       {"errors_only", body.errors_only}};
+  if (body.last) value["last"] = *body.last;
+  if (body.depth) value["depth"] = *body.depth;
+  return value;
 }
 
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
@@ -197,13 +208,33 @@ void Fill(JsonFields& fields, InspectWorker& body) {
     fields.Fail("interval", "a number from 50 to 100000");
   }
 }
+void Fill(JsonFields& fields, PrintLook& body) {
+  fields.Require("look");
+  fields.ReadName("look", [&](const std::string& name) {
+    const auto look = PrintedLookFromName(name);
+    if (look) body.look = *look;
+    return look.has_value();
+  });
+  fields.Read("service", body.service);
+  fields.Read("json", body.json);
+  fields.Read("follow", body.follow);
+  fields.Read("since", body.since);
+  fields.Read("grep", body.grep);
+  fields.Read("wide", body.wide);
+  fields.Read("errors_only", body.errors_only);
+  fields.Read("last", body.last);
+  fields.Read("depth", body.depth);
+}
+
+// In the order of PrintedLook.
+constexpr const char* kPrintedLooks[] = {"status", "logs", "log-dump", "events", "why", "npmls"};
 
 // The wire's verb of each request type, in the order of RequestBody.
 constexpr const char* kVerbs[] = {
     "slc-start", "create",  "list",        "status",    "info",     "start",
     "stop",      "restart", "set-size",    "env-set",   "remove",   "shutdown",
     "upgrade",   "gateway", "gateway-set", "token-add", "token-rm", "gateway-serve",
-    "logs",      "events",  "log-dump",    "npmls",     "inspect"};
+    "logs",      "events",  "log-dump",    "npmls",     "inspect",  "print"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>
@@ -422,6 +453,15 @@ void GiveDescriptors(Reply& reply, std::uint32_t announced, std::vector<UniqueFd
   reply.descriptors = std::move(descriptors);
 }
 
-const char* VerbOf(const RequestBody& body) { return kVerbs[body.index()]; }
+const char* VerbOf(const RequestBody& body) { return VerbAt(body.index()); }
+const char* VerbAt(std::size_t index) { return kVerbs[index]; }
+
+const char* Name(PrintedLook look) { return kPrintedLooks[static_cast<int>(look)]; }
+
+std::optional<PrintedLook> PrintedLookFromName(const std::string& name) {
+  const auto* const found = std::find(std::begin(kPrintedLooks), std::end(kPrintedLooks), name);
+  if (found == std::end(kPrintedLooks)) return std::nullopt;
+  return static_cast<PrintedLook>(found - std::begin(kPrintedLooks));
+}
 
 }  // namespace slc

@@ -5,6 +5,7 @@
 // change is durable and, unless `wait` is false, has happened.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -102,6 +103,25 @@ struct DumpLogs {
 struct ListPackages {
   std::string service;
 };
+// What slc prints there, for an slc on another machine: of files, which lie where slcd is, and of
+// processes. The descriptors of the answer are three pipes to be read to their ends: what it prints
+// on standard output, on standard error, and at its end its exit code, as digits. A pipe of the
+// last that ends without has lost its slcd.
+enum class PrintedLook { kStatus, kLogs, kLogDump, kEvents, kWhy, kPackages };
+const char* Name(PrintedLook look);
+std::optional<PrintedLook> PrintedLookFromName(const std::string& name);
+struct PrintLook {
+  PrintedLook look = PrintedLook::kStatus;
+  std::string service;  // empty: all, where the command allows that
+  bool json = false;
+  bool follow = false;                // logs, log-dump, events
+  std::optional<std::uint32_t> last;  // logs, events: as --lines
+  std::string since;                  // logs, as --since and --grep; empty: not given
+  std::string grep;
+  bool errors_only = false;            // logs
+  bool wide = false;                   // status
+  std::optional<std::uint32_t> depth;  // npmls
+};
 // Looks into a worker. Of what HasResult() the descriptor of the answer is a result_stream.h to be
 // read to its end; the answer comes before the result is made.
 struct InspectWorker {
@@ -115,7 +135,7 @@ using RequestBody =
     std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
                  StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown,
                  UpgradeAll, GetGateway, SetGateway, AddCredential, RemoveCredential, ServeGateway,
-                 ReadLogs, ReadEvents, DumpLogs, ListPackages, InspectWorker>;
+                 ReadLogs, ReadEvents, DumpLogs, ListPackages, InspectWorker, PrintLook>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect
@@ -182,5 +202,7 @@ void GiveDescriptors(Reply& reply, std::uint32_t announced, std::vector<UniqueFd
 
 // The verb of a request as it is shown in logs: "start", "soft-restart", ...
 const char* VerbOf(const RequestBody& body);
+// The same of the alternative at this place of RequestBody.
+const char* VerbAt(std::size_t index);
 
 }  // namespace slc

@@ -266,6 +266,7 @@ constinit const CommandInfo kServiceCommand{
     .details =
         "Shows the unit, and what would be run; with --yes it is done. Services go on over both,\n"
         "and so does what is wanted of them.\n",
+    .here_only = "it is about the systemd of this machine; log in there and run it",
     .plan = PlanService,
 };
 

@@ -122,6 +122,7 @@ constinit const CommandInfo kBuildCommand{
         "happens in a copy of the folder, which is packed into ../NAME-VERSION.tgz. The folder "
         "and\n"
         "its node_modules stay as they are.\n",
+    .here_only = "it works on the folder here; what it makes is brought there by: slc deploy URL",
     .plan = PlanBuild,
 };
 

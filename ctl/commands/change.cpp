@@ -29,7 +29,7 @@ std::string NameOf(const Answer& answer, const std::string& typed) {
 
 int CarryOut(const Change& change, const Tell& tell) {
   Question question;
-  question.socket = change.control.socket;
+  question.control = change.control;
   question.body = change.body;
   question.wait = change.wait;
   question.service = change.service;

@@ -152,7 +152,7 @@ int Run(const InfoOptions& options) {
 
 int Run(const ShutdownOptions& options) {
   Question question;
-  question.socket = options.control.socket;
+  question.control = options.control;
   question.when_absent = WhenAbsent::kStartIfMasters;
   question.body = Shutdown{};
   question.doing = "shutting down";
@@ -162,7 +162,7 @@ int Run(const ShutdownOptions& options) {
   if (!absent && (answer.kind != Answer::Kind::kReply || answer.reply.error)) {
     return ReportFailure(answer, "shut down", "", options.control.json);
   }
-  if (!absent && options.control.socket.empty()) {
+  if (!absent && options.control.ours()) {
     const Status ended = AwaitEnd();
     if (!ended) Complain("slcd has stopped all services, but " + ended.error().message);
   }

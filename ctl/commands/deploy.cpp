@@ -186,6 +186,7 @@ constinit const CommandInfo kDeployCommand{
         "USER:PASSWORD@\n"
         "in the URL, or a token in SLC_TOKEN. What is sent: a file or a branch of git; else\n"
         "../NAME-VERSION.tgz if it is there, else the branch 'deploy'.\n",
+    .here_only = "the URL is an operand of it: slc deploy URL",
     .plan = PlanDeploy,
 };
 
@@ -213,7 +214,8 @@ int Run(const DeployOptions& options) {
   Deployment deployment{
       options,
       std::move(*source),
-      Remote(*url, Own("SLC_TOKEN"), {options.ca, options.certificate, options.key}),
+      Remote(*url, Own("SLC_TOKEN"),
+             TlsFilesOf({options.ca, options.certificate, options.key})),
       {},
       {}};
   DeployReport& report = deployment.report;

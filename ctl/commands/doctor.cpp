@@ -28,6 +28,7 @@ constinit const CommandInfo kDoctorCommand{
     .details =
         "Changes nothing and starts nothing. The exit code is 1 if something is wrong; warnings\n"
         "do not count.\n",
+    .here_only = "it looks at this machine; log in there and run it",
     .plan = PlanDoctor,
 };
 

@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <iostream>
+#include <utility>
 
 #include "common/base/home.h"
 #include "common/base/text.h"
@@ -15,6 +17,8 @@
 #include "ctl/logs/output.h"
 #include "ctl/logs/watch.h"
 #include "ctl/output.h"
+#include "ctl/remote/print_there.h"
+#include "ctl/remote/remote_server.h"
 #include "ctl/values.h"
 
 namespace slc::ctl {
@@ -127,6 +131,17 @@ constinit const CommandInfo kEventsCommand{
 };
 
 int Run(const EventsQuery& options) {
+  if (IsRemote(options.control)) {
+    PrintLook look;
+    look.look = PrintedLook::kEvents;
+    look.service = options.service;
+    look.json = options.control.json;
+    look.follow = options.follow;
+    if (options.lines) {
+      look.last = static_cast<std::uint32_t>(std::min<std::size_t>(*options.lines, INT32_MAX));
+    }
+    return PrintThere(options.control, std::move(look), "read the journal");
+  }
   const auto home = HomeOf(options.control);
   if (!home) return ReportError(home.error(), options.control.json);
   std::ios::sync_with_stdio(false);

@@ -161,13 +161,15 @@ constinit const CommandInfo kGatewayCommand{
         "Off until it is started; then it stays on, also after a reboot. What is not given stays "
         "as it was.\nOff loopback it takes TLS, and a token, a user or a client CA. Certificates "
         "that were renewed\nare read by another `slc gateway start`.\n",
+    .here_only = "who reaches slcd through its gateway cannot change that; log in there and run it",
+    .takes_socket = true,
     .plan = PlanGateway,
 };
 
 int Run(const GatewayOptions& options) {
   const bool json = options.control.json;
   Question question;
-  question.socket = options.control.socket;
+  question.control = options.control;
   question.quiet = json;
   if (options.verb == "status") {
     question.body = GetGateway{};

@@ -3,6 +3,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -15,6 +17,7 @@
 #include "ctl/inspect/worker_name.h"
 #include "ctl/json_output.h"
 #include "ctl/output.h"
+#include "ctl/remote/remote_server.h"
 #include "ctl/values.h"
 
 namespace slc::ctl {
@@ -110,10 +113,10 @@ void Tell(const InspectOptions& options, const Inspected& done) {
       return Remark("slc: " + worker + " stood still for " + TookText(done.objects->paused) + "\n");
     case Inspection::kDebugStart:
       Print("Debugger listening on port " + std::to_string(done.port) + ".\n");
-      return Remark(
-          "slc: it is open to every user of this machine, on 127.0.0.1, until: slc ctl "
-          "dbg-stop " +
-          Printable(options.worker) + "\n");
+      return Remark(std::string("slc: it is open to every user of ") +
+                    (IsRemote(options.control) ? "that" : "this") +
+                    " machine, on 127.0.0.1, until: slc ctl dbg-stop " +
+                    Printable(options.worker) + "\n");
     case Inspection::kDebugStop:
       return Print("Debugger was disabled.\n");
   }
@@ -137,7 +140,13 @@ Answer LookUntilAdopted(const InspectOptions& options) {
 }
 
 // Takes the result from its stream.
-Status Take(const InspectOptions& options, const UniqueFd& stream, Inspected& done) {
+Status Take(const InspectOptions& options, Channel& channel, Inspected& done) {
+  const StreamSource stream = [&](Millis limit) -> Result<std::optional<std::string_view>> {
+    auto piece = channel.ReadPiece(limit);
+    if (!piece) return piece.error();
+    if (!*piece) return std::optional<std::string_view>();
+    return std::optional<std::string_view>((*piece)->data);
+  };
   const FetchHow how{std::string(Name(options.what)) + " " + Printable(options.worker),
                      options.patience, options.control.json};
   if (MakesFile(options.what)) {
@@ -244,7 +253,7 @@ int Run(const InspectOptions& options) {
   const auto worker = FindWorker(Services(looked.reply), options.worker);
   if (!worker) return ReportError(worker.error().During("cannot " + what), options.control.json);
   Question question;
-  question.socket = options.control.socket;
+  question.control = options.control;
   question.body = InspectWorker{std::to_string(worker->service), worker->worker, options.what,
                                 options.interval};
   question.doing = what;
@@ -259,10 +268,10 @@ int Run(const InspectOptions& options) {
     done.port = options.what == Inspection::kDebugStart ? reply->debugger_port : 0;
   }
   if (HasResult(options.what)) {
-    std::vector<UniqueFd>& streams = answer.reply.descriptors;
-    const Status taken = streams.size() == 1 ? Take(options, streams.front(), done)
-                                             : Error{ErrorCode::kProtocol,
-                                                     "slcd has not sent what the result comes on"};
+    const bool comes = answer.channel && answer.channel->streams() == 1;
+    const Status taken = comes ? Take(options, *answer.channel, done)
+                               : Error{ErrorCode::kProtocol,
+                                       "slcd has not sent what the result comes on"};
     if (!taken) {
       return ReportError(taken.error().During("cannot " + what), options.control.json);
     }

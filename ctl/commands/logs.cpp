@@ -4,13 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <iostream>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "common/base/files.h"
-#include "common/base/home.h"
 #include "common/base/text.h"
 #include "ctl/commands/commands.h"
 #include "ctl/commands/look.h"
@@ -19,6 +20,8 @@
 #include "ctl/logs/pattern.h"
 #include "ctl/logs/show.h"
 #include "ctl/output.h"
+#include "ctl/remote/print_there.h"
+#include "ctl/remote/remote_server.h"
 #include "ctl/values.h"
 
 namespace slc::ctl {
@@ -41,6 +44,7 @@ Plan PlanLogs(const Surroundings& around) {
                   const auto time = ToWallTime(text);
                   if (!time) return time.error();
                   query.since = *time;
+                  query.since_text = text;
                   return Ok();
                 });
   options.Value("--grep", "RE", "Only lines that match this regular expression.",
@@ -65,12 +69,12 @@ bool IsFolder(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-// Logs as they lie in our home: of a service that was removed, or when slcd cannot be asked.
-std::vector<LogSource> SourcesOfHome(const std::string& service) {
+// Logs as they lie in the home: of a service that was removed, or when slcd cannot be asked.
+std::vector<LogSource> SourcesOfHome(const Control& control, const std::string& service) {
   std::vector<LogSource> sources;
-  const auto home = LocateOwnHome();
+  const auto home = HomeOf(control);
   if (!home) return sources;
-  const std::string logs = home->home + "/logs";
+  const std::string logs = *home + "/logs";
   if (!service.empty()) {
     const std::string directory = logs + "/" + service;
     if (CheckServiceName(service) && IsFolder(directory)) sources.push_back({service, directory});
@@ -87,6 +91,10 @@ std::vector<LogSource> SourcesOfHome(const std::string& service) {
   return sources;
 }
 
+std::string WhatIsRead(const std::string& service) {
+  return "read the log" + (service.empty() ? "s" : " of " + service);
+}
+
 // Where the logs are, none if there are no services; or the exit code of why that is not known.
 std::variant<std::vector<LogSource>, int> FindSources(const Control& control,
                                                       const std::string& service) {
@@ -100,8 +108,8 @@ std::variant<std::vector<LogSource>, int> FindSources(const Control& control,
     }
     none = sources.empty();
     nameless = none && !Services(answer.reply).empty();
-  } else if (control.socket.empty()) {
-    sources = SourcesOfHome(service);
+  } else {
+    sources = SourcesOfHome(control, service);
     if (!sources.empty() && answer.kind == Answer::Kind::kNoDaemon) {
       Remark("slc: " + answer.error.message + "\nslc: reading the files there are\n");
     }
@@ -113,8 +121,7 @@ std::variant<std::vector<LogSource>, int> FindSources(const Control& control,
                     : "slc: no services exist, so there are no logs\n");
     return sources;
   }
-  return ReportFailure(answer, "read the log" + (service.empty() ? "s" : " of " + service), service,
-                       control.json);
+  return ReportFailure(answer, WhatIsRead(service), service, control.json);
 }
 
 }  // namespace
@@ -141,6 +148,18 @@ constinit const CommandInfo kLogDumpCommand{
 };
 
 int Run(const LogsQuery& options) {
+  if (IsRemote(options.control)) {
+    PrintLook look;
+    look.look = PrintedLook::kLogs;
+    look.service = options.service;
+    look.json = options.control.json;
+    look.follow = options.follow;
+    if (options.lines) look.last = static_cast<std::uint32_t>(std::min<std::size_t>(*options.lines, INT32_MAX));
+    look.since = options.since_text;
+    look.grep = options.grep;
+    look.errors_only = options.errors_only;
+    return PrintThere(options.control, std::move(look), WhatIsRead(options.service));
+  }
   auto found = FindSources(options.control, options.service);
   if (const int* exit_code = std::get_if<int>(&found)) return *exit_code;
   LogsOptions logs;
@@ -158,6 +177,14 @@ int Run(const LogsQuery& options) {
 }
 
 int Run(const LogDumpQuery& options) {
+  if (IsRemote(options.control)) {
+    PrintLook look;
+    look.look = PrintedLook::kLogDump;
+    look.service = options.service;
+    look.json = options.control.json;
+    look.follow = options.follow;
+    return PrintThere(options.control, std::move(look), WhatIsRead(options.service));
+  }
   auto found = FindSources(options.control, options.service);
   if (const int* exit_code = std::get_if<int>(&found)) return *exit_code;
   LogDumpOptions dump;

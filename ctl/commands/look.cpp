@@ -10,13 +10,13 @@ namespace slc::ctl {
 
 Answer Look(const Control& control, RequestBody body) {
   Question question;
-  question.socket = control.socket;
+  question.control = control;
   question.body = std::move(body);
   return Ask(question);
 }
 
 Result<std::string> HomeOf(const Control& control) {
-  if (control.socket.empty()) {
+  if (control.ours()) {
     auto home = LocateOwnHome();
     if (!home) return home.error();
     return home->home;
@@ -27,7 +27,7 @@ Result<std::string> HomeOf(const Control& control) {
   const bool reached = answer.kind == Answer::Kind::kReply;
   if (reached && answer.reply.error) return *answer.reply.error;
   return Error{ErrorCode::kUnreachable,
-               reached ? control.socket + " did not say where its home is" : answer.error.message};
+               reached ? control.at + " did not say where its home is" : answer.error.message};
 }
 
 bool IsGood(const Answer& answer) {

@@ -1,10 +1,14 @@
 // slc ctl npmls
+#include <utility>
+
 #include "common/base/text.h"
 #include "ctl/commands/commands.h"
 #include "ctl/commands/look.h"
 #include "ctl/json_output.h"
 #include "ctl/output.h"
 #include "ctl/package_tree.h"
+#include "ctl/remote/print_there.h"
+#include "ctl/remote/remote_server.h"
 #include "ctl/status_tables.h"
 #include "ctl/values.h"
 
@@ -37,9 +41,17 @@ constinit const CommandInfo kPackagesCommand{
 };
 
 int Run(const PackagesOptions& options) {
+  const std::string what = "list the packages of " + Printable(options.service);
+  if (IsRemote(options.control)) {
+    PrintLook look;
+    look.look = PrintedLook::kPackages;
+    look.service = options.service;
+    look.json = options.control.json;
+    look.depth = options.depth;
+    return PrintThere(options.control, std::move(look), what);
+  }
   int exit_code = kDone;
-  const auto view = LookAt(options.control, options.service,
-                           "list the packages of " + Printable(options.service), exit_code);
+  const auto view = LookAt(options.control, options.service, what, exit_code);
   if (!view) return exit_code;
   if (view->directory.empty()) {
     return ReportError(

@@ -75,7 +75,7 @@ constinit const CommandInfo kRemoveCommand{
 
 int Run(const CreateOptions& options) {
   Question question;
-  question.socket = options.control.socket;
+  question.control = options.control;
   question.when_absent = WhenAbsent::kStart;
   question.body = CreateService{options.name, options.size};
   question.doing = "creating " + options.name;

@@ -179,6 +179,8 @@ constinit const CommandInfo kStartCommand{
         "options that are not given stay as they are.\n"
         "Waits until every worker is ready. Ctrl-C detaches; the start goes on.\n",
     .passes_on = true,
+    .here_only = "a folder of this machine means nothing there; an app is brought there by: slc "
+                 "deploy URL",
     .plan = PlanStart,
 };
 
@@ -194,6 +196,7 @@ constinit const CommandInfo kRunCommand{
         "command, and\n"
         "PORT of it if that is set.\n",
     .passes_on = true,
+    .here_only = "it runs an app in this terminal; one is brought there by: slc deploy URL",
     .plan = PlanRun,
 };
 

@@ -1,9 +1,13 @@
 // slc ctl status, slc ctl ls
+#include <utility>
+
 #include "common/base/text.h"
 #include "ctl/commands/commands.h"
 #include "ctl/commands/look.h"
 #include "ctl/json_output.h"
 #include "ctl/output.h"
+#include "ctl/remote/print_there.h"
+#include "ctl/remote/remote_server.h"
 #include "ctl/status_tables.h"
 #include "ctl/usage_sample.h"
 
@@ -46,12 +50,22 @@ constinit const CommandInfo kListCommand{
 };
 
 int Run(const StatusOptions& options) {
+  const std::string what =
+      "show the status" +
+      (options.service.empty() ? std::string() : " of " + Printable(options.service));
+  // CPU and memory are measured where the processes are.
+  const bool measured = options.wide || options.control.json;
+  if (measured && IsRemote(options.control)) {
+    PrintLook look;
+    look.look = PrintedLook::kStatus;
+    look.service = options.service;
+    look.json = options.control.json;
+    look.wide = options.wide;
+    return PrintThere(options.control, std::move(look), what);
+  }
   const Answer answer = Look(options.control, GetStatus{options.service});
   const bool empty = answer.kind == Answer::Kind::kNoServices && options.service.empty();
   if (!IsGood(answer) && !empty) {
-    const std::string what =
-        "show the status" +
-        (options.service.empty() ? std::string() : " of " + Printable(options.service));
     return ReportFailure(answer, what, options.service, options.control.json);
   }
   const auto& services = Services(answer.reply);

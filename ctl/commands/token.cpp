@@ -72,13 +72,15 @@ constinit const CommandInfo kTokenCommand{
         "look only.\nread: look. operate: start, stop, restart, size, profiles. deploy: bring "
         "code, create, environment.\nadmin: all of it, and remove and shut down. `rm` takes a "
         "token, or a user of --http-auth, away at once.\n",
+    .here_only = "who may ask slcd is decided on its own machine; log in there and run it",
+    .takes_socket = true,
     .plan = PlanToken,
 };
 
 int Run(const TokenOptions& options) {
   const bool json = options.control.json;
   Question question;
-  question.socket = options.control.socket;
+  question.control = options.control;
   question.quiet = json;
   NewToken made;
   if (options.verb == "ls") {

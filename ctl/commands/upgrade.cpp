@@ -37,12 +37,14 @@ constinit const CommandInfo kUpgradeCommand{
         "that does not come out\nof it as it should ends the upgrade. A line per process tells "
         "what "
         "became of it.\n",
+    .here_only = "it takes the package that is installed there; log in there and run it",
+    .takes_socket = true,
     .plan = PlanUpgrade,
 };
 
 int Run(const UpgradeOptions& options) {
   Question question;
-  question.socket = options.control.socket;
+  question.control = options.control;
   question.when_absent = WhenAbsent::kStartIfMasters;
   question.body = UpgradeAll{};
   question.doing = "upgrading";

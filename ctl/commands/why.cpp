@@ -1,5 +1,6 @@
 // slc why: asks slcd how the service is, and reads the journal, the log and the app's folder.
 #include <algorithm>
+#include <utility>
 
 #include "common/base/process.h"
 #include "common/base/text.h"
@@ -9,6 +10,8 @@
 #include "ctl/json_output.h"
 #include "ctl/logs/stream_reader.h"
 #include "ctl/output.h"
+#include "ctl/remote/print_there.h"
+#include "ctl/remote/remote_server.h"
 #include "ctl/why/diagnosis.h"
 #include "ctl/why/records.h"
 
@@ -101,6 +104,13 @@ constinit const CommandInfo kWhyCommand{
 };
 
 int Run(const WhyOptions& options) {
+  if (IsRemote(options.control)) {
+    PrintLook look;
+    look.look = PrintedLook::kWhy;
+    look.service = options.service;
+    look.json = options.control.json;
+    return PrintThere(options.control, std::move(look), "tell why of " + options.service);
+  }
   Symptoms symptoms;
   symptoms.service = options.service;
   symptoms.now = WallNow();

@@ -1,11 +1,8 @@
 #include "ctl/inspect/fetch.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <functional>
@@ -13,6 +10,7 @@
 
 #include "common/base/files.h"
 #include "common/base/text.h"
+#include "common/base/unique_fd.h"
 #include "common/wire/result_stream.h"
 #include "ctl/interrupt.h"
 #include "ctl/output.h"
@@ -22,7 +20,7 @@ namespace slc::ctl {
 namespace {
 
 // How often it is looked whether somebody wants us to end, and the terminal gets a new line.
-constexpr int kTurn = 250;
+constexpr Millis kTurn = 250;
 constexpr Millis kProgressAfter = 1000;
 
 std::string SoFar(const ResultReader& reader) {
@@ -46,14 +44,13 @@ Status Outcome(const ResultReader& reader) {
 }
 
 // Gives what comes to `keep`, until the result is whole.
-Status Fetch(const UniqueFd& stream, const FetchHow& how,
+Status Fetch(const StreamSource& stream, const FetchHow& how,
              const std::function<Status(std::string_view)>& keep) {
   const InterruptGuard guard(true, InterruptGuard::Extent::kAllEnds);
   ProgressLine line(!how.quiet && IsTerminal(STDERR_FILENO));
   const Millis began = BootNow();
   Millis heard = began;
   ResultReader reader;
-  std::array<char, 256U << 10> buffer;
   while (reader.state() == ResultReader::State::kGoesOn) {
     if (guard.pressed()) return Error{ErrorCode::kCancelled, "interrupted " + SoFar(reader)};
     const Millis now = BootNow();
@@ -66,13 +63,12 @@ Status Fetch(const UniqueFd& stream, const FetchHow& how,
       line.Show(how.doing + ": " + FormatBytes(reader.size()) + " (" + FormatSpan(now - began) +
                 ")");
     }
-    pollfd entry{stream.get(), POLLIN, 0};
-    if (::poll(&entry, 1, kTurn) <= 0) continue;
-    const ssize_t got = ::recv(stream.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (got <= 0) break;
+    auto came = stream(kTurn);
+    if (!came) return came.error().During(SoFar(reader));
+    if (!*came) continue;
+    if ((*came)->empty()) break;
     heard = now;
-    std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    std::string_view bytes = **came;
     while (!bytes.empty()) {
       const std::string_view part = reader.Take(bytes);
       if (part.empty()) continue;
@@ -127,7 +123,7 @@ class FileInTheMaking {
 
 }  // namespace
 
-Result<std::uint64_t> FetchFile(const UniqueFd& stream, const std::string& path,
+Result<std::uint64_t> FetchFile(const StreamSource& stream, const std::string& path,
                                 const FetchHow& how) {
   FileInTheMaking file(path);
   if (Status made = file.Open(); !made) return made.error();
@@ -141,7 +137,7 @@ Result<std::uint64_t> FetchFile(const UniqueFd& stream, const std::string& path,
   return size;
 }
 
-Result<std::string> FetchText(const UniqueFd& stream, std::size_t limit, const FetchHow& how) {
+Result<std::string> FetchText(const StreamSource& stream, std::size_t limit, const FetchHow& how) {
   std::string text;
   Status fetched = Fetch(stream, how, [&](std::string_view part) -> Status {
     if (text.size() + part.size() > limit) {

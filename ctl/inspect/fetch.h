@@ -4,13 +4,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/base/time.h"
-#include "common/base/unique_fd.h"
 
 namespace slc::ctl {
+
+// What has come of the stream; nothing if nothing has within `limit` (ms), or a signal came; empty
+// at its end. It stays until the next call.
+using StreamSource = std::function<Result<std::optional<std::string_view>>(Millis limit)>;
 
 struct FetchHow {
   std::string doing;          // "heap-snapshot 1.1.57693": for the terminal
@@ -21,10 +27,10 @@ struct FetchHow {
 // The file has its name only when it is whole: until then it lies beside it under another, and is
 // removed if that does not come about (Ctrl-C, SIGTERM, a full disk, the worker's end, silence).
 // Readable by its owner only: a heap holds secrets. Gives its size.
-Result<std::uint64_t> FetchFile(const UniqueFd& stream, const std::string& path,
+Result<std::uint64_t> FetchFile(const StreamSource& stream, const std::string& path,
                                 const FetchHow& how);
 
 // At most `limit` bytes.
-Result<std::string> FetchText(const UniqueFd& stream, std::size_t limit, const FetchHow& how);
+Result<std::string> FetchText(const StreamSource& stream, std::size_t limit, const FetchHow& how);
 
 }  // namespace slc::ctl

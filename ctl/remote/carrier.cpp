@@ -28,6 +28,15 @@ std::string Own(const char* name) {
 
 }  // namespace
 
+TlsFiles TlsFilesOf(TlsFiles given) {
+  if (given.ca.empty()) given.ca = Own("SLC_CACERT");
+  if (given.certificate.empty() && given.key.empty()) {
+    given.certificate = Own("SLC_CERT");
+    given.key = Own("SLC_KEY");
+  }
+  return given;
+}
+
 Result<Carrier> Carrier::Start(SpawnOptions options, std::string name, bool keep_words) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {

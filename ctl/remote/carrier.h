@@ -22,6 +22,8 @@ struct TlsFiles {
   std::string certificate;
   std::string key;
 };
+// Those that are not given are taken from SLC_CACERT, SLC_CERT and SLC_KEY of the environment.
+TlsFiles TlsFilesOf(TlsFiles given);
 
 class Carrier {
  public:

@@ -88,13 +88,23 @@ Result<http::AnswerHead> Remote::Begin(http::ClientRequest request,
   }
   const bool harmless = request.method == "GET" && !request.source;
   for (bool again = false;; again = true) {
-    if (!client_ || !client_->usable()) {
-      if (Status connected = Connect(); !connected) return Explain(connected.error());
-    }
+    if (Status reached = Reach(); !reached) return reached.error();
     auto head = client_->Ask(request, patience);
+    has_answered_ = has_answered_ || head.ok();
     if (head) return head;
     if (again || !harmless || !client_->may_have_been_idle()) return Explain(head.error());
   }
+}
+
+Status Remote::Reach() {
+  if (client_ && client_->usable()) return Ok();
+  Status connected = Connect();
+  return connected ? connected : Status(Explain(connected.error()));
+}
+
+Result<std::optional<std::string_view>> Remote::TryRead(Millis limit) {
+  auto piece = client_->TryRead(limit);
+  return piece ? piece : Result<std::optional<std::string_view>>(Explain(piece.error()));
 }
 
 Result<std::string_view> Remote::Read() {

@@ -27,14 +27,21 @@ class Remote {
                      std::optional<std::string> body = std::nullopt);
   // The head only; the body is to be read by Read(). The request's headers are completed.
   Result<http::AnswerHead> Begin(http::ClientRequest request, const http::Patience& patience);
-  // See Client::Read().
+  // Connects unless that is so already. What begins with ssh or TLS may fail later.
+  Status Reach();
+  // See Client::Read(), Client::TryRead().
   Result<std::string_view> Read();
+  Result<std::optional<std::string_view>> TryRead(Millis limit);
   // The rest of the body, at most 1 MiB.
   Result<std::string> ReadRest();
 
   // Why a request was refused, for people: what the server says, else what its status means.
   std::string ReasonOf(const http::AnswerHead& head, const std::string& body) const;
 
+  // It has answered before, whatever it said.
+  bool has_answered() const { return has_answered_; }
+  // Another program carries the connection, and may fail where a socket cannot.
+  bool is_carried() const { return carrier_.has_value(); }
   const http::Url& url() const { return url_; }
   const TlsFiles& tls() const { return tls_; }
   // "Basic ..." or "Bearer ..."; empty: there is nothing to show.
@@ -49,6 +56,7 @@ class Remote {
   TlsFiles tls_;
   std::optional<Carrier> carrier_;
   std::optional<http::Client> client_;
+  bool has_answered_ = false;
 };
 
 }  // namespace slc::ctl

@@ -80,7 +80,7 @@ bool IsChange(const RequestBody& body) {
          !std::holds_alternative<GetInfo>(body) && !std::holds_alternative<GetGateway>(body) &&
          !std::holds_alternative<ServeGateway>(body) && !std::holds_alternative<ReadLogs>(body) &&
          !std::holds_alternative<ReadEvents>(body) && !std::holds_alternative<DumpLogs>(body) &&
-         !std::holds_alternative<ListPackages>(body);
+         !std::holds_alternative<ListPackages>(body) && !std::holds_alternative<PrintLook>(body);
 }
 
 const char* NameOfChange(const RequestBody& body) {

@@ -214,6 +214,12 @@ void Requests::Handle(const Command& command, const ListPackages& body) {
   AnswerLogs(command, logs_.Start(body));
 }
 
+void Requests::Handle(const Command& command, const PrintLook& body) {
+  auto pipes = logs_.Start(body);
+  if (!pipes) return clients_.Refuse(command, pipes.error());
+  clients_.Answer(command, Reply{}, std::move(*pipes));
+}
+
 void Requests::AnswerLogs(const Command& command, Result<UniqueFd> output) {
   if (!output) return clients_.Refuse(command, output.error());
   std::vector<UniqueFd> fds;

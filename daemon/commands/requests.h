@@ -55,6 +55,7 @@ class Requests {
   void Handle(const Command& command, const DumpLogs& body);
   void Handle(const Command& command, const ListPackages& body);
   void Handle(const Command& command, const InspectWorker& body) { looks_.Begin(command, body); }
+  void Handle(const Command& command, const PrintLook& body);
   void AnswerLogs(const Command& command, Result<UniqueFd> output);
   // With what whoever looks should know of the disk.
   void AnswerLooking(const Command& command, Reply reply);

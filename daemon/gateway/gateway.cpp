@@ -132,7 +132,8 @@ Gateway::Gateway(uv::Loop& loop, UniqueFd control, Authenticator::Owner owner,
       session_(loop, std::move(control), [this] { End("slcd has left"); }),
       backend_(loop, session_),
       v1_(backend_),
-      streams_(loop) {
+      streams_(loop),
+      relay_(loop, session_) {
   backend_.Ask({}, GetInfo{}, [this](const Result<Reply>& reply) {
     if (!reply) return End(reply.error().message);
     const auto* info = std::get_if<DaemonInfo>(&reply->data);
@@ -205,11 +206,13 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
   };
   events.on_room = [this, added](http::ExchangeId exchange) {
     streams_.OnRoom(added->server.get(), exchange);
+    relay_.OnRoom(added->server.get(), exchange);
   };
   events.on_gone = [this, added](http::ExchangeId exchange) {
     added->asked.erase(exchange);
     added->to_follow.erase(exchange);
     streams_.OnGone(added->server.get(), exchange);
+    relay_.OnGone(added->server.get(), exchange);
   };
   front->server =
       std::make_unique<http::HttpServer>(loop_, std::move(socket), limits_, std::move(events), tls);
@@ -265,9 +268,12 @@ void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
                        who = asked.principal->name](LineRequest request) {
     Follow(front, exchange, events, who, std::move(request));
   };
+  const auto control = [this, &front, exchange, &asked] {
+    relay_.Serve(front.server.get(), exchange, *asked.principal, *asked.body);
+  };
   const bool taken =
       mesh_->Handle(*asked.principal, asked.method, *target, *asked.body, respond) ||
-      v1_.Handle(*asked.principal, asked.method, *target, *asked.body, {respond, follow});
+      v1_.Handle(*asked.principal, asked.method, *target, *asked.body, {respond, follow, control});
   if (!taken) respond(Message(404, "there is nothing here"));
 }
 

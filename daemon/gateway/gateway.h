@@ -18,6 +18,7 @@
 #include "common/uv/loop.h"
 #include "common/wire/control_session.h"
 #include "daemon/gateway/authenticator.h"
+#include "daemon/gateway/control_relay.h"
 #include "daemon/gateway/core/request_guard.h"
 #include "daemon/gateway/line_streams.h"
 #include "daemon/gateway/slcd_backend.h"
@@ -66,6 +67,7 @@ class Gateway {
   std::unique_ptr<MeshApi> mesh_;
   V1Api v1_;
   LineStreams streams_;
+  ControlRelay relay_;
   std::vector<std::unique_ptr<Front>> fronts_;
   std::string trouble_;
 };

@@ -122,10 +122,55 @@ TEST_CASE("The control socket and --json may stand before or after the verb") {
         Words{"ctl", "--control=/s", "ls", "--json"},
         Words{"ctl", "--json", "ls", "--control", "/s"}, Words{"ctl", "-C/s", "ls", "--json"}}) {
     const auto options = Parse<ListOptions>(words);
-    CHECK(options.control.socket == "/s");
+    CHECK(options.control.at == "/s");
     CHECK(options.control.json);
   }
   CHECK(Contains(Refused({"ctl", "-C"}), "option -C needs a value"));
+}
+
+TEST_CASE("A slcd elsewhere is named in front of the command, the verb, or behind them") {
+  const std::string url = "https://u:p@box:1";
+  for (const Words& words : {Words{"-C", url, "--cacert", "a", "--cert=b", "--key", "c", "ctl", "ls"},
+                             Words{"ctl", "-C", url, "--cacert", "a", "--cert=b", "--key", "c", "ls"},
+                             Words{"ctl", "ls", "-C", url, "--cacert=a", "--cert", "b", "--key", "c"},
+                             Words{"--control=" + url, "ctl", "--key=c", "ls", "--cacert", "a",
+                                   "--cert", "b"}}) {
+    const Control control = Parse<ListOptions>(words).control;
+    CHECK(control.at == url);
+    CHECK(control.ca == "a");
+    CHECK(control.certificate == "b");
+    CHECK(control.key == "c");
+  }
+  CHECK(Parse<LogsQuery>({"-C", url, "logs", "-f"}).control.at == url);
+  CHECK(Parse<StatusOptions>({"-C", url, "ctl"}).control.at == url);
+  // What stands nearer counts.
+  CHECK(Parse<ListOptions>({"-C", url, "ctl", "ls", "-C", "unix:/s"}).control.at == "unix:/s");
+  CHECK(Contains(Refused({"-C", url}), "a command is missing"));
+  CHECK(Contains(Refused({"-C"}), "option -C needs a value"));
+  CHECK(Contains(Refused({"ctl", "ls", "-C", "ftp://u:secret@x"}), "'ftp://' is not known here"));
+  CHECK_FALSE(Contains(Refused({"ctl", "ls", "-C", "http://u:secret@x:y"}), "secret"));
+  CHECK(Contains(Refused({"ctl", "ls", "-C", url, "--cert", "b"}), "go together"));
+}
+
+TEST_CASE("What means nothing for a slcd elsewhere is refused, and says what to do") {
+  const std::string url = "http://u:secret@box";
+  for (const Words& words :
+       {Words{"start"}, Words{"run"}, Words{"build"}, Words{"deploy"}, Words{"doctor"},
+        Words{"upgrade"}, Words{"gateway"}, Words{"token", "ls"}, Words{"service", "install"}}) {
+    Words before{"-C", url};
+    before.insert(before.end(), words.begin(), words.end());
+    Words behind = words;
+    behind.insert(behind.end(), {"--control", url});
+    for (const Words& all : {before, behind}) {
+      const std::string said = Refused(all);
+      CAPTURE(said);
+      CHECK(Contains(said, "slc " + words[0] + ": not with -C http://box:8701: "));
+    }
+  }
+  CHECK(Contains(Refused({"start", "-C", url}), "slc deploy URL"));
+  CHECK(Contains(Refused({"-C", "/run/slcd.sock", "start"}), "not with -C: "));
+  CHECK(Parse<TokenOptions>({"-C", "/s", "token", "ls"}).control.at == "/s");
+  CHECK(Parse<StartOptions>({"start", "--", "-C", "x"}).spec.arguments == Words{"-C", "x"});
 }
 
 TEST_CASE("Every verb is parsed into its own options") {
@@ -429,7 +474,7 @@ TEST_CASE("slc logs and log-dump take their options") {
   CHECK(logs.grep == "a|b");
   CHECK(logs.errors_only);
   CHECK(logs.since == ParseIso("2026-11-22T17:16"));
-  CHECK(logs.control.socket == "/s");
+  CHECK(logs.control.at == "/s");
   CHECK(logs.control.json);
   const Millis since = Parse<LogsQuery>({"logs", "--since", "10m"}).since;
   CHECK(since <= WallNow() - 600000);

@@ -76,7 +76,7 @@ class ScriptedDaemon {
 
 Question Restart(const std::string& socket) {
   Question question;
-  question.socket = socket;
+  question.control.at = socket;
   question.body = RestartService{"my-app", RollMode::kRolling, 1};
   question.doing = "soft-restarting my-app";
   question.service = "my-app";
@@ -140,7 +140,7 @@ TEST_CASE("A slcd that is gone after shutdown has done what it was told") {
       // No later connection is welcome.
       ::unlink((scratch / "s").c_str());
     });
-    question.socket = daemon.path();
+    question.control.at = daemon.path();
     question.body = Shutdown{};
     question.doing = "shutting down";
     CHECK(ExitCodeOf(Ask(question)) == 0);

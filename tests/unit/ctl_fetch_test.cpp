@@ -1,7 +1,9 @@
 // A file is there when its result is whole, and else nothing is.
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <filesystem>
+#include <memory>
 
 #include <doctest/doctest.h>
 
@@ -17,12 +19,21 @@ const std::string kEnd(4, '\0');
 constexpr FetchHow kQuick{"", 100, true};
 
 // What a worker has written; it has ended unless `open`.
-UniqueFd Stream(const std::string& bytes, UniqueFd* open = nullptr) {
+StreamSource Stream(const std::string& bytes, UniqueFd* open = nullptr) {
   SocketPair pair = MakeSocketPair(SOCK_STREAM);
   REQUIRE(::send(pair.second.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
           static_cast<ssize_t>(bytes.size()));
   if (open != nullptr) *open = std::move(pair.second);
-  return std::move(pair.first);
+  auto reader = std::make_shared<UniqueFd>(std::move(pair.first));
+  auto buffer = std::make_shared<std::string>();
+  return [reader, buffer](Millis limit) -> Result<std::optional<std::string_view>> {
+    pollfd entry{reader->get(), POLLIN, 0};
+    if (::poll(&entry, 1, static_cast<int>(limit)) <= 0) return std::optional<std::string_view>();
+    buffer->resize(1024);
+    const ssize_t got = ::recv(reader->get(), buffer->data(), buffer->size(), 0);
+    REQUIRE(got >= 0);
+    return std::optional(std::string_view(*buffer).substr(0, static_cast<std::size_t>(got)));
+  };
 }
 
 std::size_t FilesIn(const std::string& folder) {

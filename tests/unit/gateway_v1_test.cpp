@@ -48,6 +48,7 @@ struct Answered {
   int status = 0;
   json body;
   std::optional<LineRequest> stream;
+  bool control = false;
 };
 
 struct Api {
@@ -65,6 +66,10 @@ struct Api {
                                    [&](LineRequest request) {
                                      ++times;
                                      answered.stream = std::move(request);
+                                   },
+                                   [&] {
+                                     ++times;
+                                     answered.control = true;
                                    }});
     CHECK(taken);
     CHECK(times == 1);
@@ -166,6 +171,15 @@ TEST_CASE("v1 tells what slcd refuses, with a status and the last lines of the l
   CHECK(api.Call("GET", "/v1/services").status == 503);
 }
 
+TEST_CASE("v1 hands on what slc itself says, as it is") {
+  Api api;
+  CHECK(api.Call("POST", "/v1/control", "{\"v\":99").control);
+  CHECK(api.Call("GET", "/v1/control").status == 405);
+  api.who.scopes.clear();
+  CHECK(api.Call("POST", "/v1/control", "{}").status == 403);
+  CHECK(api.backend.asked.empty());
+}
+
 TEST_CASE("v1 asks for the scope of each route") {
   Api api;
   const auto allowed = [&](std::vector<Scope> scopes, const std::string& method,
@@ -221,7 +235,7 @@ TEST_CASE("the OpenAPI document has each route, and no other") {
       if (at != std::string::npos) real.replace(at, 9, "web");
       CHECK_FALSE(operation["summary"].get<std::string>().empty());
       const Answered answered = api.Call(upper, real);
-      CHECK_MESSAGE((answered.stream || (answered.status != 404 && answered.status != 405)), upper,
+      CHECK_MESSAGE((answered.stream || answered.control || (answered.status != 404 && answered.status != 405)), upper,
                     " ", real);
       // What is said of the body is understood: a member that is not is told apart.
       for (const json& parameter : operation.value("parameters", json::array())) {
@@ -232,7 +246,7 @@ TEST_CASE("the OpenAPI document has each route, and no other") {
       }
     }
   }
-  CHECK(operations == 18);
+  CHECK(operations == 19);
 }
 
 }  // namespace slc::gateway

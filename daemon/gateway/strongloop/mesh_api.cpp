@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "common/base/time.h"
 #include "common/model/json_fields.h"
+#include "daemon/gateway/core/scopes.h"
 #include "daemon/gateway/strongloop/filter.h"
 
 namespace slc::gateway {
@@ -126,23 +127,23 @@ struct MeshApi::Call {
 
 MeshApi::MeshApi(Backend& backend, MeshFacts facts) : backend_(backend), facts_(std::move(facts)) {
   Add(Scope::kRead, "GET", "/", &MeshApi::GetRoot);
-  Add(Scope::kRead, "GET", "/api/Api", &MeshApi::GetApi);
-  Add(Scope::kAdmin, "POST", "/api/Api/shutdown", &MeshApi::ShutDown);
+  Add(kScopeOf<GetInfo>, "GET", "/api/Api", &MeshApi::GetApi);
+  Add(kScopeOf<Shutdown>, "POST", "/api/Api/shutdown", &MeshApi::ShutDown);
 
   const std::string services = "/api/Services";
   AddModel(services, Model::kServices);
-  Add(Scope::kDeploy, "POST", services, &MeshApi::CreateOneService);
-  Add(Scope::kAdmin, "DELETE", services + "/{id}", &MeshApi::DeleteService);
+  Add(kScopeOf<CreateService>, "POST", services, &MeshApi::CreateOneService);
+  Add(kScopeOf<RemoveService>, "DELETE", services + "/{id}", &MeshApi::DeleteService);
   Add(Scope::kRead, "GET", services + "/{id}/groups", &MeshApi::GroupsOfService);
   Add(Scope::kRead, "GET", services + "/{id}/instances", &MeshApi::InstancesOfService);
-  Add(Scope::kOperate, "POST", services + "/{id}/start", &MeshApi::StartOne);
-  Add(Scope::kOperate, "POST", services + "/{id}/stop", &MeshApi::StopOne);
-  Add(Scope::kOperate, "POST", services + "/{id}/restart", &MeshApi::RestartOne);
-  Add(Scope::kOperate, "POST", services + "/{id}/setClusterSize", &MeshApi::SetClusterSize);
-  Add(Scope::kRead, "POST", services + "/{id}/logs", &MeshApi::DumpLog);
-  Add(Scope::kDeploy, "PUT", services + "/{id}/env", &MeshApi::PutEnvironment);
-  Add(Scope::kDeploy, "PUT", services + "/{id}/env/{name}", &MeshApi::PutVariable);
-  Add(Scope::kDeploy, "DELETE", services + "/{id}/env/{name}", &MeshApi::DeleteVariable);
+  Add(kScopeOf<RunService>, "POST", services + "/{id}/start", &MeshApi::StartOne);
+  Add(kScopeOf<StopService>, "POST", services + "/{id}/stop", &MeshApi::StopOne);
+  Add(kScopeOf<RestartService>, "POST", services + "/{id}/restart", &MeshApi::RestartOne);
+  Add(kScopeOf<SetSize>, "POST", services + "/{id}/setClusterSize", &MeshApi::SetClusterSize);
+  Add(kScopeOf<DumpLogs>, "POST", services + "/{id}/logs", &MeshApi::DumpLog);
+  Add(kScopeOf<SetEnvironment>, "PUT", services + "/{id}/env", &MeshApi::PutEnvironment);
+  Add(kScopeOf<SetEnvironment>, "PUT", services + "/{id}/env/{name}", &MeshApi::PutVariable);
+  Add(kScopeOf<SetEnvironment>, "DELETE", services + "/{id}/env/{name}", &MeshApi::DeleteVariable);
 
   AddModel("/api/Executors", Model::kExecutors);
 
@@ -153,7 +154,7 @@ MeshApi::MeshApi(Backend& backend, MeshFacts facts) : backend_(backend), facts_(
   };
   instance(Scope::kOperate, "PUT", "", &MeshApi::ChangeInstance);
   instance(Scope::kRead, "GET", "/processes", &MeshApi::ProcessesOfInstance);
-  instance(Scope::kRead, "POST", "/npmModuleList", &MeshApi::ListModules);
+  instance(kScopeOf<ListPackages>, "POST", "/npmModuleList", &MeshApi::ListModules);
   instance(Scope::kRead, "POST", "/actions", &MeshApi::DoAction);
   instance(Scope::kOperate, "POST", "/tracingStart", &MeshApi::RefuseTracing);
   instance(Scope::kOperate, "POST", "/tracingStop", &MeshApi::RefuseTracing);
@@ -161,7 +162,7 @@ MeshApi::MeshApi(Backend& backend, MeshFacts facts) : backend_(backend), facts_(
   const std::string processes = "/api/ServiceProcesses";
   AddModel(processes, Model::kProcesses);
   const auto process = [&](const char* rest, Handler handler) {
-    Add(Scope::kOperate, "POST", processes + "/{id}" + rest, handler, Model::kProcesses);
+    Add(kScopeOf<InspectWorker>, "POST", processes + "/{id}" + rest, handler, Model::kProcesses);
   };
   process("/applyPatch", &MeshApi::RefusePatch);
   process("/debugger/start", &MeshApi::RefuseDebugger);
@@ -618,18 +619,18 @@ void MeshApi::DoAction(const Call& call) {
   };
   const json environment = request.contains("env") ? request["env"] : json::object();
   const Action actions[] = {
-      {"start", Scope::kOperate, &MeshApi::StartOne, {}},
-      {"stop", Scope::kOperate, &MeshApi::StopOne, {}},
-      {"soft-stop", Scope::kOperate, &MeshApi::StopOne, {{"soft", true}}},
-      {"restart", Scope::kOperate, &MeshApi::RestartOne, {}},
-      {"soft-restart", Scope::kOperate, &MeshApi::RestartOne, {{"soft", true}}},
-      {"env-set", Scope::kDeploy, &MeshApi::PutEnvironment, environment},
-      {"env-get", Scope::kRead, &MeshApi::GetEnvironment, {}},
-      {"log-dump", Scope::kRead, &MeshApi::DumpLog, {}},
-      {"current npm-ls", Scope::kRead, &MeshApi::ListModules, {}},
-      {"current set-size", Scope::kOperate, &MeshApi::SetClusterSize, request},
-      {"current restart", Scope::kOperate, &MeshApi::RestartOne, {{"rolling", true}}},
-      {"current stop", Scope::kOperate, &MeshApi::StopOne, {{"soft", true}}},
+      {"start", kScopeOf<RunService>, &MeshApi::StartOne, {}},
+      {"stop", kScopeOf<StopService>, &MeshApi::StopOne, {}},
+      {"soft-stop", kScopeOf<StopService>, &MeshApi::StopOne, {{"soft", true}}},
+      {"restart", kScopeOf<RestartService>, &MeshApi::RestartOne, {}},
+      {"soft-restart", kScopeOf<RestartService>, &MeshApi::RestartOne, {{"soft", true}}},
+      {"env-set", kScopeOf<SetEnvironment>, &MeshApi::PutEnvironment, environment},
+      {"env-get", kScopeOf<GetStatus>, &MeshApi::GetEnvironment, {}},
+      {"log-dump", kScopeOf<DumpLogs>, &MeshApi::DumpLog, {}},
+      {"current npm-ls", kScopeOf<ListPackages>, &MeshApi::ListModules, {}},
+      {"current set-size", kScopeOf<SetSize>, &MeshApi::SetClusterSize, request},
+      {"current restart", kScopeOf<RestartService>, &MeshApi::RestartOne, {{"rolling", true}}},
+      {"current stop", kScopeOf<StopService>, &MeshApi::StopOne, {{"soft", true}}},
   };
   const auto* const action = std::find_if(std::begin(actions), std::end(actions),
                                           [&](const Action& one) { return one.name == name; });

@@ -11,6 +11,8 @@
 #include "common/base/version.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
+#include "common/wire/carried.h"
+#include "daemon/gateway/core/scopes.h"
 #include "daemon/gateway/v1/parameters.h"
 
 namespace slc::gateway {
@@ -103,54 +105,62 @@ V1Api::V1Api(Backend& backend) : backend_(backend) {
   };
   const std::vector<const char*> log_query{"lines", "since", "grep", "err", "follow"};
   add("GET", "/openapi.json", {&V1Api::GetDocument, Scope::kRead, "This document.", {}, {}});
-  add("GET", "/v1/daemon", {&V1Api::GetDaemon, Scope::kRead, "slcd itself.", {}, {}});
-  add("GET", "/v1/services", {&V1Api::GetServices, Scope::kRead, "All services.", {}, {}});
+  add("GET", "/v1/daemon", {&V1Api::GetDaemon, kScopeOf<GetInfo>, "slcd itself.", {}, {}});
+  add("GET", "/v1/services", {&V1Api::GetServices, kScopeOf<ListServices>, "All services.", {}, {}});
   add("POST", "/v1/services",
       {&V1Api::PostService,
-       Scope::kDeploy,
+       kScopeOf<CreateService>,
        "Makes a name without an app yet.",
        {},
        {"name", "size"}});
   add("GET", "/v1/services/{service}",
-      {&V1Api::GetService, Scope::kRead, "A service, its workers and master.", {}, {}});
+      {&V1Api::GetService, kScopeOf<GetStatus>, "A service, its workers and master.", {}, {}});
   add("DELETE", "/v1/services/{service}",
-      {&V1Api::DeleteService, Scope::kAdmin, "Stops a service and forgets it.", {}, {}});
+      {&V1Api::DeleteService, kScopeOf<RemoveService>, "Stops a service and forgets it.", {}, {}});
   add("POST", "/v1/services/{service}/start",
-      {&V1Api::PostStart, Scope::kOperate, "Starts a stopped service.", {}, {}});
+      {&V1Api::PostStart, kScopeOf<RunService>, "Starts a stopped service.", {}, {}});
   add("POST", "/v1/services/{service}/stop",
-      {&V1Api::PostStop, Scope::kOperate, "Stops a service; soft: drains it first.", {}, {"soft"}});
+      {&V1Api::PostStop, kScopeOf<StopService>, "Stops a service; soft: drains it first.", {}, {"soft"}});
   add("POST", "/v1/services/{service}/restart",
-      {&V1Api::PostRestart, Scope::kOperate, "Stops all workers, then starts new ones.", {}, {}});
+      {&V1Api::PostRestart, kScopeOf<RestartService>, "Stops all workers, then starts new ones.", {}, {}});
   add("POST", "/v1/services/{service}/soft-restart",
       {&V1Api::PostSoftRestart,
-       Scope::kOperate,
+       kScopeOf<RestartService>,
        "Replaces every worker without a failed request.",
        {},
        {"parallel"}});
   add("PUT", "/v1/services/{service}/size",
-      {&V1Api::PutSize, Scope::kOperate, "Changes the number of workers.", {}, {"size"}});
+      {&V1Api::PutSize, kScopeOf<SetSize>, "Changes the number of workers.", {}, {"size"}});
   add("GET", "/v1/services/{service}/environment",
-      {&V1Api::GetEnvironment, Scope::kRead, "Its variables, as recorded.", {}, {}});
+      {&V1Api::GetEnvironment, kScopeOf<GetStatus>, "Its variables, as recorded.", {}, {}});
   add("PATCH", "/v1/services/{service}/environment",
       {&V1Api::PatchEnvironment,
-       Scope::kDeploy,
+       kScopeOf<SetEnvironment>,
        "Sets and unsets variables; soft-restarts.",
        {},
        {"set", "unset", "restart"}});
   add("GET", "/v1/services/{service}/logs",
-      {&V1Api::GetLogs, Scope::kRead, "What it has printed, a line of JSON each.", log_query, {}});
+      {&V1Api::GetLogs, kScopeOf<ReadLogs>, "What it has printed, a line of JSON each.", log_query, {}});
   add("GET", "/v1/services/{service}/events",
-      {&V1Api::GetEventsOfService, Scope::kRead, "What happened to it.", {"lines", "follow"}, {}});
+      {&V1Api::GetEventsOfService, kScopeOf<ReadEvents>, "What happened to it.", {"lines", "follow"}, {}});
   add("GET", "/v1/logs",
-      {&V1Api::GetAllLogs, Scope::kRead, "What all services have printed.", log_query, {}});
+      {&V1Api::GetAllLogs, kScopeOf<ReadLogs>, "What all services have printed.", log_query, {}});
   add("GET", "/v1/events",
       {&V1Api::GetEvents,
-       Scope::kRead,
+       kScopeOf<ReadEvents>,
        "What happened, and who changed what.",
        {"lines", "follow"},
        {}});
   add("POST", "/v1/shutdown",
-      {&V1Api::PostShutdown, Scope::kAdmin, "Drains and stops all services, then slcd.", {}, {}});
+      {&V1Api::PostShutdown, kScopeOf<Shutdown>, "Drains and stops all services, then slcd.", {}, {}});
+  // Which request it is decides what it takes.
+  add("POST", kCarriedPath,
+      {&V1Api::PostControl,
+       Scope::kRead,
+       "The protocol of slc itself, for slc -C URL.",
+       {},
+       {},
+       true});
 }
 
 bool V1Api::Handle(const Principal& who, const std::string& method, const http::Target& target,
@@ -177,7 +187,7 @@ bool V1Api::Handle(const Principal& who, const std::string& method, const http::
   }
   Call call{who.name, target, std::move(match.parameters), json::object(), std::move(answerer),
             BootNow()};
-  if (!body.empty()) {
+  if (!body.empty() && !route.control) {
     auto parsed = ParseJson(body);
     if (!parsed || !parsed->is_object()) {
       call.Respond(Failure(Error{ErrorCode::kUsage, "the body is not a JSON object"}));
@@ -367,6 +377,8 @@ void V1Api::PatchEnvironment(const Call& call) {
 
 void V1Api::PostShutdown(const Call& call) { Change(call, Shutdown{}); }
 
+void V1Api::PostControl(const Call& call) { call.answerer.control(); }
+
 // ------------------------------------------------------------------------------------------------
 // the document
 
@@ -402,9 +414,13 @@ std::string V1Api::OpenApi() const {
            {{"application/json", {{"schema", {{"type", "object"}, {"properties", properties}}}}}}}};
     }
     const bool lines = !about.query.empty();
+    if (about.control) {
+      operation["requestBody"] = {{"content", {{"application/json", json::object()}}}};
+    }
     json content{{"application/json", json::object()}};
     if (lines)
       content = {{"application/x-ndjson", json::object()}, {"text/event-stream", json::object()}};
+    if (about.control) content = {{kCarriedType, json::object()}};
     operation["responses"] = {
         {"200", {{"description", "As slc --json prints it."}, {"content", std::move(content)}}},
         {"default",

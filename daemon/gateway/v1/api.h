@@ -36,6 +36,7 @@ class V1Api {
   struct Answerer {
     std::function<void(const http::Response& response)> respond;
     std::function<void(LineRequest request)> stream;
+    std::function<void()> control;  // the body is a request of the control protocol
   };
 
   // `backend` outlives this.
@@ -58,6 +59,7 @@ class V1Api {
     const char* summary = "";
     std::vector<const char*> query;  // names of parameters, see DescribeParameter
     std::vector<const char*> body;   // members of the object that is sent, the same
+    bool control = false;            // what is sent is not looked at here
   };
 
   void GetDocument(const Call& call);
@@ -78,6 +80,7 @@ class V1Api {
   void GetEvents(const Call& call);
   void GetEventsOfService(const Call& call);
   void PostShutdown(const Call& call);
+  void PostControl(const Call& call);
 
   void Change(const Call& call, RequestBody body);
   void WithView(const Call& call, std::function<void(const ServiceView& view)> then);
