@@ -130,24 +130,26 @@ Result<bool> Client::Receive(Millis limit) {
 
 Result<ResponseParser::Event> Client::NextEvent(Millis limit) {
   while (true) {
-    auto event = parser_->Next(unread_);
-    if (event == ResponseParser::Event::kMore) {
-      if (!closed_) {
-        auto received = Receive(limit);
-        if (!received) return received.error();
-        closed_ = !*received;
-        if (!closed_) continue;
-      }
-      event = parser_->Close();
-      if (event == ResponseParser::Event::kRefused) {
-        return Error{ErrorCode::kUnreachable, parser_->reason()};
-      }
-    }
-    if (event == ResponseParser::Event::kRefused) {
-      return Error{ErrorCode::kProtocol, parser_->reason()};
-    }
-    return event;
+    auto event = NextOfReceived();
+    if (!event || *event != ResponseParser::Event::kMore) return event;
+    auto received = Receive(limit);
+    if (!received) return received.error();
+    closed_ = !*received;
   }
+}
+
+Result<ResponseParser::Event> Client::NextOfReceived() {
+  auto event = parser_->Next(unread_);
+  if (event == ResponseParser::Event::kMore && closed_) {
+    event = parser_->Close();
+    if (event == ResponseParser::Event::kRefused) {
+      return Error{ErrorCode::kUnreachable, parser_->reason()};
+    }
+  }
+  if (event == ResponseParser::Event::kRefused) {
+    return Error{ErrorCode::kProtocol, parser_->reason()};
+  }
+  return event;
 }
 
 Result<AnswerHead> Client::Ask(const ClientRequest& request, const Patience& patience) {
@@ -172,21 +174,29 @@ Result<std::string_view> Client::Read() {
   if (state_ != State::kBody) return std::string_view();
   auto event = NextEvent(patience_.idle);
   if (!event) return Break(event.error());
-  if (*event == ResponseParser::Event::kData) return parser_->data();
+  return PieceOf(*event);
+}
+
+std::string_view Client::PieceOf(ResponseParser::Event event) {
+  if (event == ResponseParser::Event::kData) return parser_->data();
   state_ = keep_ && !closed_ && unread_.empty() ? State::kReady : State::kBroken;
-  return std::string_view();
+  return {};
 }
 
 Result<std::optional<std::string_view>> Client::TryRead(Millis limit) {
-  if (state_ == State::kBody && unread_.empty() && !closed_) {
+  if (state_ != State::kBody) return std::optional(std::string_view());
+  while (true) {
+    auto event = NextOfReceived();
+    if (!event) return Break(event.error());
+    if (*event != ResponseParser::Event::kMore) return std::optional(PieceOf(*event));
     pollfd entry{socket_.get(), POLLIN, 0};
     const int ready = ::poll(&entry, 1, static_cast<int>(std::min<Millis>(limit, 1 << 30)));
     if (ready < 0 && errno != EINTR) return Break(SystemError("wait for the server", errno));
     if (ready <= 0) return std::optional<std::string_view>();
+    auto received = Receive(patience_.idle);
+    if (!received) return Break(received.error());
+    closed_ = !*received;
   }
-  auto piece = Read();
-  if (!piece) return piece.error();
-  return std::optional<std::string_view>(*piece);
 }
 
 Result<std::string> Client::ReadAll(std::size_t limit) {

@@ -62,13 +62,11 @@ class Client {
 
   // The next piece of the answer's body; empty at its end. Stays until the next call.
   Result<std::string_view> Read();
-  // The same, but nothing if none has begun to come within `limit` (ms), or a signal came first.
+  // The same, but nothing if nothing has come for `limit` (ms), or a signal came first.
   Result<std::optional<std::string_view>> TryRead(Millis limit);
   // The rest of the body; kProtocol if it is longer than `limit` bytes.
   Result<std::string> ReadAll(std::size_t limit);
 
-  // For who waits for other things meanwhile: readable when TryRead() may have something.
-  int fd() const { return socket_.get(); }
   // Nothing is under way, and the server keeps the connection for another request.
   bool usable() const { return state_ == State::kReady; }
   // The last Ask() failed before the server had sent a byte, on a connection that had served
@@ -89,6 +87,9 @@ class Client {
   Result<bool> Receive(Millis limit);
   // To the next event that is not kMore.
   Result<ResponseParser::Event> NextEvent(Millis limit);
+  // The next event in what has been received; kMore: there is none.
+  Result<ResponseParser::Event> NextOfReceived();
+  std::string_view PieceOf(ResponseParser::Event event);
 
   UniqueFd socket_;
   std::string host_;

@@ -33,6 +33,9 @@ Status RemoteChannel::Send(const Request& request) {
     // Who was never reached, by a program that says why, will not be by another try.
     const bool hopeless = remote_.is_carried() && !remote_.has_answered();
     if (hopeless && error.code == ErrorCode::kUnreachable) error.code = ErrorCode::kPermission;
+    if (remote_.url().scheme == http::Url::Scheme::kUnix && !remote_.has_answered()) {
+      error.message += "; slcd's own socket is given without 'unix:'";
+    }
     return error;
   }
   return head->media_type() == kCarriedType ? Ok() : Refused(*head);

@@ -60,7 +60,7 @@ TEST_CASE("Of a result that does not become whole nothing is left") {
   const TempFolder folder;
   const std::string path = folder.path() + "/x.heapsnapshot";
   UniqueFd open;
-  const auto fetch = [&](UniqueFd stream, const std::string& to) {
+  const auto fetch = [&](const StreamSource& stream, const std::string& to) {
     const auto size = FetchFile(stream, to, kQuick);
     REQUIRE_FALSE(size);
     CHECK(FilesIn(folder.path()) == 0);

@@ -41,6 +41,7 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  int client() const { return client_.get(); }
   Client Connect() { return Client(std::move(client_), "box:8701"); }
   void Join() {
     if (thread_.joinable()) thread_.join();
@@ -211,6 +212,45 @@ TEST_CASE("a connection that is lost, silent, or no HTTP is told apart") {
   std::string body;
   CHECK(ask([&](Server& self) { self.Write(head + "1234"); }, &body) == ErrorCode::kInternal);
   CHECK(body == "1234");
+}
+
+TEST_CASE("a piece is not waited for longer than one likes, wherever in it the server stops") {
+  // Each part ends within another element of the answer.
+  const std::vector<std::string> parts{"3", "\r\nab", "c", "\r", "\n4\r\ndefg", "\r\n0\r\n", "\r\n"};
+  Server server([&](Server& self) {
+    self.ReadTo("\r\n\r\n");
+    self.Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (const std::string& part : parts) {
+      self.ReadTo("go");
+      self.Write(part);
+    }
+    self.ReadTo("go");
+  });
+  const int other = ::dup(server.client());
+  Client client = server.Connect();
+  ClientRequest request;
+  request.target = "/";
+  REQUIRE(client.Ask(request, {}));
+  std::string body;
+  bool ended = false;
+  for (const std::string& part : parts) {
+    CAPTURE(part);
+    auto none = client.TryRead(0);
+    REQUIRE(none);
+    CHECK_FALSE(*none);
+    REQUIRE(::write(other, "go", 2) == 2);
+    // What has come is taken, and after it there is nothing again.
+    for (auto piece = client.TryRead(500); piece && *piece; piece = client.TryRead(20)) {
+      body += **piece;
+      ended = (*piece)->empty();
+      if (ended) break;
+    }
+  }
+  CHECK(body == "abcdefg");
+  CHECK(ended);
+  CHECK(client.usable());
+  REQUIRE(::write(other, "go", 2) == 2);
+  ::close(other);
 }
 
 TEST_CASE("a kept connection that was closed for being idle is known by that") {
