@@ -25,14 +25,14 @@ class Channel {
   // kUnreachable: it was lost, and may be asked again with the same id; kTimeout: slcd takes
   // nothing.
   virtual Status Send(const Request& request) = 0;
-  // The next message, until the reply; nothing when `timeout` (ms) passed first, or a signal came. kUnreachable: it
-  // was lost.
+  // The next message, until the reply; nothing when `timeout` (ms) passed first, or a signal came.
+  // kUnreachable: it was lost.
   virtual Result<std::optional<ServerMessage>> Receive(Millis timeout) = 0;
   // How many descriptors the reply has brought.
   virtual std::size_t streams() const = 0;
   // What they bring, as it comes; nothing if nothing has within `limit` (ms), or a signal came. It
-  // stays until the next call. Not after all of them have ended. kUnreachable: it was cut off on its
-  // way.
+  // stays until the next call. Not after all of them have ended. kUnreachable: it was cut off on
+  // its way.
   virtual Result<std::optional<CarriedPiece>> ReadPiece(Millis limit) = 0;
   // What to say of a slcd that does not answer.
   virtual std::string Silence() const = 0;

@@ -98,7 +98,8 @@ std::string ControlHelpText() {
   text += Columns("--json", "Print one JSON value instead of text.");
   text += Columns("--help", "About the verb.");
   text +=
-      "\nURL is http://HOST:8701, https://HOST, http+ssh://[LOGIN@]HOST or unix:/PATH of a gateway, "
+      "\nURL is http://HOST:8701, https://HOST, http+ssh://[LOGIN@]HOST or unix:/PATH of a "
+      "gateway, "
       "or the\npath of slcd's own socket; without, STRONGLOOP_MESH_API or STRONGLOOP_PM of the "
       "environment, else\nour own slcd. Credentials: USER:PASSWORD@ in the URL, or a token in "
       "SLC_TOKEN; files also in\nSLC_CACERT, SLC_CERT, SLC_KEY.\n";

@@ -275,7 +275,8 @@ Result<std::unique_ptr<Channel>> Daemon::Start() {
     for (Millis pause = 5; BootNow() < again; pause = std::min<Millis>(pause * 3 / 2, 100)) {
       // Whoever answers is the daemon of this home: ours, or that of another slc which was faster.
       auto client = ControlClient::Connect(socket_);
-      if (client) return std::unique_ptr<Channel>(std::make_unique<LocalChannel>(std::move(*client)));
+      if (client)
+        return std::unique_ptr<Channel>(std::make_unique<LocalChannel>(std::move(*client)));
       if (lost_race) {
         if (auto lost = LostSocket(without_socket)) return *lost;
         Sleep(pause);

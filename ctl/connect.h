@@ -31,8 +31,8 @@ class Daemon : public Server {
 
   Result<std::unique_ptr<Channel>> Connect() override;
   Result<std::unique_ptr<Channel>> ConnectOnly() override;
-  // Starts `slcd --replace`, which asks it once more and ends it if that is in vain. Returns when it
-  // has taken its place, or need not.
+  // Starts `slcd --replace`, which asks it once more and ends it if that is in vain. Returns when
+  // it has taken its place, or need not.
   Status Replace() override;
   std::string place() const override;
   bool ours() const override { return own_home_; }

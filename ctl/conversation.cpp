@@ -197,8 +197,8 @@ Answer Ask(const Question& question) {
     if (!client) {
       answer.error = client.error();
       // With -C it is somebody else who starts slcd anew: give them the same time.
-      const bool patient = again && BootNow() < give_up &&
-                           answer.error.code == ErrorCode::kUnreachable && elsewhere;
+      const bool patient =
+          again && BootNow() < give_up && answer.error.code == ErrorCode::kUnreachable && elsewhere;
       if (!patient) return end(Answer::Kind::kNoDaemon);
       ::poll(nullptr, 0, 100);
       continue;

@@ -1,7 +1,7 @@
 // LogReaders: has logs, the journal, the packages of an app and what else lies in files read for
-// those who may not open them or are on another machine, by slc in a child: slcd's loop waits for no disk, and nothing of what is read goes through
-// slcd. Who gets the output reads it at his own pace; the child ends when there is no more, or
-// nobody reads any more.
+// those who may not open them or are on another machine, by slc in a child: slcd's loop waits for
+// no disk, and nothing of what is read goes through slcd. Who gets the output reads it at his own
+// pace; the child ends when there is no more, or nobody reads any more.
 #pragma once
 
 #include <functional>

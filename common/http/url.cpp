@@ -93,22 +93,28 @@ Status ReadHost(std::string_view text, Url& url) {
   return Ok();
 }
 
+std::string HostAndPort(const Url& url) {
+  const bool brackets = url.host.find(':') != std::string::npos;
+  return (brackets ? "[" + url.host + "]" : url.host) + ":" + std::to_string(url.port);
+}
+
 }  // namespace
 
 std::string Url::authority() const {
   if (scheme == Scheme::kUnix) return "localhost";
-  const bool brackets = host.find(':') != std::string::npos;
-  return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  // As ssh is told: the server hears of no other name.
+  if (scheme == Scheme::kSsh) return "127.0.0.1:" + std::to_string(port);
+  return HostAndPort(*this);
 }
 
 std::string Url::shown() const {
   switch (scheme) {
     case Scheme::kHttp:
-      return "http://" + authority();
+      return "http://" + HostAndPort(*this);
     case Scheme::kHttps:
-      return "https://" + authority();
+      return "https://" + HostAndPort(*this);
     case Scheme::kSsh:
-      return "http+ssh://" + (login.empty() ? "" : login + "@") + authority();
+      return "http+ssh://" + (login.empty() ? "" : login + "@") + HostAndPort(*this);
     case Scheme::kUnix:
       break;
   }

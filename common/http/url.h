@@ -31,7 +31,8 @@ struct Url {
 
   // "http://10.0.0.7:8701", "unix:/run/x.sock": without user and password.
   std::string shown() const;
-  // For the Host header: "10.0.0.7:8701", "[::1]:8701", "localhost".
+  // For the Host header: "10.0.0.7:8701", "[::1]:8701", "localhost"; over ssh as the machine itself
+  // sees the port, "127.0.0.1:8701".
   std::string authority() const;
 };
 

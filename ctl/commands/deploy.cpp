@@ -214,8 +214,7 @@ int Run(const DeployOptions& options) {
   Deployment deployment{
       options,
       std::move(*source),
-      Remote(*url, Own("SLC_TOKEN"),
-             TlsFilesOf({options.ca, options.certificate, options.key})),
+      Remote(*url, Own("SLC_TOKEN"), TlsFilesOf({options.ca, options.certificate, options.key})),
       {},
       {}};
   DeployReport& report = deployment.report;

@@ -115,8 +115,8 @@ void Tell(const InspectOptions& options, const Inspected& done) {
       Print("Debugger listening on port " + std::to_string(done.port) + ".\n");
       return Remark(std::string("slc: it is open to every user of ") +
                     (IsRemote(options.control) ? "that" : "this") +
-                    " machine, on 127.0.0.1, until: slc ctl dbg-stop " +
-                    Printable(options.worker) + "\n");
+                    " machine, on 127.0.0.1, until: slc ctl dbg-stop " + Printable(options.worker) +
+                    "\n");
     case Inspection::kDebugStop:
       return Print("Debugger was disabled.\n");
   }
@@ -269,9 +269,9 @@ int Run(const InspectOptions& options) {
   }
   if (HasResult(options.what)) {
     const bool comes = answer.channel && answer.channel->streams() == 1;
-    const Status taken = comes ? Take(options, *answer.channel, done)
-                               : Error{ErrorCode::kProtocol,
-                                       "slcd has not sent what the result comes on"};
+    const Status taken =
+        comes ? Take(options, *answer.channel, done)
+              : Error{ErrorCode::kProtocol, "slcd has not sent what the result comes on"};
     if (!taken) {
       return ReportError(taken.error().During("cannot " + what), options.control.json);
     }

@@ -154,7 +154,8 @@ int Run(const LogsQuery& options) {
     look.service = options.service;
     look.json = options.control.json;
     look.follow = options.follow;
-    if (options.lines) look.last = static_cast<std::uint32_t>(std::min<std::size_t>(*options.lines, INT32_MAX));
+    if (options.lines)
+      look.last = static_cast<std::uint32_t>(std::min<std::size_t>(*options.lines, INT32_MAX));
     look.since = options.since_text;
     look.grep = options.grep;
     look.errors_only = options.errors_only;

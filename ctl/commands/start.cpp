@@ -179,8 +179,9 @@ constinit const CommandInfo kStartCommand{
         "options that are not given stay as they are.\n"
         "Waits until every worker is ready. Ctrl-C detaches; the start goes on.\n",
     .passes_on = true,
-    .here_only = "a folder of this machine means nothing there; an app is brought there by: slc "
-                 "deploy URL",
+    .here_only =
+        "a folder of this machine means nothing there; an app is brought there by: slc "
+        "deploy URL",
     .plan = PlanStart,
 };
 

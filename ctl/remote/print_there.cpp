@@ -127,8 +127,9 @@ int Relay(Channel& channel, bool json, const std::optional<Interruptible>& inter
   }
   const auto code = ParseInteger(exit_code, 0, 255);
   if (code) return static_cast<int>(*code);
-  return ReportError(Error{ErrorCode::kUnreachable, "what prints this there has ended before it "
-                                                    "was done; this may not be all"},
+  return ReportError(Error{ErrorCode::kUnreachable,
+                           "what prints this there has ended before it "
+                           "was done; this may not be all"},
                      json);
 }
 

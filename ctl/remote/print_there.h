@@ -9,7 +9,8 @@
 
 namespace slc::ctl {
 
-// `what`: for failures, as "read the logs". Ctrl-C ends following in good order. Gives the exit code.
+// `what`: for failures, as "read the logs". Ctrl-C ends following in good order. Gives the exit
+// code.
 int PrintThere(const Control& control, PrintLook look, const std::string& what);
 
 }  // namespace slc::ctl

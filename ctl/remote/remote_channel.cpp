@@ -78,14 +78,13 @@ Result<bool> RemoteChannel::Next(Millis limit, Millis most_quiet) {
     if (!*piece) {
       quiet_ += BootNow() - began;
       if (quiet_ < most_quiet) return false;
-      return Error{ErrorCode::kUnreachable, remote_.url().shown() +
-                                                ": nothing was heard of slcd for " +
-                                                FormatSpan(most_quiet)};
+      return Error{
+          ErrorCode::kUnreachable,
+          remote_.url().shown() + ": nothing was heard of slcd for " + FormatSpan(most_quiet)};
     }
     quiet_ = 0;
     if ((*piece)->empty()) {
-      return Error{ErrorCode::kUnreachable,
-                   remote_.url().shown() + ": its answer ended too early"};
+      return Error{ErrorCode::kUnreachable, remote_.url().shown() + ": its answer ended too early"};
     }
     reader_.Append(**piece);
   }
@@ -123,8 +122,7 @@ void RemoteChannel::Finish() {
 }
 
 std::string RemoteChannel::Silence() const {
-  return "slcd at " + remote_.url().shown() +
-         " does not answer; log in there and look: slc doctor";
+  return "slcd at " + remote_.url().shown() + " does not answer; log in there and look: slc doctor";
 }
 
 }  // namespace slc::ctl

@@ -76,9 +76,8 @@ std::unique_ptr<Server> ServerOf(const Control& control, WhenAbsent when_absent)
   // its time.
   static std::unique_ptr<Remote> remote;
   if (!remote) {
-    remote = std::make_unique<Remote>(
-        std::move(*url), Own("SLC_TOKEN"),
-        TlsFilesOf({control.ca, control.certificate, control.key}));
+    remote = std::make_unique<Remote>(std::move(*url), Own("SLC_TOKEN"),
+                                      TlsFilesOf({control.ca, control.certificate, control.key}));
   }
   return std::make_unique<RemoteServer>(*remote);
 }

@@ -59,9 +59,9 @@ std::optional<Error> Refusal(const Principal& who, const RequestBody& body) {
                                              "do it with slc"};
   }
   if (Grants(who.scopes, *scope)) return std::nullopt;
-  return Error{ErrorCode::kPermission, Printable(who.name) +
-                                           " may not do this; it takes the scope '" +
-                                           ScopeName(*scope) + "'"};
+  return Error{
+      ErrorCode::kPermission,
+      Printable(who.name) + " may not do this; it takes the scope '" + ScopeName(*scope) + "'"};
 }
 
 }  // namespace

@@ -15,13 +15,14 @@ _slc_options() {
   awk '/^  -/ { for (i = 1; i <= NF && $i ~ /^-/; ++i) { sub(/,$/, "", $i); print $i } }'
 }
 
+# What follows slc's path is of where the slcd is: nothing, or -C URL.
 _slc_services() {
-  "$1" ctl ls 2>/dev/null | awk 'NR > 1 { print $2 }'
+  "$@" ctl ls 2>/dev/null | awk 'NR > 1 { print $2 }'
 }
 
 # IDs of workers as the status shows them: without the supervisors, whose WID is 0.
 _slc_workers() {
-  "$1" ctl status 2>/dev/null | awk 'split($1, id, ".") == 3 && id[3] == $2 && $3 > 0 { print $1 }'
+  "$@" ctl status 2>/dev/null | awk 'split($1, id, ".") == 3 && id[3] == $2 && $3 > 0 { print $1 }'
 }
 
 _slc_branches() {
@@ -29,13 +30,25 @@ _slc_branches() {
 }
 
 _slc() {
-  local slc=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-  local command=${COMP_WORDS[1]-} verb=${COMP_WORDS[2]-} choices=
+  local -a words=("${COMP_WORDS[@]}") there=()
+  local count=$COMP_CWORD i
+  # In front of the command: -C and a URL, which bash has cut at its colons.
+  if [ "${words[1]-}" = -C ] || [ "${words[1]-}" = --control ]; then
+    for ((i = 3; i <= count; ++i)); do
+      [[ ${words[i - 1]} != [:=] && ${words[i]} != [:=] ]] || continue
+      there=(-C "$(printf '%s' "${words[@]:2:i-2}")")
+      words=("${words[0]}" "${words[@]:i}")
+      count=$((count - i + 1))
+      break
+    done
+  fi
+  local slc=${words[0]} word=${words[count]} before=${words[count - 1]}
+  local command=${words[1]-} verb=${words[2]-} choices=
   COMPREPLY=()
-  if [ "$COMP_CWORD" -eq 1 ]; then
+  if [ "$count" -eq 1 ]; then
     choices=$("$slc" --help 2>/dev/null | _slc_entries Commands)
   elif [ "${word:0:1}" = - ]; then
-    if [ "$command" = ctl ] && [ "$COMP_CWORD" -gt 2 ] && [ "${verb:0:1}" != - ]; then
+    if [ "$command" = ctl ] && [ "$count" -gt 2 ] && [ "${verb:0:1}" != - ]; then
       choices=$("$slc" ctl "$verb" --help 2>/dev/null | _slc_options)
     else
       choices=$("$slc" "$command" --help 2>/dev/null | _slc_options)
@@ -43,12 +56,12 @@ _slc() {
   else
     case $command:$verb in
       ctl:cpu-* | ctl:heap-snapshot | ctl:objects-* | ctl:dbg-*)
-        [ "$COMP_CWORD" -ne 3 ] || choices=$(_slc_workers "$slc") ;;
+        [ "$count" -ne 3 ] || choices=$(_slc_workers "$slc" "${there[@]}") ;;
     esac
     [ -n "$choices" ] || case $command:$before in
       ctl:ctl) choices=$("$slc" ctl --help 2>/dev/null | _slc_entries Verbs) ;;
-      ctl:*) [ "$COMP_CWORD" -ne 3 ] || choices=$(_slc_services "$slc") ;;
-      logs:logs | events:events | why:why | deploy:-s | deploy:--service) choices=$(_slc_services "$slc") ;;
+      ctl:*) [ "$count" -ne 3 ] || choices=$(_slc_services "$slc" "${there[@]}") ;;
+      logs:logs | events:events | why:why | deploy:-s | deploy:--service) choices=$(_slc_services "$slc" "${there[@]}") ;;
       service:service) choices='install uninstall' ;;
       build:--onto) choices=$(_slc_branches) ;;
       # Files come from bash itself.

@@ -44,6 +44,22 @@ TEST_SUITE("completion") {
     CHECK(Choices(world, {"deploy", "-s", ""}) == Words{"shop"});
   }
 
+  TEST_CASE("services of a slcd elsewhere are asked for there, however bash cuts its URL") {
+    World world;
+    world.Must({"ctl", "create", "shop"});
+    const std::string path = world.folder() + "/gateway.sock";
+    world.Must({"gateway", "start", "--listen", "unix:" + path});
+    world.env()["SLC_HOME"] = world.folder() + "/nowhere";
+    CHECK(Choices(world, {"ctl", "stop", "s"}) == Words{""});
+    for (const Words& url : {Words{"unix:" + path}, Words{"unix", ":", path}}) {
+      Words words{"-C"};
+      words.insert(words.end(), url.begin(), url.end());
+      words.insert(words.end(), {"ctl", "stop", ""});
+      CHECK(Choices(world, words) == Words{"shop"});
+    }
+    world.env()["SLC_HOME"] = world.home();
+  }
+
   TEST_CASE("workers are those of the status, without the supervisors") {
     World world;
     world.StartApp("plain/server.js", {"--size", "2", "--name", "shop"});

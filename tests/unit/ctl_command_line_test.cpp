@@ -130,11 +130,11 @@ TEST_CASE("The control socket and --json may stand before or after the verb") {
 
 TEST_CASE("A slcd elsewhere is named in front of the command, the verb, or behind them") {
   const std::string url = "https://u:p@box:1";
-  for (const Words& words : {Words{"-C", url, "--cacert", "a", "--cert=b", "--key", "c", "ctl", "ls"},
-                             Words{"ctl", "-C", url, "--cacert", "a", "--cert=b", "--key", "c", "ls"},
-                             Words{"ctl", "ls", "-C", url, "--cacert=a", "--cert", "b", "--key", "c"},
-                             Words{"--control=" + url, "ctl", "--key=c", "ls", "--cacert", "a",
-                                   "--cert", "b"}}) {
+  for (const Words& words :
+       {Words{"-C", url, "--cacert", "a", "--cert=b", "--key", "c", "ctl", "ls"},
+        Words{"ctl", "-C", url, "--cacert", "a", "--cert=b", "--key", "c", "ls"},
+        Words{"ctl", "ls", "-C", url, "--cacert=a", "--cert", "b", "--key", "c"},
+        Words{"--control=" + url, "ctl", "--key=c", "ls", "--cacert", "a", "--cert", "b"}}) {
     const Control control = Parse<ListOptions>(words).control;
     CHECK(control.at == url);
     CHECK(control.ca == "a");

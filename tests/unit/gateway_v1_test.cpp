@@ -235,8 +235,9 @@ TEST_CASE("the OpenAPI document has each route, and no other") {
       if (at != std::string::npos) real.replace(at, 9, "web");
       CHECK_FALSE(operation["summary"].get<std::string>().empty());
       const Answered answered = api.Call(upper, real);
-      CHECK_MESSAGE((answered.stream || answered.control || (answered.status != 404 && answered.status != 405)), upper,
-                    " ", real);
+      CHECK_MESSAGE((answered.stream || answered.control ||
+                     (answered.status != 404 && answered.status != 405)),
+                    upper, " ", real);
       // What is said of the body is understood: a member that is not is told apart.
       for (const json& parameter : operation.value("parameters", json::array())) {
         if (parameter["in"] != "query") continue;

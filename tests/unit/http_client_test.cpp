@@ -216,7 +216,8 @@ TEST_CASE("a connection that is lost, silent, or no HTTP is told apart") {
 
 TEST_CASE("a piece is not waited for longer than one likes, wherever in it the server stops") {
   // Each part ends within another element of the answer.
-  const std::vector<std::string> parts{"3", "\r\nab", "c", "\r", "\n4\r\ndefg", "\r\n0\r\n", "\r\n"};
+  const std::vector<std::string> parts{"3",           "\r\nab",    "c",   "\r",
+                                       "\n4\r\ndefg", "\r\n0\r\n", "\r\n"};
   Server server([&](Server& self) {
     self.ReadTo("\r\n\r\n");
     self.Write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");

@@ -53,6 +53,8 @@ TEST_CASE("ssh goes to a login; with a password it is meant for HTTP, as in the 
   CHECK(Good("http+ssh://joe@box").login == "joe");
   CHECK(Good("http+ssh://joe@box").user == "");
   CHECK(Good("http+ssh://joe@box").shown() == "http+ssh://joe@box:8701");
+  // What comes out there is for the machine itself.
+  CHECK(Good("http+ssh://joe@box:1").authority() == "127.0.0.1:1");
   CHECK(Good("http+ssh://user:pass@box").user == "user");
   CHECK(Good("http+ssh://user:pass@box").login == "");
 }

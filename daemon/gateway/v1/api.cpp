@@ -106,7 +106,8 @@ V1Api::V1Api(Backend& backend) : backend_(backend) {
   const std::vector<const char*> log_query{"lines", "since", "grep", "err", "follow"};
   add("GET", "/openapi.json", {&V1Api::GetDocument, Scope::kRead, "This document.", {}, {}});
   add("GET", "/v1/daemon", {&V1Api::GetDaemon, kScopeOf<GetInfo>, "slcd itself.", {}, {}});
-  add("GET", "/v1/services", {&V1Api::GetServices, kScopeOf<ListServices>, "All services.", {}, {}});
+  add("GET", "/v1/services",
+      {&V1Api::GetServices, kScopeOf<ListServices>, "All services.", {}, {}});
   add("POST", "/v1/services",
       {&V1Api::PostService,
        kScopeOf<CreateService>,
@@ -120,9 +121,17 @@ V1Api::V1Api(Backend& backend) : backend_(backend) {
   add("POST", "/v1/services/{service}/start",
       {&V1Api::PostStart, kScopeOf<RunService>, "Starts a stopped service.", {}, {}});
   add("POST", "/v1/services/{service}/stop",
-      {&V1Api::PostStop, kScopeOf<StopService>, "Stops a service; soft: drains it first.", {}, {"soft"}});
+      {&V1Api::PostStop,
+       kScopeOf<StopService>,
+       "Stops a service; soft: drains it first.",
+       {},
+       {"soft"}});
   add("POST", "/v1/services/{service}/restart",
-      {&V1Api::PostRestart, kScopeOf<RestartService>, "Stops all workers, then starts new ones.", {}, {}});
+      {&V1Api::PostRestart,
+       kScopeOf<RestartService>,
+       "Stops all workers, then starts new ones.",
+       {},
+       {}});
   add("POST", "/v1/services/{service}/soft-restart",
       {&V1Api::PostSoftRestart,
        kScopeOf<RestartService>,
@@ -140,9 +149,17 @@ V1Api::V1Api(Backend& backend) : backend_(backend) {
        {},
        {"set", "unset", "restart"}});
   add("GET", "/v1/services/{service}/logs",
-      {&V1Api::GetLogs, kScopeOf<ReadLogs>, "What it has printed, a line of JSON each.", log_query, {}});
+      {&V1Api::GetLogs,
+       kScopeOf<ReadLogs>,
+       "What it has printed, a line of JSON each.",
+       log_query,
+       {}});
   add("GET", "/v1/services/{service}/events",
-      {&V1Api::GetEventsOfService, kScopeOf<ReadEvents>, "What happened to it.", {"lines", "follow"}, {}});
+      {&V1Api::GetEventsOfService,
+       kScopeOf<ReadEvents>,
+       "What happened to it.",
+       {"lines", "follow"},
+       {}});
   add("GET", "/v1/logs",
       {&V1Api::GetAllLogs, kScopeOf<ReadLogs>, "What all services have printed.", log_query, {}});
   add("GET", "/v1/events",
@@ -152,7 +169,11 @@ V1Api::V1Api(Backend& backend) : backend_(backend) {
        {"lines", "follow"},
        {}});
   add("POST", "/v1/shutdown",
-      {&V1Api::PostShutdown, kScopeOf<Shutdown>, "Drains and stops all services, then slcd.", {}, {}});
+      {&V1Api::PostShutdown,
+       kScopeOf<Shutdown>,
+       "Drains and stops all services, then slcd.",
+       {},
+       {}});
   // Which request it is decides what it takes.
   add("POST", kCarriedPath,
       {&V1Api::PostControl,
