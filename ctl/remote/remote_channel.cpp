@@ -54,6 +54,11 @@ Status RemoteChannel::Refused(const http::AnswerHead& head) {
     refusal_ = ServerMessage{id_, std::move(reply)};
     return Ok();
   }
+  constexpr int kTooLarge = 413;
+  constexpr int kServerFails = 500;
+  if (head.status == kTooLarge) return Error{ErrorCode::kInvalid, where + ": " + reason};
+  // Of something between, as a rule, that cannot reach the gateway for the moment.
+  if (head.status >= kServerFails) return Error{ErrorCode::kUnreachable, where + ": " + reason};
   return Error{ErrorCode::kProtocol,
                where + ": " + reason +
                    "; what listens there is not slc's gateway, or one of an earlier version: log "

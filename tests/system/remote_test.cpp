@@ -298,9 +298,13 @@ TEST_SUITE("remote") {
     start.spec.name = "x";
     start.spec.directory = "/";
     start.spec.script = "x.js";
+    AddCredential add;
+    add.credential.name = "x";
+    add.credential.hash = std::string(64, 'a');
+    add.credential.scopes = {Scope::kRead};
     for (const RequestBody& body :
-         std::vector<RequestBody>{start, UpgradeAll{}, GetGateway{}, SetGateway{}, AddCredential{},
-                                  RemoveCredential{}, ServeGateway{}}) {
+         std::vector<RequestBody>{start, UpgradeAll{}, GetGateway{}, SetGateway{}, add,
+                                  RemoveCredential{"x"}, ServeGateway{}}) {
       Request request;
       request.id = "abc";
       request.body = body;
