@@ -374,7 +374,7 @@ TEST_SUITE("remote") {
     }
   }
 
-  TEST_CASE("a change that takes longer than a sign of life is waited for") {
+  TEST_CASE("who waits hears that slcd lives") {
     World world;
     const Gateway gateway(world);
     const std::string folder = world.MakeFolder(
@@ -382,9 +382,24 @@ TEST_SUITE("remote") {
                   "setTimeout(() => require('http').createServer((q, r) => r.end('x'))"
                   ".listen(process.env.PORT), Number(process.env.BOOT || 0));"}});
     world.StartPath(folder, {"--name", "web", "--size", "1"});
-    const Ran ran =
-        world.Must(At(gateway.url(), {"ctl", "env-set", "web", "BOOT=" + std::to_string(7'000)}));
+    Request request;
+    request.id = "abc";
+    SetEnvironment change;
+    change.service = "web";
+    change.set = {{"BOOT", "7000"}};
+    request.body = change;
+    const Ran ran = world
+                        .BeginProgram({"curl", "-sS", "--max-time", "30", "--data-binary",
+                                       EncodeRequest(request), gateway.url() + "/v1/control"})
+                        .Wait();
     CHECK(ran.took >= 7'000);
+    const std::string sign(4, '\0');
+    const std::size_t first = ran.out.find(sign);
+    REQUIRE(first != std::string::npos);
+    CHECK(ran.out.find("\"reply\"") > first);
+    CHECK(Contains(ran.out, "\"ok\":true"));
+    // The same, as slc sees it.
+    CHECK(world.Must(At(gateway.url(), {"ctl", "soft-restart", "web"})).took >= 7'000);
   }
 
   TEST_CASE("over TLS and over ssh it is the same") {
