@@ -75,8 +75,11 @@ std::string OverviewText() {
       "usage: slc COMMAND [options]\n\n"
       "Runs Node.js applications and other services as supervised clusters.\n\nCommands:\n";
   for (const CommandInfo& command : Programs()) text += Columns(Synopsis(command), command.summary);
-  text += "\n" + Columns("--version", "Print the version.") +
-          Columns("--help", "This text; also after every command.");
+  text +=
+      "\n" +
+      Columns("-C, --control URL", "Before a command: on another machine; see slc ctl --help.") +
+      Columns("--version", "Print the version.") +
+      Columns("--help", "This text; also after every command.");
   text +=
       "\nFirst steps, in the folder of an app:\n"
       "  slc start\n  slc ctl\n  slc logs -f\n  slc ctl soft-restart NAME\n\n";
