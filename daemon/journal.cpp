@@ -81,6 +81,7 @@ void Journal::NoteAccepted(const Command& command, ServiceId id,
   if (!IsChange(command.request.body)) return;
   JournalRecord record = RecordOf(command);
   Name(id, record);
+  for (const JournalRecord& before : pacer_.Renew(record.service)) writer_.Write(before);
   record.result = "accepted";
   if (!notes.empty()) record.text += (record.text.empty() ? "" : "; ") + Join(notes, "; ");
   writer_.Write(std::move(record));

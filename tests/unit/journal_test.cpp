@@ -370,11 +370,40 @@ TEST_CASE("A crash loop does not flood the journal, and none of its ends is lost
     now += 35'000;
   }
   MESSAGE(produced << " events of a day became " << lines << " records");
-  // Each turn brings out the four kinds there are.
-  CHECK(lines <= EventPacer::kBurst + 4 * kDay / EventPacer::kRefill);
+  // Of each of the four kinds there are.
+  CHECK(lines <= 4 * (EventPacer::kBurst + kDay / EventPacer::kRefill));
   count(pacer.Flush());
   CHECK(told == produced);
   CHECK_FALSE(pacer.deadline());
+}
+
+TEST_CASE("After a burst of restarts the next crash is on record at once") {
+  EventPacer pacer;
+  const auto take = [&](const char* kind, unsigned worker, Millis now) {
+    JournalRecord record = Sample(worker);
+    record.kind = kind;
+    record.time = now;
+    return Workers(pacer.Take(record, now));
+  };
+  for (unsigned i = 0; i < 200; ++i) take("worker_ready", i, 5000);
+  // In order: what was folded comes first.
+  CHECK(take("worker_ended", 7, 6000) == std::vector<unsigned>{199, 7});
+  CHECK(take("worker_ready", 201, 7000).empty());
+}
+
+TEST_CASE("In a crash loop a change has its first ends on record at once") {
+  EventPacer pacer;
+  Millis now = 1000;
+  for (unsigned i = 0; i < 100; ++i) pacer.Take(Sample(i), now += 1000);
+  const auto before = pacer.Renew("web");
+  REQUIRE(before.size() == 1);
+  CHECK(before[0].worker == 99);
+  CHECK(before[0].times == 100 - EventPacer::kBurst);
+  for (unsigned i = 0; i < EventPacer::kAfterChange; ++i) {
+    CHECK(Workers(pacer.Take(Sample(200 + i), now += 10)) == std::vector<unsigned>{200 + i});
+  }
+  CHECK(pacer.Take(Sample(300), now += 10).empty());
+  CHECK(pacer.Renew("calm").empty());
 }
 
 TEST_CASE("What was folded comes out in its turn without another event") {
