@@ -123,10 +123,10 @@ Quarantined Services::Recognize(Quarantined bad) {
   // Without one it is called by what is known of it anyway.
   if (instance.master() && CheckServiceName(instance.name())) bad.name = instance.name();
   bad.obeyed = instance.followed();
-  const auto config = bad.obeyed ? instance.ReadConfig(bad.obeyed->generation) : std::nullopt;
-  if (config && bad.directory.empty()) {
-    bad.directory = config->working_directory;
-    bad.command = config->arguments;
+  bad.runs = bad.obeyed ? instance.ReadConfig(bad.obeyed->generation) : std::nullopt;
+  if (bad.runs && bad.directory.empty()) {
+    bad.directory = bad.runs->working_directory;
+    bad.command = bad.runs->arguments;
   }
   return bad;
 }

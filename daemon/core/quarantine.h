@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/model/generation.h"
 #include "common/model/instance.h"
 #include "common/model/service.h"
 
@@ -22,8 +23,9 @@ struct Quarantined {
   std::vector<std::string> command;  // the script is among these
   // What its master was told last; nothing if there is none, or it has not answered yet.
   std::optional<FleetWish> obeyed;
-  bool removing = false;        // to be forgotten as soon as it has stopped
-  std::string removal_request;  // id of the client request that asked for that
+  std::optional<GenerationConfig> runs;  // what that generation was started with
+  bool removing = false;                 // to be forgotten as soon as it has stopped
+  std::string removal_request;           // id of the client request that asked for that
 };
 
 // For people: "services/1.json is unreadable (this is not JSON)".

@@ -5,6 +5,7 @@
 #include "common/base/cron.h"
 #include "common/base/text.h"
 #include "common/model/listen_address.h"
+#include "daemon/core/running_spec.h"
 #include "daemon/core/watch_rules.h"
 
 namespace slc {
@@ -121,6 +122,18 @@ Error NoAppYet(const Wish& wish) {
 std::string Called(const Quarantined& bad) {
   const std::string id = std::to_string(bad.id);
   return bad.name.empty() ? "service " + id : "service '" + bad.name + "' (id " + id + ")";
+}
+
+// What the operator has to give again.
+std::string LossOf(const Quarantined& bad, const ServiceSpec& now) {
+  if (!bad.runs) return "; what options and env-set had set before is lost, give it again";
+  std::string text =
+      "; options are as its workers have them, but --restart-at and --watch are lost, give them "
+      "again";
+  const std::vector<std::string> missing = VariablesMissing(*bad.runs, now);
+  if (missing.empty()) return text;
+  return text + "; its workers have had variables that are lost unless .env has them: " +
+         Join(missing, ", ") + " (slc ctl env-set " + now.name + " NAME=VALUE ...)";
 }
 
 }  // namespace
@@ -300,13 +313,15 @@ Result<Proposal> Registry::ProposeRepair(const Quarantined& bad, const StartWish
     wish.order = bad.obeyed->order;
   }
   if (start.size) wish.size = *start.size;
+  if (bad.runs) {
+    KeepWhatWasNotGiven(SpecOfRunning(*bad.runs, bad.id, wish.spec), start.given, wish.spec);
+  }
   Proposal proposal = Changed(wish);
   SettlePort(proposal.wish.spec, start.spec.port.has_value());
   proposal.wish.run = true;
   const bool runs = bad.obeyed && bad.obeyed->run;
   NextGeneration(proposal, runs ? RollMode::kRolling : RollMode::kRestart, 1);
-  proposal.notes.push_back("repaired: " + DescribeDamage(bad) +
-                           "; what options and env-set had set before is lost, give it again");
+  proposal.notes.push_back("repaired: " + DescribeDamage(bad) + LossOf(bad, proposal.wish.spec));
   return proposal;
 }
 

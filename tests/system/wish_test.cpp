@@ -287,7 +287,7 @@ TEST_SUITE("wish") {
   TEST_CASE("a corrupt file of a service that runs: starting its app again repairs it") {
     World world;
     const std::string folder = world.MakeFolder("web", {{"app.js", kMirror}});
-    const App app = world.StartPath(folder, {"--size", "2", "--env", "A=1"});
+    const App app = world.StartPath(folder, {"--size", "2", "--env", "A=1", "--max-restarts", "7"});
     const auto pids = world.ReadyPids("web");
     const auto master = IdentifyProcess(world.MasterPid("web"));
     REQUIRE(master);
@@ -297,7 +297,7 @@ TEST_SUITE("wish") {
     Kill(*master, SIGSTOP);
     world.Must({"ctl", "ls"});
     CHECK(Contains(world.View("web").reason, "has not answered yet"));
-    Running start = world.Begin({"start", folder, "--port", std::to_string(app.port)});
+    Running start = world.Begin({"start", folder});
     const auto asks = [&] {
       const auto files = OpenFiles(start.pid());
       return std::find(files.begin(), files.end(), "socket") != files.end();
@@ -308,6 +308,8 @@ TEST_SUITE("wish") {
     const Ran& started = start.Wait(20'000);
     CHECK_MESSAGE(started.code == 0, started.err);
     CHECK_MESSAGE(Contains(started.out, "repaired: services/1.json"), started.out);
+    CHECK_MESSAGE(Contains(started.out, "unless .env has them: A (slc ctl env-set web"),
+                  started.out);
     CHECK(load.Stop().failed() == 0);
     const ServiceView view = world.View("web");
     CHECK(view.id == 1);
