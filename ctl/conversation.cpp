@@ -237,14 +237,31 @@ const ServiceView* OnlyService(const Reply& reply) {
   return services.size() == 1 ? &services.front() : nullptr;
 }
 
-bool ServesStill(const Reply& reply) {
+namespace {
+
+// The service whose new generation failed to come up; null if that is not what went wrong.
+const ServiceView* FailedService(const Reply& reply) {
   const bool failed_to_come_up = reply.error && (reply.error->code == ErrorCode::kNotReady ||
                                                  reply.error->code == ErrorCode::kTimeout);
-  const ServiceView* view = OnlyService(reply);
-  if (!failed_to_come_up || view == nullptr) return false;
+  return failed_to_come_up ? OnlyService(reply) : nullptr;
+}
+
+bool Serves(const ProcessView& process) { return process.worker != 0 && process.state == "ready"; }
+
+}  // namespace
+
+bool ServesStill(const Reply& reply) {
+  const ServiceView* view = FailedService(reply);
+  if (view == nullptr) return false;
   return std::any_of(view->processes.begin(), view->processes.end(), [&](const ProcessView& each) {
-    return each.worker != 0 && each.state == "ready" && each.generation < view->generation;
+    return Serves(each) && each.generation < view->generation;
   });
+}
+
+bool NothingServes(const Reply& reply) {
+  const ServiceView* view = FailedService(reply);
+  if (view == nullptr) return false;
+  return std::none_of(view->processes.begin(), view->processes.end(), Serves);
 }
 
 int ExitCodeOf(const Answer& answer) {

@@ -55,6 +55,8 @@ const std::vector<ServiceView>& Services(const Reply& reply);
 int ExitCodeOf(const Answer& answer);
 // True if a new generation failed to come up and workers of an older one serve on.
 bool ServesStill(const Reply& reply);
+// True if it failed, and no worker serves at all.
+bool NothingServes(const Reply& reply);
 // At most 20 lines, the last ones, safe for a terminal.
 std::string LogTailText(const std::vector<std::string>& lines);
 

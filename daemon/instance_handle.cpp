@@ -138,6 +138,8 @@ void InstanceHandle::Search(const FleetWish& wish) {
 
 void InstanceHandle::Look() {
   constexpr Millis kAgain = 100;
+  // One that a killed slcd has just begun holds its lock before it has its socket.
+  constexpr Millis kBirth = 1000;
   if (GoOnWithInherited()) return Feed(MasterSearched{true, wish_.run});
   auto directory = directory_.Open();
   MasterContact contact;
@@ -148,12 +150,15 @@ void InstanceHandle::Look() {
   }
   if (!contact.nobody && !contact.socket) {
     // To clear away what a living master uses would be worse than to wait.
-    if (search_trouble_ != contact.trouble) {
+    const Millis now = loop_.now();
+    if (!trouble_since_) trouble_since_ = now;
+    if (now - *trouble_since_ >= kBirth && search_trouble_ != contact.trouble) {
       log::Warn("service " + name_ + ": cannot tell whether its master lives: " + contact.trouble);
+      search_trouble_ = contact.trouble;
     }
-    search_trouble_ = contact.trouble;
     return look_again_.StartIn(kAgain);
   }
+  trouble_since_.reset();
   if (!contact.nobody) {
     const std::string name = follows_ ? ServiceNameOf(contact.master) : std::string();
     if (!name.empty()) name_ = name;

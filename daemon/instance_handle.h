@@ -183,8 +183,9 @@ class InstanceHandle {
   Epoch master_epoch_ = 0;
   std::uint64_t launches_ = 0;
   std::uint64_t pings_ = 0;
-  std::string search_trouble_;  // as it was logged
-  Millis asked_at_ = 0;         // of the unanswered ping
+  std::optional<Millis> trouble_since_;  // whether there is a master cannot be told
+  std::string search_trouble_;           // as it was logged
+  Millis asked_at_ = 0;                  // of the unanswered ping
   UniqueFd inherited_link_;
   std::optional<ProcessIdentity> inherited_master_;
   unsigned inherited_hellos_ = 0;  // that it owes the last image

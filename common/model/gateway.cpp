@@ -88,7 +88,7 @@ Status CheckGateway(const GatewayWish& wish) {
                                             " has to be a whole one: unix:/run/slc.sock"};
     }
     auto parsed = ParseListenAddress(listen);
-    if (!parsed) return parsed.error().During("--listen");
+    if (!parsed) return parsed.error();
     if (IsLoopback(listen)) continue;
     if (!wish.has_tls()) {
       return Error{ErrorCode::kInvalid,

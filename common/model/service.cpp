@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <iterator>
+#include <string_view>
 
 #include "common/base/text.h"
 
@@ -41,6 +42,18 @@ void NoteSwitch(std::vector<std::string>& notes, const std::string& what, bool b
   NoteChange(notes, what, text(before), text(after));
 }
 
+// As it would be given on the command line; nothing where there is no such limit.
+std::string BytesText(std::uint64_t bytes) {
+  if (bytes == 0) return {};
+  std::size_t unit = 0;
+  constexpr std::string_view kUnits = " KMG";
+  while (unit + 1 < kUnits.size() && bytes % 1024 == 0) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return std::to_string(bytes) + (unit == 0 ? std::string() : std::string(1, kUnits[unit]));
+}
+
 // Nothing where there is no such limit.
 template <typename T>
 std::string CountText(const std::optional<T>& count) {
@@ -49,15 +62,19 @@ std::string CountText(const std::optional<T>& count) {
 
 void NoteLimits(std::vector<std::string>& notes, const WorkerLimits& before,
                 const WorkerLimits& after) {
-  NoteChange(notes, "max-memory", before.max_memory, after.max_memory);
-  NoteSpan(notes, "hang-timeout", before.hang_timeout, after.hang_timeout);
-  NoteChange(notes, "nofile", before.open_files, after.open_files);
+  NoteChange(notes, "max-memory", BytesText(before.max_memory), BytesText(after.max_memory));
+  const auto span = [](Millis limit) { return limit == 0 ? std::string() : OptionText(limit); };
+  NoteChange(notes, "hang-timeout", span(before.hang_timeout), span(after.hang_timeout));
+  const auto files = [](std::uint64_t count) {
+    return count == 0 ? std::string() : std::to_string(count);
+  };
+  NoteChange(notes, "nofile", files(before.open_files), files(after.open_files));
   NoteChange(notes, "nice", CountText(before.nice), CountText(after.nice));
   const auto cpus = [](std::uint32_t millis) {
     return millis == 0 ? std::string() : FormatCpus(millis);
   };
   NoteChange(notes, "cpus", cpus(before.cpu_millis), cpus(after.cpu_millis));
-  NoteChange(notes, "log-rate", before.log_rate, after.log_rate);
+  NoteChange(notes, "log-rate", BytesText(before.log_rate), BytesText(after.log_rate));
 }
 
 std::string Octal(unsigned mask) {
@@ -285,7 +302,7 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteChange(notes, "umask", Octal(before.file_mask), Octal(after.file_mask));
   NoteChange(notes, "log-format", std::string(Name(before.log_format)),
              std::string(Name(after.log_format)));
-  NoteChange(notes, "log-size", before.log_file_bytes, after.log_file_bytes);
+  NoteChange(notes, "log-size", BytesText(before.log_file_bytes), BytesText(after.log_file_bytes));
   NoteChange(notes, "log-files", before.log_files, after.log_files);
   NoteVariables(notes, before.script_environment, after.script_environment);
   NoteVariables(notes, before.environment, after.environment);

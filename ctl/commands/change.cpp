@@ -37,8 +37,14 @@ int CarryOut(const Change& change, const Tell& tell) {
   question.quiet = change.control.json;
   const Answer answer = Ask(question);
   if (answer.kind != Answer::Kind::kReply || answer.reply.error) {
-    return ReportFailure(answer, change.verb + " " + change.service, change.service,
-                         change.control.json);
+    const int code = ReportFailure(answer, change.verb + " " + change.service, change.service,
+                                   change.control.json);
+    if (!change.control.json && NothingServes(answer.reply)) {
+      const std::string name = NameOf(answer, change.service);
+      Remark("Nothing of " + name + " serves now. What is done about that: slc ctl status " + name +
+             "    Its log: slc logs " + name + "\n");
+    }
+    return code;
   }
   if (change.control.json) {
     Print(DoneJson(answer.reply, answer.took));

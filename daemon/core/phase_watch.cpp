@@ -35,7 +35,8 @@ std::vector<JournalRecord> PhaseWatch::On(const PhaseFacts& facts) {
     tell("backoff", "");
   }
   if (facts.phase == "running") {
-    const std::string serves = std::to_string(facts.ready) + " workers serve";
+    const std::string serves =
+        facts.ready == 1 ? "1 worker serves" : std::to_string(facts.ready) + " workers serve";
     if (std::exchange(rolling_, false)) {
       tell("roll_done", serves);
     } else if (waiting_) {

@@ -205,8 +205,8 @@ TEST_SUITE("stall") {
     };
     world.Must({"ctl", "ls"});
     stall();
-    Running start = world.Begin(
-        {"start", SourcePath("tests/apps/plain/server.js"), "--size", "1", "--name", "web"});
+    Running start = world.Begin({"start", SourcePath("tests/apps/plain/server.js"), "--size", "1",
+                                 "--name", "web", "--port", std::to_string(FreePort())});
     end_early();
     CHECK(start.Wait(5'000).code == 1);
     CHECK_MESSAGE(Contains(start.err(), "its master was sent SIGTERM"), start.err());

@@ -245,6 +245,7 @@ TEST_SUITE("ctl-change") {
     CHECK(Get(app.url()).status == 200);
     const std::string status = world.Must({"ctl", "status", "app"}).out;
     CHECK(Contains(status, "generation 2 did not come up: exit code 1: Error: broken deploy"));
+    CHECK(Contains(ran.err, "The workers of before go on serving."));
     // Mended, the next one replaces both.
     WriteText(folder + "/app.js", kMirror);
     world.Must({"ctl", "soft-restart", "app"});
@@ -253,6 +254,21 @@ TEST_SUITE("ctl-change") {
     const auto after = world.ReadyPids("app");
     CHECK(after.size() == 2);
     for (const int pid : pids) CHECK(std::find(after.begin(), after.end(), pid) == after.end());
+  }
+
+  TEST_CASE("a restart to broken code keeps no old worker, and says that nothing serves now") {
+    World world;
+    const std::string folder = world.MakeFolder("app", {{"app.js", kMirror}});
+    const App app = world.StartPath(folder, {"--size", "2"});
+    WriteText(folder + "/app.js", "throw new Error('broken deploy');");
+    const Ran ran = world.Slc({"ctl", "restart", "app"});
+    CHECK(ran.code == 1);
+    CHECK_MESSAGE(Contains(ran.err, "Nothing of app serves now."), ran.err);
+    CHECK(world.ReadyPids("app").empty());
+    WriteText(folder + "/app.js", kMirror);
+    const Ran mended = world.Must({"ctl", "restart", "app"});
+    CHECK(mended.err.empty());
+    CHECK(Get(app.url()).status == 200);
   }
 
   TEST_CASE("during a soft-restart a second one is refused with its progress, stop cancels it") {
