@@ -252,13 +252,27 @@ int Run(const InspectOptions& options) {
   if (!IsGood(looked) && !empty) return ReportFailure(looked, what, "", options.control.json);
   const auto worker = FindWorker(Services(looked.reply), options.worker);
   if (!worker) return ReportError(worker.error().During("cannot " + what), options.control.json);
+  if (MakesFile(options.what)) {
+    if (Status can = CanFetchTo(FileOf(options)); !can) {
+      return ReportError(can.error().During("cannot " + what + " (nothing was done)"),
+                         options.control.json);
+    }
+  }
   Question question;
   question.control = options.control;
   question.body = InspectWorker{std::to_string(worker->service), worker->worker, options.what,
                                 options.interval};
   question.doing = what;
   question.quiet = options.control.json;
+  const Millis began = BootNow();
   Answer answer = Ask(question);
+  if (answer.kind == Answer::Kind::kDetached && HasResult(options.what)) {
+    // Nothing goes on that could be looked at.
+    const Error error{ErrorCode::kCancelled,
+                      "interrupted; what the worker shows for this is thrown away"};
+    ReportError(error.During("cannot " + what), options.control.json);
+    return ExitCodeOf(answer);
+  }
   if (answer.kind != Answer::Kind::kReply || answer.reply.error) {
     return ReportFailure(answer, what, worker->service_name, options.control.json);
   }
@@ -276,7 +290,7 @@ int Run(const InspectOptions& options) {
       return ReportError(taken.error().During("cannot " + what), options.control.json);
     }
   }
-  done.took = answer.took;
+  done.took = BootNow() - began;
   if (options.control.json) {
     Print(InspectedJson(done));
   } else {

@@ -1,12 +1,14 @@
 #include "ctl/inspect/fetch.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <functional>
 #include <string_view>
+#include <utility>
 
 #include "common/base/files.h"
 #include "common/base/text.h"
@@ -43,37 +45,44 @@ Status Outcome(const ResultReader& reader) {
                                             "; slc why tells of workers that ended"};
 }
 
+Error Interrupted(const ResultReader& reader) {
+  return Error{ErrorCode::kCancelled, "interrupted " + SoFar(reader)};
+}
+
 // Gives what comes to `keep`, until the result is whole.
-Status Fetch(const StreamSource& stream, const FetchHow& how,
+Status Fetch(const StreamSource& stream, const FetchHow& how, const InterruptGuard& guard,
              const std::function<Status(std::string_view)>& keep) {
-  const InterruptGuard guard(true, InterruptGuard::Extent::kAllEnds);
   ProgressLine line(!how.quiet && IsTerminal(STDERR_FILENO));
   const Millis began = BootNow();
   Millis heard = began;
+  bool last_look = false;
   ResultReader reader;
   while (reader.state() == ResultReader::State::kGoesOn) {
-    if (guard.pressed()) return Error{ErrorCode::kCancelled, "interrupted " + SoFar(reader)};
+    if (guard.pressed()) return Interrupted(reader);
     const Millis now = BootNow();
-    if (now - heard >= how.patience) {
-      return Error{ErrorCode::kTimeout, "nothing has come for " + FormatSpan(how.patience) + ", " +
-                                            SoFar(reader) +
-                                            "; a worker with a large heap needs longer: --timeout"};
-    }
     if (line.enabled() && now - began >= kProgressAfter) {
       line.Show(how.doing + ": " + FormatBytes(reader.size()) + " (" + FormatSpan(now - began) +
                 ")");
     }
     auto came = stream(kTurn);
     if (!came) return came.error().During(SoFar(reader));
-    if (!*came) continue;
+    if (!*came) {
+      if (BootNow() - heard < how.patience) continue;
+      // We may have been stopped, or the machine asleep, while the bytes lay there.
+      if (!std::exchange(last_look, true)) continue;
+      return Error{ErrorCode::kTimeout, "nothing has come for " + FormatSpan(how.patience) + ", " +
+                                            SoFar(reader) +
+                                            "; a worker with a large heap needs longer: --timeout"};
+    }
     if ((*came)->empty()) break;
-    heard = now;
     std::string_view bytes = **came;
     while (!bytes.empty()) {
       const std::string_view part = reader.Take(bytes);
       if (part.empty()) continue;
       if (Status kept = keep(part); !kept) return kept;
     }
+    heard = BootNow();
+    last_look = false;
   }
   return Outcome(reader);
 }
@@ -88,19 +97,38 @@ class FileInTheMaking {
   FileInTheMaking(const FileInTheMaking&) = delete;
   FileInTheMaking& operator=(const FileInTheMaking&) = delete;
 
+  Status Check() const {
+    struct stat there {};
+    if (::stat(path_.c_str(), &there) == 0 && S_ISDIR(there.st_mode)) {
+      return Error{ErrorCode::kInvalid, path_ + " is a folder; give the file another name"};
+    }
+    const std::size_t slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) return SystemError("write to " + folder, errno);
+    if (::lstat(making_.c_str(), &there) != 0 && errno != ENOENT) {
+      return SystemError("make " + making_, errno);
+    }
+    return Ok();
+  }
   Status Open() {
-    file_.reset(
-        ::open(making_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (Status can = Check(); !can) return can;
+    struct stat there {};
+    Create();
+    // Of a slc of our pid that was killed: in a container pids come again soon.
+    const bool left = !file_ && errno == EEXIST && ::lstat(making_.c_str(), &there) == 0 &&
+                      S_ISREG(there.st_mode) && there.st_uid == ::geteuid();
+    if (left && ::unlink(making_.c_str()) == 0) Create();
     return file_ ? Ok() : Status(SystemError("make " + making_, errno));
   }
   Status Write(std::string_view bytes) {
     Status written = WriteAll(file_.get(), bytes);
     return written ? written : written.error().During("write " + making_);
   }
-  Status Finish() {
+  Status Finish(const InterruptGuard& guard) {
     // A disk over the network may say only now that it is full.
     const int fd = file_.get();
     if (::fsync(fd) != 0 && errno != EINVAL) return SystemError("write " + making_, errno);
+    if (guard.pressed()) return Error{ErrorCode::kCancelled, "interrupted at its end"};
     if (::rename(making_.c_str(), path_.c_str()) != 0) {
       return SystemError("rename " + making_ + " to " + path_, errno);
     }
@@ -109,6 +137,10 @@ class FileInTheMaking {
   }
 
  private:
+  void Create() {
+    file_.reset(
+        ::open(making_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  }
   static std::string BesideOf(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
@@ -123,23 +155,28 @@ class FileInTheMaking {
 
 }  // namespace
 
+Status CanFetchTo(const std::string& path) { return FileInTheMaking(path).Check(); }
+
 Result<std::uint64_t> FetchFile(const StreamSource& stream, const std::string& path,
                                 const FetchHow& how) {
+  // Around all of it: half a file must not be left by a signal at its beginning or end either.
+  const InterruptGuard guard(true, InterruptGuard::Extent::kAllEnds);
   FileInTheMaking file(path);
   if (Status made = file.Open(); !made) return made.error();
   std::uint64_t size = 0;
-  Status fetched = Fetch(stream, how, [&](std::string_view part) {
+  Status fetched = Fetch(stream, how, guard, [&](std::string_view part) {
     size += part.size();
     return file.Write(part);
   });
   if (!fetched) return fetched.error();
-  if (Status finished = file.Finish(); !finished) return finished.error();
+  if (Status finished = file.Finish(guard); !finished) return finished.error();
   return size;
 }
 
 Result<std::string> FetchText(const StreamSource& stream, std::size_t limit, const FetchHow& how) {
+  const InterruptGuard guard(true, InterruptGuard::Extent::kAllEnds);
   std::string text;
-  Status fetched = Fetch(stream, how, [&](std::string_view part) -> Status {
+  Status fetched = Fetch(stream, how, guard, [&](std::string_view part) -> Status {
     if (text.size() + part.size() > limit) {
       return Error{ErrorCode::kProtocol, "it is longer than " + FormatBytes(limit)};
     }

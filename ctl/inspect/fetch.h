@@ -24,6 +24,10 @@ struct FetchHow {
   bool quiet = false;
 };
 
+// Whether a file of that name could be made, as far as that can be told without making it. To be
+// asked before the worker is: a profile is given out once.
+Status CanFetchTo(const std::string& path);
+
 // The file has its name only when it is whole: until then it lies beside it under another, and is
 // removed if that does not come about (Ctrl-C, SIGTERM, a full disk, the worker's end, silence).
 // Readable by its owner only: a heap holds secrets. Gives its size.

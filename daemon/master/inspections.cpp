@@ -97,7 +97,8 @@ void Inspections::Answered(WorkerProcess& worker, const AgentInspected& answer) 
   if (answer.error) {
     return Refuse(open.number, ErrorCode::kConflict, NameOf(worker) + ": " + *answer.error);
   }
-  if (Pauses(open.what)) worker.heartbeat.Excuse(loop_.now() + kLongestPause);
+  // The end of a profile is serialised in one piece, too.
+  if (HasResult(open.what)) worker.heartbeat.Excuse(loop_.now() + kLongestPause);
   const link::Inspected inspected{open.number, {}, answer.debugger_port};
   if (!open.result) {
     link_.Send(inspected);

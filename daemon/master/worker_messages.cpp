@@ -104,7 +104,8 @@ void WorkerMessages::On(WorkerProcess& worker, const Accepted& answer) {
 
 void WorkerMessages::On(WorkerProcess& worker, const AgentInspected& answer) {
   note_(worker, Requested{});
-  NoteMoved(worker);
+  // It may stop at a breakpoint before the next pong tells.
+  NoteMoved(worker, answer.error ? std::nullopt : std::optional(answer.debugger_port > 0));
   inspections_.Answered(worker, answer);
 }
 

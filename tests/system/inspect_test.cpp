@@ -199,6 +199,17 @@ TEST_SUITE("inspect") {
     CHECK_FALSE(Contains(world.Must({"ctl", "status"}).out, "Debugging?"));
   }
 
+  TEST_CASE("a profile is not thrown away where its file cannot be made") {
+    World world;
+    StartLooked(world, {"--size", "1"});
+    const std::string id = IdOf(world, FirstWorker(world));
+    world.Must({"ctl", "cpu-start", id});
+    const std::string refused = Refused(world, {"ctl", "cpu-stop", id, "no/such/folder/x"});
+    CHECK_MESSAGE(Contains(refused, "nothing was done"), refused);
+    world.Must({"ctl", "cpu-stop", id, "x"});
+    CHECK(FilesIn(world.folder()) == 1);
+  }
+
   TEST_CASE("of a worker that is killed in the midst no file is left, and it is said") {
     World world;
     const App app = StartLooked(world, {"--size", "1"});
@@ -231,12 +242,9 @@ TEST_SUITE("inspect") {
     snapshot.Signal(SIGINT);
     snapshot.Signal(SIGCONT);
     const Ran& ran = snapshot.Wait();
-    // Stopped too late, it was whole.
-    if (ran.code != 0) {
-      CHECK(ran.code == 1);
-      CHECK_MESSAGE(Contains(ran.err, "interrupted"), ran.err);
-      CHECK(FilesIn(world.folder()) == 0);
-    }
+    CHECK(ran.code == 1);
+    CHECK_MESSAGE(Contains(ran.err, "interrupted"), ran.err);
+    CHECK(FilesIn(world.folder()) == 0);
     world.Must({"ctl", "heap-snapshot", id, "again"});
   }
 

@@ -75,7 +75,39 @@ TEST_CASE("Of a result that does not become whole nothing is left") {
   CHECK(fetch(Stream(kEnd + "more"), path).code == ErrorCode::kProtocol);
   // Where it cannot be made, or its name is taken by a folder.
   CHECK(fetch(Stream(kEnd), folder.path() + "/no/x").code == ErrorCode::kSystem);
-  CHECK(fetch(Stream(kEnd), folder.path()).code == ErrorCode::kSystem);
+  CHECK(fetch(Stream(kEnd), folder.path()).code == ErrorCode::kInvalid);
+}
+
+TEST_CASE("Whether a file can be made is known before anything is asked for") {
+  const TempFolder folder;
+  CHECK(CanFetchTo(folder / "x.cpuprofile"));
+  CHECK(CanFetchTo("x.cpuprofile"));
+  CHECK_FALSE(CanFetchTo(folder.path()));
+  CHECK_FALSE(CanFetchTo(folder / "no/x"));
+  CHECK_FALSE(CanFetchTo(folder / std::string(250, 'x')));
+  CHECK(FilesIn(folder.path()) == 0);
+}
+
+TEST_CASE("What a killed slc of the same pid has left is in nobody's way") {
+  const TempFolder folder;
+  const std::string path = folder / "x";
+  folder.Write(".x." + std::to_string(::getpid()) + ".part", "old");
+  CHECK(FetchFile(Stream(EncodeFrame("new") + kEnd), path, kQuick));
+  CHECK(folder.Read("x") == "new");
+  CHECK(FilesIn(folder.path()) == 1);
+}
+
+TEST_CASE("Who was stopped for long still takes what lay there meanwhile") {
+  const StreamSource stream = Stream(EncodeFrame("whole") + kEnd);
+  unsigned looks = 0;
+  const StreamSource late = [&](Millis limit) -> Result<std::optional<std::string_view>> {
+    if (looks++ > 0) return stream(limit);
+    ::poll(nullptr, 0, 2 * static_cast<int>(kQuick.patience));
+    return std::optional<std::string_view>();
+  };
+  const auto text = FetchText(late, 100, kQuick);
+  REQUIRE(text);
+  CHECK(*text == "whole");
 }
 
 TEST_CASE("A text has its limit") {

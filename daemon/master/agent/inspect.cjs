@@ -10,7 +10,7 @@
 
 const fs = require('fs');
 const { Socket } = require('net');
-const { clearTimeout, setTimeout } = require('timers');
+const { clearImmediate, clearTimeout, setImmediate, setTimeout } = require('timers');
 
 const CHUNK = 256 * 1024; // of a result
 const MOST_SAMPLES = 2e6; // a profile that nobody fetches: 33 minutes at 1 ms, some 100 MB in V8
@@ -25,12 +25,13 @@ const clock = (ms) => new Date(ms).toISOString();
 module.exports = (tell) => {
   let profile = null; // {post, since, by, request, timer, result}
   let tracking = null; // {since, by, request, counted}
+  let closing = null; // the debugger is about to be
 
   const inspector = () => {
     try { return require('inspector'); } catch { throw new Error('this build of Node has no inspector'); }
   };
   const debuggerPort = () => {
-    const url = inspector().url();
+    const url = !closing && inspector().url();
     return url ? Number(new URL(url).port) : 0;
   };
   const tellState = () => tell({
@@ -132,12 +133,16 @@ module.exports = (tell) => {
         entry.properties += getOwnPropertyNames(object).length;
       }
     }
-    const valueOf = (object, name) => (getOwnPropertyDescriptor(object, name) || {}).value;
+    // A constructor may be a proxy of the app, of which even that may throw.
+    const valueOf = (object, name) => {
+      try { return (getOwnPropertyDescriptor(object, name) || {}).value; } catch { return undefined; }
+    };
     const named = {};
     for (const [prototype, { count: all, sampled, properties, bytes }] of classes) {
       const maker = valueOf(prototype, 'constructor');
       const name = typeof maker === 'function' ? valueOf(maker, 'name') : undefined;
-      const key = `${typeof name === 'string' && name ? name : '(anonymous)'}`.slice(0, 200);
+      const key = `${typeof name === 'string' && name ? name : '(anonymous)'}`.slice(0, 200)
+        .replace(/\p{Surrogate}/gu, '\ufffd'); // half a pair is no text for others
       const entry = named[`.${key}`] || (named[`.${key}`] = [0, 0]);
       entry[0] += all;
       entry[1] += bytes + all * 24 + Math.round(sampled ? all * properties / sampled : 0) * 8;
@@ -200,13 +205,17 @@ module.exports = (tell) => {
 
   // --- debugger
   function openDebugger() {
+    if (closing) closing = clearImmediate(closing) || null;
     if (debuggerPort()) return;
     inspector().open(0, '127.0.0.1');
-    // A process that ends by itself would wait for the one who debugs it.
-    process.once('disconnect', closeDebugger);
+    // A process that ends, by itself or not, would wait for the one who debugs it.
+    for (const end of ['disconnect', 'exit']) process.once(end, closeDebugger);
   }
+  // The event loop stands still until whoever is attached has let go, which may be never: what is to be said is said
+  // before.
   function closeDebugger() {
-    process.removeListener('disconnect', closeDebugger);
+    closing = null;
+    for (const end of ['disconnect', 'exit']) process.removeListener(end, closeDebugger);
     if (debuggerPort()) inspector().close();
   }
 
@@ -315,7 +324,10 @@ module.exports = (tell) => {
     },
     'objects-stop': () => { refuseUnless(tracking, 'its objects are not being tracked'); return stopTracking; },
     'dbg-start': () => openDebugger(),
-    'dbg-stop': () => { refuseUnless(debuggerPort(), 'its debugger is not open'); closeDebugger(); },
+    'dbg-stop': () => {
+      refuseUnless(debuggerPort(), 'its debugger is not open');
+      closing = setImmediate(closeDebugger);
+    },
   };
 
   // `handle`: the socket for the result, if the question has one.

@@ -22,6 +22,9 @@ leaked.push(
   new Proxy({}, { getPrototypeOf: tells, ownKeys: tells, get: tells }),
   Object.create({ get constructor() { return tells(); } }), Object.create(ArrayBuffer.prototype), Object.create(null),
 );
+const revoked = Proxy.revocable(class {}, {});
+leaked.push(Object.create({ constructor: revoked.proxy }));
+revoked.revoke();
 
 const held = [];
 const hold = (fn) => held.push(fn);
@@ -41,6 +44,8 @@ const routes = {
     for (let i = 0; i < 1000; i++) leaked.push(new Leaked(i));
     res.end('leaked');
   },
+  '/exit': () => process.exit(3),
+  '/crash': () => setImmediate(() => { throw new Error('crash'); }),
   '/hold': (req, res) => hold(() => res.end('held')),
   '/stream': (req, res) => { res.write('begin '); hold(() => res.end('end')); },
   '/stored': (req, res) => { res.writeHead(200, { 'Content-Length': 6 }); hold(() => res.end('stored')); },
