@@ -118,12 +118,14 @@ class Worker {
     this.worker.process.send({ cmd: 'NODE_SLC', act: 'drain', linger });
   }
   askAgent() { this.worker.process.send({ cmd: 'NODE_SLC', act: 'ping' }); }
-  // Asks it to show something of itself, as the master does; with `result`, over a socket of its own.
-  async ask(what, { result = false, deadline = 1e12, ...more } = {}) {
+  // Asks it to show something of itself, as the master does; with `result`, over a socket of its own; `unread`: whose
+  // other end is gone.
+  async ask(what, { result = false, unread = false, deadline = 1e12, ...more } = {}) {
     const id = ++asked;
     const question = { cmd: 'NODE_SLC', act: 'inspect', id, what, until: deadline, by: 'uid 0', request: `r${id}`, ...more };
     let reader = null, theirs = null;
     if (result) [reader, theirs] = await socketPair();
+    if (unread) reader.destroy();
     this.worker.process.send(question, theirs ? theirs._handle : undefined);
     const answer = await until(`answer to ${what}`, () => this.agentMessages('inspected').find((m) => m.id === id), 30000);
     if (theirs) theirs.destroy();

@@ -860,6 +860,17 @@ scenarios['one profile at a time, and the same question again is no second one']
   await worker.gone();
 };
 
+scenarios['a profile that nobody has read is not lost, and comes again for the same question'] = async () => {
+  const worker = await http();
+  await inspected(worker, 'cpu-start', { interval: 1000 });
+  await worker.ask('cpu-stop', { result: true, unread: true });
+  await until('it to be put back', () => worker.agentMessages('inspection').filter((m) => m.profiling).length > 1);
+  const first = (await fetched(worker, 'cpu-stop', { request: 'mine' })).text();
+  assert(JSON.parse(first).samples);
+  assert.strictEqual((await fetched(worker, 'cpu-stop', { request: 'mine' })).text(), first);
+  await refused(worker, 'cpu-stop', /not being profiled/, { result: true, request: 'yours' });
+};
+
 scenarios['a heap snapshot is whole'] = async () => {
   const worker = await http();
   const { snapshot, nodes, strings } = JSON.parse((await fetched(worker, 'heap-snapshot')).text());

@@ -13,6 +13,7 @@ const { Socket } = require('net');
 const { clearImmediate, clearTimeout, setImmediate, setTimeout } = require('timers');
 
 const CHUNK = 256 * 1024; // of a result
+const ONCE_MORE = 60e3; // ms: so long a profile that was taken is there for who asks again
 const MOST_SAMPLES = 2e6; // a profile that nobody fetches: 33 minutes at 1 ms, some 100 MB in V8
 // A snapshot is written while V8 makes it, so that its text (a tenth of what V8 needs besides) never is in memory as a
 // whole. For who does not keep up the event loop waits this long in all; the rest then stays here until it is fetched.
@@ -24,6 +25,7 @@ const clock = (ms) => new Date(ms).toISOString();
 
 module.exports = (tell) => {
   let profile = null; // {post, since, by, request, timer, result}
+  let taken = null; // the last one that was taken, and `for` which question
   let tracking = null; // {since, by, request, counted}
   let closing = null; // the debugger is about to be
 
@@ -82,12 +84,16 @@ module.exports = (tell) => {
     return result;
   }
 
-  function* takeProfile() {
-    const mine = profile;
-    profile = null;
+  function* takeProfile(mine, request) {
+    if (profile === mine) profile = null;
     clearTimeout(mine.timer);
-    const { samples, timeDeltas, ...head } = mine.result || endProfile(mine);
-    tellState();
+    try { mine.result = mine.result || endProfile(mine); } finally { tellState(); }
+    // The same question comes again when slcd ended before it could pass the answer on.
+    taken = mine;
+    mine.for = request;
+    mine.timer = setTimeout(() => { if (taken === mine) taken = null; }, ONCE_MORE);
+    mine.timer.unref();
+    const { samples, timeDeltas, ...head } = mine.result;
     // Arrays of millions of numbers go in pieces.
     yield JSON.stringify(head).slice(0, -1);
     for (const [name, numbers] of [['samples', samples], ['timeDeltas', timeDeltas]]) {
@@ -96,6 +102,15 @@ module.exports = (tell) => {
       yield ']';
     }
     yield '}';
+  }
+
+  // Nobody has read it to its end: the next one may.
+  function putBackProfile(mine) {
+    if (profile || !mine.result) return;
+    clearTimeout(mine.timer);
+    taken = null;
+    profile = mine;
+    tellState();
   }
 
   // --- heap snapshot
@@ -299,6 +314,14 @@ module.exports = (tell) => {
       const text = Buffer.from(String(error.message || error)).subarray(0, 4000);
       this.socket.end(Buffer.concat([mark(text.length, true), text]));
     }
+
+    // Whether the system has taken all of it.
+    async ended() {
+      if (!this.socket.destroyed && !this.socket.writableFinished) {
+        await new Promise((resolve) => this.socket.once('finish', resolve).once('close', resolve));
+      }
+      return this.socket.writableFinished;
+    }
   }
 
   async function deliver(out, produce) {
@@ -307,7 +330,9 @@ module.exports = (tell) => {
       if (texts) await out.write(texts);
       await out.flush();
       out.end();
+      if (produce.undo && !await out.ended()) produce.undo();
     } catch (error) {
+      if (produce.undo) produce.undo();
       out.end(error);
     }
   }
@@ -315,7 +340,11 @@ module.exports = (tell) => {
   const refuseUnless = (held, why) => { if (!held) throw new Error(why); };
   const questions = {
     'cpu-start': (question) => startProfile(question),
-    'cpu-stop': () => { refuseUnless(profile, 'it is not being profiled'); return takeProfile; },
+    'cpu-stop': ({ request }) => {
+      const mine = taken && taken.for === request ? taken : profile;
+      refuseUnless(mine, 'it is not being profiled');
+      return Object.assign(() => takeProfile(mine, request), { undo: () => putBackProfile(mine) });
+    },
     'heap-snapshot': () => writeSnapshot,
     'objects-start': (question) => {
       refuseUnless(!tracking || tracking.request === question.request,
