@@ -63,7 +63,7 @@ void Inspections::Begin(const link::Inspect& question) {
   const AgentQuestion asked{id,
                             question.what,
                             question.interval,
-                            MonotonicMillis() + static_cast<double>(kPatience),
+                            MonotonicMillis() + static_cast<double>(kPatience - kMargin),
                             question.by,
                             question.request};
   SocketPair pair;

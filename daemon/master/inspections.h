@@ -27,6 +27,9 @@ class Inspections {
  public:
   // The agent answers before it begins: only an event loop that does not turn takes longer.
   static constexpr Millis kPatience = 10'000;
+  // So much earlier the agent does not begin any more: whoever was told that nothing was done must
+  // be right, by whatever clock.
+  static constexpr Millis kMargin = 1000;
   // A worker that shows itself stands still for so long at most before it counts as hung.
   static constexpr Millis kLongestPause = 10 * 60'000;
 
