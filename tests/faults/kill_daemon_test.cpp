@@ -28,6 +28,8 @@ TEST_SUITE("kill-daemon") {
     World world;
     FourServices services(world);
     Changing changing(world, dice, "changing");
+    // Killed between the launch of a master and its first word to it: that one is replaced.
+    world.ExpectInLog("service changing: the master (pid");
     const auto pids = services.Pids();
     const auto masters = services.Masters();
     std::vector<Millis> answers;
