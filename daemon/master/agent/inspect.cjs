@@ -19,6 +19,9 @@ const MOST_SAMPLES = 2e6; // a profile that nobody fetches: 33 minutes at 1 ms, 
 // whole. For who does not keep up the event loop waits this long in all; the rest then stays here until it is fetched.
 const MOST_STALL = 2000; // ms
 const NAP = 2; // ms
+// When the debugger is closed, since Node would wait for who is attached. From 22 on it does not wait at 'exit', but
+// would in close().
+const ENDS = parseInt(process.versions.node, 10) < 22 ? ['disconnect', 'exit'] : ['disconnect'];
 
 const hrtime = () => Number(process.hrtime.bigint() / 1000n) / 1000;
 const clock = (ms) => new Date(ms).toISOString();
@@ -223,14 +226,13 @@ module.exports = (tell) => {
     if (closing) closing = clearImmediate(closing) || null;
     if (debuggerPort()) return;
     inspector().open(0, '127.0.0.1');
-    // A process that ends, by itself or not, would wait for the one who debugs it.
-    for (const end of ['disconnect', 'exit']) process.once(end, closeDebugger);
+    for (const end of ENDS) process.once(end, closeDebugger);
   }
   // The event loop stands still until whoever is attached has let go, which may be never: what is to be said is said
   // before.
   function closeDebugger() {
     closing = null;
-    for (const end of ['disconnect', 'exit']) process.removeListener(end, closeDebugger);
+    for (const end of ENDS) process.removeListener(end, closeDebugger);
     if (debuggerPort()) inspector().close();
   }
 
