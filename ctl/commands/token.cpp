@@ -69,9 +69,10 @@ constinit const CommandInfo kTokenCommand{
     .summary = "Who may ask slcd for what, over HTTP.",
     .details =
         "`add` prints the new token, this once: what is kept is its hash. Without --scope it may "
-        "look only.\nread: look. operate: start, stop, restart, size, profiles. deploy: bring "
-        "code, create, environment.\nadmin: all of it, and remove and shut down. `rm` takes a "
-        "token, or a user of --http-auth, away at once.\n",
+        "look only.\nread: look, also at values of variables. operate: start, stop, restart, size, "
+        "profiles.\ndeploy: bring code, create, environment. admin: all of it, and heap snapshots, "
+        "debugger, remove,\nshut down. `rm` takes a token, or a user of --http-auth, away at "
+        "once.\n",
     .here_only = "who may ask slcd is decided on its own machine; log in there and run it",
     .takes_socket = true,
     .plan = PlanToken,

@@ -234,7 +234,8 @@ TEST_SUITE("remote") {
                                   {{"logs"}, "read"},
                                   {{"ctl", "status", "--json"}, "read"},
                                   {{"ctl", "set-size", "web", "2"}, "operate"},
-                                  {{"ctl", "heap-snapshot", "web.1"}, "operate"},
+                                  {{"ctl", "heap-snapshot", "web.1"}, "admin"},
+                                  {{"ctl", "dbg-start", "web.1"}, "admin"},
                                   {{"ctl", "env-set", "web", "A=b", "--no-restart"}, "deploy"},
                                   {{"ctl", "create", "new"}, "deploy"},
                                   {{"ctl", "remove", "new"}, "admin"}};

@@ -38,7 +38,13 @@ constexpr std::optional<Scope> ScopeOf(const ReadLogs*) { return Scope::kRead; }
 constexpr std::optional<Scope> ScopeOf(const ReadEvents*) { return Scope::kRead; }
 constexpr std::optional<Scope> ScopeOf(const DumpLogs*) { return Scope::kRead; }
 constexpr std::optional<Scope> ScopeOf(const ListPackages*) { return Scope::kRead; }
-constexpr std::optional<Scope> ScopeOf(const InspectWorker*) { return Scope::kOperate; }
+// A heap holds secrets, and a debugger runs any code in the worker. Null: whatever it is about.
+constexpr std::optional<Scope> ScopeOf(const InspectWorker* look) {
+  const bool profile = look != nullptr && look->what != Inspection::kHeapSnapshot &&
+                       look->what != Inspection::kDebugStart &&
+                       look->what != Inspection::kDebugStop;
+  return profile ? Scope::kOperate : Scope::kAdmin;
+}
 constexpr std::optional<Scope> ScopeOf(const PrintLook*) { return Scope::kRead; }
 
 inline std::optional<Scope> ScopeOf(const RequestBody& body) {
