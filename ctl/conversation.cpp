@@ -159,6 +159,15 @@ Outcome Converse(Talk& talk, Channel& client, Answer& answer) {
   }
 }
 
+// The service whose new generation failed to come up; null if that is not what went wrong.
+const ServiceView* FailedService(const Reply& reply) {
+  const bool failed_to_come_up = reply.error && (reply.error->code == ErrorCode::kNotReady ||
+                                                 reply.error->code == ErrorCode::kTimeout);
+  return failed_to_come_up ? OnlyService(reply) : nullptr;
+}
+
+bool Serves(const ProcessView& process) { return process.worker != 0 && process.state == "ready"; }
+
 }  // namespace
 
 Answer Ask(const Question& question) {
@@ -236,19 +245,6 @@ const ServiceView* OnlyService(const Reply& reply) {
   const auto& services = Services(reply);
   return services.size() == 1 ? &services.front() : nullptr;
 }
-
-namespace {
-
-// The service whose new generation failed to come up; null if that is not what went wrong.
-const ServiceView* FailedService(const Reply& reply) {
-  const bool failed_to_come_up = reply.error && (reply.error->code == ErrorCode::kNotReady ||
-                                                 reply.error->code == ErrorCode::kTimeout);
-  return failed_to_come_up ? OnlyService(reply) : nullptr;
-}
-
-bool Serves(const ProcessView& process) { return process.worker != 0 && process.state == "ready"; }
-
-}  // namespace
 
 bool ServesStill(const Reply& reply) {
   const ServiceView* view = FailedService(reply);

@@ -38,9 +38,10 @@ Result<std::optional<CarriedPiece>> LocalChannel::ReadPiece(Millis limit) {
   buffer_.resize(kReadSize);
   const ssize_t got = ::read(ready->fd, buffer_.data(), buffer_.size());
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return std::optional<CarriedPiece>();
-  if (got <= 0) streams_[index].reset();
-  const std::size_t size = got > 0 ? static_cast<std::size_t>(got) : 0;
-  return std::optional(CarriedPiece{index, std::string_view(buffer_).substr(0, size)});
+  if (got < 0) return SystemError("read what slcd has sent", errno);
+  if (got == 0) streams_[index].reset();
+  const std::string_view data(buffer_.data(), static_cast<std::size_t>(got));
+  return std::optional(CarriedPiece{index, data});
 }
 
 std::string LocalChannel::Silence() const {

@@ -1,9 +1,10 @@
 // LocalChannel: a conversation with a slcd on this machine, over its control socket.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/unique_fd.h"

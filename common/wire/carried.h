@@ -1,10 +1,10 @@
 // Carried: how the answer to one Request travels where there is no unix socket, as the body of an
 // HTTP answer: frames (frame.h), the payload of each being one of
 //
-//   nothing                      whoever sends is alive, and so is slcd as long as the reply is
-//   owed JSON                         a Progress or the Reply, as at slcd's own socket a byte below
-//   32, and bytes   what came from that descriptor of the reply, counted from 0, which
-//                                cannot travel itself; no bytes: its end
+// - nothing: whoever sends is alive, and so is slcd as long as the reply is owed
+// - JSON: a Progress or the Reply, as at slcd's own socket
+// - a byte below 32, and bytes: what came from that descriptor of the reply, counted from 0, which
+//   cannot travel itself; no bytes: its end
 //
 // The body ends with the reply, or when all of its descriptors have ended. One that ends before was
 // cut, and the same request may be sent again with the same id. Pure.

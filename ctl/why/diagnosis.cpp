@@ -1,7 +1,6 @@
 #include "ctl/why/diagnosis.h"
 
 #include <algorithm>
-#include <string_view>
 
 #include "common/base/text.h"
 #include "ctl/journal/describe.h"
@@ -208,11 +207,8 @@ std::string DiagnosisText(const Diagnosis& diagnosis, Millis now,
     const JournalRecord& end = *diagnosis.last_end;
     line("last end", when(end) + DescribeEvent(end));
   } else {
-    // slcd's words stand alone elsewhere.
-    constexpr std::string_view kLabel = "last end: ";
-    const std::string& told = diagnosis.last_reason;
-    line("last end", told.empty() ? "none on record that nobody had asked for"
-                                  : told.substr(StartsWith(told, kLabel) ? kLabel.size() : 0));
+    line("last end", "none on record that nobody had asked for");
+    if (!diagnosis.last_reason.empty()) line("slcd says", diagnosis.last_reason);
   }
   if (diagnosis.last_master_end) {
     const JournalRecord& end = *diagnosis.last_master_end;

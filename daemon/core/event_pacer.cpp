@@ -5,9 +5,9 @@
 
 namespace slc {
 
-void EventPacer::Refill(Service& service, Millis now) {
+bool EventPacer::Refill(Service& service, Millis now) {
   const Millis steps = (now - service.refilled_at) / kRefill;
-  if (steps <= 0) return;
+  if (steps <= 0) return false;
   service.refilled_at += steps * kRefill;
   for (auto kind = service.kinds.begin(); kind != service.kinds.end();) {
     unsigned& tokens = kind->second.tokens;
@@ -16,6 +16,7 @@ void EventPacer::Refill(Service& service, Millis now) {
     const bool calm = tokens == kBurst && !kind->second.folded;
     kind = calm ? service.kinds.erase(kind) : std::next(kind);
   }
+  return true;
 }
 
 void EventPacer::GiveOut(Service& service, std::vector<JournalRecord>& out) {
@@ -35,9 +36,7 @@ std::vector<JournalRecord> EventPacer::Take(JournalRecord record, Millis now) {
   if (is_new) service.refilled_at = now;
   std::vector<JournalRecord> out;
   // What is folded has its turn before what comes now.
-  const Millis turn = service.refilled_at + kRefill;
-  Refill(service, now);
-  if (now >= turn) GiveOut(service, out);
+  if (Refill(service, now)) GiveOut(service, out);
   Kind& kind = service.kinds[record.kind];
   if (kind.tokens > 0) {
     GiveOut(service, out);
@@ -62,9 +61,7 @@ std::vector<JournalRecord> EventPacer::Renew(const std::string& service) {
 std::vector<JournalRecord> EventPacer::Pass(Millis now) {
   std::vector<JournalRecord> out;
   for (auto service = services_.begin(); service != services_.end();) {
-    const Millis turn = service->second.refilled_at + kRefill;
-    Refill(service->second, now);
-    if (now >= turn) GiveOut(service->second, out);
+    if (Refill(service->second, now)) GiveOut(service->second, out);
     service = service->second.kinds.empty() ? services_.erase(service) : std::next(service);
   }
   return out;

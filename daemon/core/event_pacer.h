@@ -51,7 +51,8 @@ class EventPacer {
     Millis refilled_at = 0;  // the last token of every kind came then
     std::map<std::string, Kind> kinds;
   };
-  static void Refill(Service& service, Millis now);
+  // True if a turn has come.
+  static bool Refill(Service& service, Millis now);
   static void GiveOut(Service& service, std::vector<JournalRecord>& out);
 
   std::map<std::string, Service> services_;

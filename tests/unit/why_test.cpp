@@ -213,14 +213,14 @@ TEST_CASE("A worker that was too large is told, and is no end that nobody had as
   CHECK(Contains(text, "none on record that nobody had asked for"));
 }
 
-TEST_CASE("An end that the journal does not have is told in slcd's words, under one label") {
+TEST_CASE("An end that the journal does not have is told in slcd's words") {
   Symptoms symptoms;
   symptoms.service = "web";
   symptoms.now = kNow;
   symptoms.view = View("running", 1, 1);
   symptoms.view->processes[0].reason = "last end: exit code 3, 5s ago";
   const std::string text = Text(Diagnose(symptoms));
-  CHECK_MESSAGE(Contains(text, "last end:     exit code 3, 5s ago"), text);
+  CHECK_MESSAGE(Contains(text, "slcd says:    last end: exit code 3, 5s ago"), text);
 }
 
 TEST_CASE("A generation that came up and crashes soon after is told with what was new in it") {
