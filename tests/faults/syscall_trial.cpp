@@ -132,7 +132,11 @@ bool SyscallTrial::FailNth(const std::string& process, const Call& call, int n) 
   GoBack();
   CHECK(HomeState(world_).Text() == before_);
   const std::string crashes = ends.Crashes();
-  CHECK_MESSAGE(crashes.empty(), crashes);
+  // libuv aborts where it gets no pipe for its signals. uv::Loop tries first whether descriptors
+  // can be had, but here only pipes cannot.
+  const bool by_libuv = std::string(call.name) == "pipe" && process == "slc-master" &&
+                        Contains(crashes, "master of " + scenario_.service + ": killed by SIGABRT");
+  CHECK_MESSAGE((crashes.empty() || by_libuv), crashes);
   AwaitNoZombies(world_);
   files_->Await();
   if (!hit) return false;

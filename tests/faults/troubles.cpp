@@ -31,6 +31,9 @@ const std::vector<Reason>& Reasons() {
       {"Input/output error", {"Input/output error"}},
       // By libuv, which gets no pipe for its signals: in the self-check before an upgrade.
       {"killed by SIGABRT", {"Too many open files"}},
+      // A slcd that could not start, for one of these, and whose own words found no room.
+      {"the file system is full",
+       {"Resource temporarily unavailable", "Cannot allocate memory", "Too many open files"}},
       // And it has not been tried again yet.
       {"changes cannot be recorded",
        {"No space left on device", "Input/output error", "Too many open files"}},
