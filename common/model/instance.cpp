@@ -45,11 +45,44 @@ bool IsRolling(const FleetState& state) {
          state.wish.generation != state.failed;
 }
 
+bool IsOnTrial(const FleetState& state) {
+  const auto is_old = [&](const auto& slot) {
+    return slot.second.generation != state.wish.generation;
+  };
+  return state.wish.trial && IsRolling(state) &&
+         std::any_of(state.slots.begin(), state.slots.end(), is_old);
+}
+
+bool IsOnTrial(const FleetState& state, const FleetWorker& worker) {
+  return !IsSpare(worker) && worker.generation == state.wish.generation && IsOnTrial(state);
+}
+
+WorkerId TrialWorker(const FleetState& state) {
+  for (const auto& [id, worker] : state.workers) {
+    if (Serves(worker) && IsOnTrial(state, worker)) return id;
+  }
+  return 0;
+}
+
+TrialStand StandOfTrial(const FleetState& state, Generation generation) {
+  if (state.wish.generation < generation) return {};
+  if (state.wish.generation > generation) return {TrialStep::kNone, 0, {}};
+  if (state.wish.trial && state.failed == generation) {
+    const bool known = state.failure && state.failure->generation == generation;
+    if (!known) return {TrialStep::kFailed, 0, "did not come up"};
+    return {TrialStep::kFailed, state.failure->worker, state.failure->reason};
+  }
+  if (!IsOnTrial(state)) return {TrialStep::kNone, 0, {}};
+  const WorkerId worker = TrialWorker(state);
+  return {worker == 0 ? TrialStep::kPending : TrialStep::kServes, worker, {}};
+}
+
 namespace {
 
 // InstancePhase of an instance that is to run, leaving aside whether its order has failed.
 const char* RunningPhase(const FleetState& state) {
   const FleetWish& wish = state.wish;
+  if (IsOnTrial(state)) return "rolling";
   const bool rolling = IsRolling(state);
   bool all_serve = true;
   bool waits = false;

@@ -36,6 +36,13 @@ struct FleetWish {
   RollMode mode = RollMode::kRestart;
   std::uint32_t parallel = 1;
   std::uint64_t order = 0;
+  // The roll to this generation is to go no further than to one worker of it, which serves beside
+  // all the old ones. It goes on when this is taken back with the generation left as it is. See
+  // IsOnTrial.
+  bool trial = false;
+  // An older generation whose config is the same but for the number, as in a rollback: its workers
+  // count as of this one, and are not replaced. 0: there is none.
+  Generation same_as = 0;
 
   bool operator==(const FleetWish&) const = default;
 };
@@ -200,9 +207,33 @@ struct InstanceState {
 // A roll is under way or done, as opposed to given up.
 bool IsRolling(const FleetState& state);
 
+// The wished generation is tried by one worker in the first slot, whose own worker serves on beside
+// it. False once that has failed, see FleetState::failed. A trial begins with the order that brings
+// its generation, to a fleet that runs; said later, or of a restart, it means nothing. Nor is there
+// one where nothing is to run (size 0).
+bool IsOnTrial(const FleetState& state);
+// It is the one that is tried.
+bool IsOnTrial(const FleetState& state, const FleetWorker& worker);
+// The one that is tried and serves; 0: none does.
+WorkerId TrialWorker(const FleetState& state);
+
+// How the trial of a generation stands, for who has ordered it.
+enum class TrialStep {
+  kPending,  // not obeyed yet, or the worker still boots
+  kServes,
+  kFailed,  // `reason`. Nothing of that generation is left, or will come back
+  kNone,    // there is none (any more): the generation is rolled, or was started like any other
+};
+struct TrialStand {
+  TrialStep step = TrialStep::kPending;
+  WorkerId worker = 0;  // that serves, or has failed
+  std::string reason;   // for people
+};
+TrialStand StandOfTrial(const FleetState& state, Generation generation);
+
 // A short word for where the instance stands; part of the control protocol.
 //   starting  some slots are still to come up        running   every slot serves what it should
-//   rolling   replacing workers                      changing  workers are leaving, all slots serve
+//   rolling   replacing workers, or trying one       changing  workers are leaving, all slots serve
 //   failed    the last order failed; what was, serves
 //   backoff   crashed workers wait to be restarted   stopping, stopped
 //   finished  every worker ended and, by --restart, is not started again

@@ -28,6 +28,8 @@ void WriteFleet(std::string& out, const FleetState& fleet) {
     wish.Text("mode", fleet.wish.mode == RollMode::kRolling ? "rolling" : "restart");
     wish.Number("parallel", fleet.wish.parallel);
     wish.Number("order", fleet.wish.order);
+    if (fleet.wish.trial) wish.Flag("trial", true);
+    if (fleet.wish.same_as > 0) wish.Number("same_as", fleet.wish.same_as);
   }
   object.Number("last_worker", fleet.last_worker);
   object.Number("good", fleet.good);

@@ -309,6 +309,8 @@ json ToJson(const FleetWish& wish) {
       {"mode", ModeName(wish.mode)},
       {"parallel", wish.parallel},
       {"order", wish.order},
+      {"trial", wish.trial},
+      {"same_as", wish.same_as},
   };
 }
 
@@ -321,6 +323,8 @@ Status FromJson(const json& value, FleetWish& wish) {
   ReadMode(fields, wish.mode);
   fields.Read("parallel", wish.parallel);
   fields.Read("order", wish.order);
+  fields.Read("trial", wish.trial);
+  fields.Read("same_as", wish.same_as);
   return fields.status();
 }
 

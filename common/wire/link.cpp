@@ -16,10 +16,15 @@ json Body(const Hello& p) {
       {"pid", p.daemon.pid},           {"start", p.daemon.start_time}, {"revive", p.revive}};
 }
 json Body(const MasterHello& p) {
-  return json{{"protocol", p.protocol.newest}, {"oldest", p.protocol.oldest},
-              {"version", p.version},          {"epoch", p.epoch},
-              {"pid", p.master.pid},           {"start", p.master.start_time},
-              {"boot_id", p.boot_id},          {"in_charge", p.in_charge}};
+  return json{{"protocol", p.protocol.newest},
+              {"oldest", p.protocol.oldest},
+              {"version", p.version},
+              {"epoch", p.epoch},
+              {"pid", p.master.pid},
+              {"start", p.master.start_time},
+              {"boot_id", p.boot_id},
+              {"in_charge", p.in_charge},
+              {"trials", p.trials}};
 }
 json Body(const Setup& p) {
   return json{{"service", p.service},
@@ -42,11 +47,8 @@ json Body(const Store& p) { return json{{"epoch", p.epoch}, {"names", p.names}};
 json Body(const Drop& p) { return json{{"names", p.names}}; }
 json Body(const StoredAll& p) { return json{{"unsent", p.unsent}}; }
 json Body(const Facts& p) {
-  json value{{"order", p.order},
-             {"phase", p.phase},
-             {"ready", p.ready},
-             {"workers", p.workers},
-             {"log_tail", p.log_tail}};
+  json value{{"order", p.order},     {"phase", p.phase},       {"ready", p.ready},
+             {"workers", p.workers}, {"log_tail", p.log_tail}, {"trial", p.trial}};
   if (p.exit_code) value["exit_code"] = *p.exit_code;
   if (p.failure) {
     value["failure"] = json{{"order", p.failure->order},
@@ -119,6 +121,8 @@ void Fill(JsonFields& f, MasterHello& p) {
   f.Read("start", p.master.start_time);
   f.Read("boot_id", p.boot_id);
   f.Read("in_charge", p.in_charge);
+  p.trials = false;
+  f.Read("trials", p.trials);
 }
 void Fill(JsonFields& f, Setup& p) {
   f.Require("service");
@@ -157,6 +161,7 @@ void Fill(JsonFields& f, Facts& p) {
   f.Read("workers", p.workers);
   f.Read("log_tail", p.log_tail);
   f.Read("exit_code", p.exit_code);
+  f.Read("trial", p.trial);
   f.ReadObject("failure", [&](const json& value) {
     FleetFailure failure;
     JsonFields parts(value, "failure");

@@ -42,6 +42,9 @@ struct MasterHello {
   ProcessIdentity master;
   std::string boot_id;
   bool in_charge = false;  // false: freshly started, waits for Adopt or Order
+  // Of what came into the protocol without a number of its own: it knows FleetWish::trial. One that
+  // does not would take the order for that of an ordinary roll.
+  bool trials = true;
 };
 // What a master needs that is not in a generation's config.
 struct Setup {
@@ -115,6 +118,7 @@ struct Facts {
   std::optional<FleetFailure> failure;
   std::vector<std::string> log_tail;  // of the failed worker
   std::optional<int> exit_code;       // see FinalExitCode
+  WorkerId trial = 0;                 // see TrialWorker
 };
 struct Notice {
   Progress progress;

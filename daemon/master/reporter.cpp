@@ -12,7 +12,7 @@ namespace {
 
 bool SaysTheSame(const link::Facts& a, const link::Facts& b) {
   return a.order == b.order && a.phase == b.phase && a.workers == b.workers && a.ready == b.ready &&
-         a.failure == b.failure && a.exit_code == b.exit_code;
+         a.failure == b.failure && a.exit_code == b.exit_code && a.trial == b.trial;
 }
 
 }  // namespace
@@ -35,6 +35,7 @@ void Reporter::TellFacts() {
   }
   facts.failure = state.failure;
   facts.exit_code = FinalExitCode(state);
+  facts.trial = TrialWorker(state);
   if (facts.failure) facts.log_tail = failure_tail_;
   if (!told_ || !SaysTheSame(facts, *told_)) link_.Send(facts);
   told_ = std::move(facts);

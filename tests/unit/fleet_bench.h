@@ -56,6 +56,18 @@ class FleetBench {
     wish_.parallel = parallel;
     Renew(RollMode::kRolling);
   }
+  // A roll that is only to be tried; Pass lets it go on.
+  void Try() { Renew(RollMode::kRolling, true); }
+  void Pass() {
+    wish_.trial = false;
+    Send();
+  }
+  // To the config of an older generation.
+  void RollBack(Generation to) {
+    wish_.same_as = to;
+    Renew(RollMode::kRolling);
+    wish_.same_as = 0;
+  }
   void Restart() { Renew(RollMode::kRestart); }
   void SetSize(std::uint32_t size) {
     wish_.size = size;
@@ -142,9 +154,10 @@ class FleetBench {
   const Fleet& fleet() const { return fleet_; }
 
  private:
-  void Renew(RollMode mode) {
+  void Renew(RollMode mode, bool trial = false) {
     ++wish_.generation;
     wish_.mode = mode;
+    wish_.trial = trial;
     Send();
   }
   void Send() {

@@ -30,7 +30,8 @@ std::string Describe(const FleetWish& wish) {
            : wish.soft_stop ? "soft stop"
                             : "stop")
        << " size " << wish.size << " generation " << wish.generation
-       << (wish.mode == RollMode::kRolling ? " rolling " : " restart ") << wish.parallel;
+       << (wish.mode == RollMode::kRolling ? " rolling " : " restart ") << wish.parallel
+       << (wish.trial ? " on trial" : "");
   return text.str();
 }
 
@@ -85,6 +86,13 @@ std::string Describe(const std::vector<FleetAction>& actions) {
   std::string text;
   for (const FleetAction& action : actions) text += (text.empty() ? "" : ", ") + Describe(action);
   return text;
+}
+
+// Serves, or is to, in a slot that is another generation's: it is on trial, or was.
+bool IsGuest(const FleetState& state, const FleetWorker& worker) {
+  const auto slot = state.slots.find(worker.slot);
+  return slot != state.slots.end() && slot->second.generation != worker.generation &&
+         (worker.state == WorkerState::kReady || IsOnTrial(state, worker));
 }
 
 bool IsLiveSpare(const FleetWorker& worker) {
@@ -457,7 +465,10 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
   const auto successor_serves = [&](const FleetWorker& worker) {
     return std::any_of(after.workers.begin(), after.workers.end(), [&](const auto& entry) {
       const FleetWorker& other = entry.second;
-      const bool newer = other.generation > worker.generation || (worker.unfit && IsStaying(other));
+      if (IsOnTrial(after, other)) return false;
+      const bool owns = IsGuest(after, worker) && !IsGuest(after, other);
+      const bool newer =
+          owns || other.generation > worker.generation || (worker.unfit && IsStaying(other));
       const bool of_replacement =
           !worker.outgrown.empty() && other.id > worker.id && other.generation == worker.generation;
       return other.slot == worker.slot && (newer || of_replacement) && Serves(other);
@@ -475,6 +486,7 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
       if (spawn->worker <= newest_) Wrong("a worker id was used twice");
       if (policies_.count(spawn->generation) == 0) Wrong("spawned of an unknown generation");
       if (spawn->generation > wish.generation) Wrong("spawned of a generation nobody asked for");
+      CheckTrialSpawn(*spawn, before);
       if (spawn->slot > 0 && given_up.count({spawn->slot, spawn->generation}) > 0) {
         Wrong("gave up a starting worker for another one of the same generation");
       }
@@ -540,6 +552,14 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
       Wrong("stopped a worker that drains without ending its connections first");
     } else if (worker->state == WorkerState::kStarting && worker->deadline > now_) {
       given_up.insert({worker->slot, worker->generation});
+      const bool own = before.slots.count(worker->slot) > 0 && !IsSpare(*worker) &&
+                       before.slots.at(worker->slot).generation == worker->generation;
+      const bool late =
+          own && after.slots.count(worker->slot) > 0 && after.slots.at(worker->slot).finished;
+      if (IsOnTrial(after) && own && worker->slot <= wish.size && !late && !worker->disconnected &&
+          std::holds_alternative<WishChanged>(event)) {
+        Wrong("stopped a worker of the old generation for a trial");
+      }
     }
   }
   // Slots under replacement while their old worker serves.
@@ -547,14 +567,65 @@ void FleetWorld::CheckDeeds(const FleetEvent& event, const FleetState& before,
   bool spawned_successor = false;
   for (const auto& [id, worker] : after.workers) {
     if (worker.state != WorkerState::kStarting || worker.slot > wish.size) continue;
+    if (IsOnTrial(after, worker)) continue;
     for (const auto& [other_id, other] : after.workers) {
       if (other.slot != worker.slot || other.state != WorkerState::kReady || other.unfit) continue;
+      if (IsGuest(after, other) && worker.generation != wish.generation) continue;
       replaced.insert(worker.slot);
       spawned_successor = spawned_successor || id > newest_;
     }
   }
   if (spawned_successor && replaced.size() > std::max(1U, wish.parallel)) {
     Wrong("replaces more slots at a time than it may");
+  }
+}
+
+void FleetWorld::CheckTrialSpawn(const SpawnWorker& spawn, const FleetState& before) {
+  const FleetState& after = state();
+  if (spawn.slot > 0 && spawn.generation == rejected_) {
+    Wrong("spawned of a generation that had failed its trial");
+  }
+  if (!IsOnTrial(after) || spawn.generation != after.wish.generation) return;
+  if (spawn.slot != 1) Wrong("tried a generation in another slot than the first");
+  const bool again =
+      std::any_of(before.workers.begin(), before.workers.end(), [&](const auto& entry) {
+        return entry.second.generation == spawn.generation && after.workers.count(entry.first) > 0;
+      });
+  if (again) Wrong("tried a generation with more than one worker");
+}
+
+// What a trial does not touch, and how it ends.
+void FleetWorld::CheckTrial(const FleetState& before) {
+  const FleetState& after = state();
+  if (IsOnTrial(before) && after.failed == after.wish.generation) {
+    rejected_ = after.failed;
+    if (!after.failure || after.failure->generation != rejected_ || after.failure->reason.empty()) {
+      Wrong("a trial has failed for no reason");
+    }
+  }
+  // Nothing is known of what was before it.
+  if (after.slots.empty() && after.good == 0) rejected_ = 0;
+  if (!IsOnTrial(after)) return;
+  const bool given_up = std::any_of(after.slots.begin(), after.slots.end(),
+                                    [](const auto& entry) { return entry.second.given_up; });
+  if (!given_up && phase() != "rolling") Wrong("in a trial the phase is " + phase());
+  std::size_t tried = 0;
+  for (const auto& [id, worker] : after.workers) {
+    if (worker.generation != after.wish.generation) continue;
+    ++tried;
+    // Asked to leave it may have been: its slot was taken away.
+    if (worker.unfit || worker.leaving) Wrong("the trial of a worker that fails goes on");
+  }
+  if (tried > 1) Wrong("more than one is on trial");
+  const bool awaits_turn = fleet_.deadline() && *fleet_.deadline() <= now_ + 1;
+  if (tried == 0 && !awaits_turn) Wrong("nobody is on trial");
+  for (const auto& [number, slot] : after.slots) {
+    const auto old = before.slots.find(number);
+    if (slot.generation == after.wish.generation) Wrong("a slot went over to what is on trial");
+    if (old != before.slots.end() && IsOnTrial(before) &&
+        old->second.generation != slot.generation) {
+      Wrong("a slot changed its generation in a trial");
+    }
   }
 }
 
@@ -574,11 +645,12 @@ void FleetWorld::CheckSpawn(const SpawnWorker& spawn, const FleetState& before) 
   for (const auto& [number, slot] : after.slots) {
     if (slot.retry_at > now_) Wrong("spawned a spare while a slot is in back-off");
     const bool serves = std::any_of(
-        after.workers.begin(), after.workers.end(), [wanted = number](const auto& entry) {
-          return entry.second.slot == wanted && entry.second.state == WorkerState::kReady;
+        after.workers.begin(), after.workers.end(), [&, wanted = number](const auto& entry) {
+          return entry.second.slot == wanted && entry.second.state == WorkerState::kReady &&
+                 !IsOnTrial(after, entry.second);
         });
     if (!serves && !slot.finished) Wrong("spawned a spare while a slot was empty");
-    if (IsRolling(after) && slot.generation != after.wish.generation) {
+    if (IsRolling(after) && !IsOnTrial(after) && slot.generation != after.wish.generation) {
       Wrong("spawned a spare in the middle of a roll");
     }
   }
@@ -658,6 +730,7 @@ void FleetWorld::CheckState(const FleetEvent& event, const FleetState& before) {
   }
   CheckPatience();
   CheckSpares();
+  CheckTrial(before);
   if (wish.run) {
     CheckSlots();
     CheckReplacements();
@@ -693,7 +766,10 @@ void FleetWorld::CheckSlots() {
     // leaves by itself, if it takes its sockets along or may not be followed at all.
     bool others_end = false;
     for (const auto& [id, worker] : fleet.workers) {
-      if (worker.slot != number) continue;
+      // Who was on trial stands in until the slot's turn in the roll comes.
+      const bool stands_in =
+          rolling && !IsOnTrial(fleet) && fleet.slots.at(number).generation != wish.generation;
+      if (worker.slot != number || (IsGuest(fleet, worker) && !stands_in)) continue;
       starting += worker.state == WorkerState::kStarting ? 1 : 0;
       ready += worker.state == WorkerState::kReady && !worker.unfit ? 1 : 0;
       outgrown = outgrown || (worker.state == WorkerState::kReady && !worker.outgrown.empty());

@@ -136,6 +136,8 @@ class FleetWorld {
                   const std::vector<FleetAction>& actions);
   void CheckState(const FleetEvent& event, const FleetState& before);
   void CheckSpawn(const SpawnWorker& spawn, const FleetState& before);
+  void CheckTrialSpawn(const SpawnWorker& spawn, const FleetState& before);
+  void CheckTrial(const FleetState& before);
   void CheckPromotion(const PromoteSpare& promotion, const FleetState& before);
   void CheckSlots();
   void CheckReplacements();
@@ -163,6 +165,7 @@ class FleetWorld {
   std::size_t most_workers_ = 0;
   std::size_t most_starting_ = 0;
   std::size_t promoted_ = 0;
+  Generation rejected_ = 0;  // has failed its trial
   std::vector<std::string> notes_;
   std::string wrong_;
 };

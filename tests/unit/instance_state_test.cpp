@@ -25,7 +25,7 @@ InstanceState FullState() {
   state.message_seq = 1U << 30;
   state.log.behind = true;
   state.log = LogHealth{17, 987654, "write out.log: No space left on device"};
-  state.fleet.wish = FleetWish{true, true, 4, 7, RollMode::kRolling, 2, 19};
+  state.fleet.wish = FleetWish{true, true, 4, 7, RollMode::kRolling, 2, 19, true, 5};
   state.fleet.last_worker = 12;
   state.fleet.good = 6;
   state.fleet.failed = 5;

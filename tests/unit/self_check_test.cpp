@@ -70,4 +70,21 @@ TEST_CASE("a hello without a range speaks one protocol, and without a version ha
   const auto& hello = std::get<link::MasterHello>(*packet);
   CHECK(hello.protocol == ProtocolRange{7, 7});
   CHECK(hello.version.empty());
+  CHECK_FALSE(hello.trials);
+}
+
+TEST_CASE("what is said of a trial comes through") {
+  const auto through = [](const link::Packet& packet) {
+    auto decoded = link::Decode(link::Encode(packet));
+    REQUIRE(decoded);
+    return std::move(*decoded);
+  };
+  CHECK(std::get<link::MasterHello>(through(link::MasterHello{})).trials);
+  link::Order order;
+  order.wish.trial = true;
+  order.wish.same_as = 4;
+  CHECK(std::get<link::Order>(through(order)).wish == order.wish);
+  link::Facts facts;
+  facts.trial = 12;
+  CHECK(std::get<link::Facts>(through(facts)).trial == 12);
 }

@@ -66,31 +66,54 @@ void Fleet::Record(const WishChanged& event, Millis) {
   const bool renewed = event.wish.generation != before.generation;
   const bool crashing = CrashesEverywhere() && !AnyDraining();
   if (started || renewed) {
-    // The operator asked anew: old failures say nothing about the new try.
     state_.failure.reset();
     state_.failed = 0;
-    state_.spare = FleetSpare{};
-    for (auto& [number, slot] : state_.slots) {
-      slot.failures = 0;
-      slot.retry_at = 0;
-      slot.finished = false;
-      slot.given_up = false;
-      slot.short_lives = 0;
-      slot.in_vain = 0;
-      slot.replace_at = 0;
-    }
   }
   // Beside a fresh start nothing older serves: there is nothing to roll, or to go back to. The
   // order said again, or with another size, is still that start.
   const bool fresh = started && state_.workers.empty();
   const bool goes_on = before.run && !renewed && before.mode == RollMode::kRestart;
-  // Nor beside one that crash-loops: its trouble is what the new generation is to end.
-  if (fresh || goes_on || (renewed && crashing)) {
+  // Nor beside one that crash-loops: its trouble is what the new generation is to end, unless that
+  // is only tried.
+  if (fresh || goes_on || (renewed && crashing && !event.wish.trial)) {
     state_.wish.mode = RollMode::kRestart;
+  }
+  const bool may_try = before.run && (renewed || before.trial);
+  if (!may_try || state_.wish.mode == RollMode::kRestart) state_.wish.trial = false;
+  const bool same = renewed && event.wish.same_as > 0;
+  if (same) Renumber(event.wish.same_as, event.wish.generation);
+  // The old generation goes on beside a trial, with its failures, and what is the same goes on
+  // anyway.
+  if (started || (renewed && !state_.wish.trial && !same)) state_.spare = FleetSpare{};
+  for (auto& [number, slot] : state_.slots) {
+    const bool goes = !same || slot.generation != event.wish.generation;
+    if (started || (renewed && !state_.wish.trial && goes)) Forgive(slot);
   }
   if (started) {
     for (auto& [number, slot] : state_.slots) slot.generation = event.wish.generation;
   }
+  if (before.trial && !renewed && !state_.wish.trial) PassTrial();
+}
+
+void Fleet::Renumber(Generation from, Generation to) {
+  for (auto& [number, slot] : state_.slots) {
+    if (slot.generation == from) slot.generation = to;
+  }
+  for (auto& [id, worker] : state_.workers) {
+    if (worker.generation == from) worker.generation = to;
+  }
+  if (state_.good == from) state_.good = to;
+  if (state_.spare.given_up == from) state_.spare.given_up = to;
+}
+
+void Fleet::Forgive(FleetSlot& slot) {
+  slot.failures = 0;
+  slot.retry_at = 0;
+  slot.finished = false;
+  slot.given_up = false;
+  slot.short_lives = 0;
+  slot.in_vain = 0;
+  slot.replace_at = 0;
 }
 
 void Fleet::Record(const WorkerReady& event, Millis now) {
@@ -103,7 +126,7 @@ void Fleet::Record(const WorkerReady& event, Millis now) {
   // Without a channel it can get no connections: its exit is still awaited.
   if (!worker.disconnected) worker.deadline = 0;
   const auto slot = state_.slots.find(worker.slot);
-  if (slot == state_.slots.end()) return;
+  if (slot == state_.slots.end() || OnTrial(worker)) return;
   slot->second.generation = worker.generation;
   slot->second.finished = false;
   slot->second.given_up = false;
@@ -216,6 +239,7 @@ void Fleet::EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Mil
   const WorkerPolicy& policy = PolicyOf(worker.generation);
   const Millis lived = worker.ready_at > 0 ? served_until - worker.ready_at : 0;
   const bool proved = worker.ready_at > 0 && lived >= policy.min_uptime;
+  if (OnTrial(worker)) return FailTrial(worker, end);
   // The one that it was to relieve goes on, and no order hangs on it.
   if (IsReplacement(worker)) return NoteVainReplacement(slot, now);
   // A successor in a roll was to take over from one that serves: whatever --restart says, it has
@@ -312,6 +336,7 @@ void Fleet::Settle(Millis now) {
   // Before the slots are looked at: who is given up here leaves a slot to be filled.
   SettleEscalations(now);
   if (state_.wish.run) {
+    AddSlots();
     SettleUnfit(now);
     SettleRoll(now);
     SettleReplacements(now);
@@ -352,16 +377,9 @@ void Fleet::SettleRoll(Millis now) {
   // A predecessor is drained only beside a successor that serves; also if the roll was given up in
   // the moment in which that got ready.
   for (auto& [id, worker] : state_.workers) {
-    if (worker.slot > state_.wish.size || !Serves(worker)) continue;
-    const auto& workers = state_.workers;
-    // `old`: clang 14 lets no lambda capture what a structured binding names.
-    const auto succeeds = [&old = worker](const auto& entry) {
-      return entry.second.slot == old.slot && Serves(entry.second) &&
-             entry.second.generation > old.generation;
-    };
-    const FleetWorker* successor = SuccessorOf(worker);
-    const bool relieved = successor != nullptr && Serves(*successor);
-    if (relieved || std::any_of(workers.begin(), workers.end(), succeeds)) Drain(worker, now);
+    if (worker.slot <= state_.wish.size && Serves(worker) && IsRelieved(worker)) {
+      Drain(worker, now);
+    }
   }
   if (!RollActive()) {
     // A roll that has failed: successors that were still starting beside it are given up.
@@ -375,6 +393,7 @@ void Fleet::SettleRoll(Millis now) {
     }
     return;
   }
+  if (OnTrial()) return SettleTrial(now);
   // Slots under replacement: a successor that starts, or a predecessor on its way out.
   std::set<SlotNumber> busy;
   for (auto& [id, worker] : state_.workers) {
@@ -384,7 +403,11 @@ void Fleet::SettleRoll(Millis now) {
       busy.insert(worker.slot);
     }
     // A successor of an earlier roll, which this one has overtaken.
-    if (!wanted && worker.state == WorkerState::kStarting && IsTaken(worker.slot, worker.id)) {
+    const auto slot = state_.slots.find(worker.slot);
+    const bool replaced =
+        IsTaken(worker.slot, worker.id) ||
+        (slot != state_.slots.end() && slot->second.generation == state_.wish.generation);
+    if (!wanted && worker.state == WorkerState::kStarting && replaced) {
       Terminate(worker, now);
       busy.insert(worker.slot);
     }
@@ -422,7 +445,7 @@ void Fleet::SettleReplacements(Millis now) {
   }
   for (const auto& [id, worker] : state_.workers) {
     if (!Serves(worker) || !IsStaying(worker) || worker.disconnected) continue;
-    if (worker.outgrown.empty()) continue;
+    if (worker.outgrown.empty() || IsBeside(worker)) continue;
     const auto slot = state_.slots.find(worker.slot);
     if (worker.slot > state_.wish.size || slot == state_.slots.end()) continue;
     if (slot->second.replace_at > now) {
@@ -434,11 +457,14 @@ void Fleet::SettleReplacements(Millis now) {
   }
 }
 
-void Fleet::SettleSlots(Millis now) {
-  const FleetWish& wish = state_.wish;
-  for (SlotNumber number = 1; number <= wish.size; ++number) {
+void Fleet::AddSlots() {
+  for (SlotNumber number = 1; number <= state_.wish.size; ++number) {
     if (state_.slots.count(number) == 0) state_.slots[number].generation = GenerationForNewSlot();
   }
+}
+
+void Fleet::SettleSlots(Millis now) {
+  const FleetWish& wish = state_.wish;
   for (auto& [id, worker] : state_.workers) {
     if (worker.slot <= wish.size) continue;
     if (worker.state == WorkerState::kReady) Leave(worker, now);
@@ -451,7 +477,8 @@ void Fleet::SettleSlots(Millis now) {
   for (const auto& [id, worker] : state_.workers) {
     // In a hard restart a slot is free when its old worker is gone, so that the two do not fight
     // over what only one can have.
-    const bool blocks = IsStaying(worker) || EndIsAwaited(worker) ||
+    const bool beside = IsBeside(worker) && !AwaitsTurn(worker.slot);
+    const bool blocks = (IsStaying(worker) && !beside) || EndIsAwaited(worker) ||
                         (wish.mode == RollMode::kRestart && worker.generation != wish.generation);
     if (blocks) occupied.insert(worker.slot);
   }
@@ -472,7 +499,7 @@ void Fleet::SettleSlots(Millis now) {
     Spawn(number, slot.generation, now);
   }
   const std::string phase = InstancePhase(state_);
-  if (phase == "running" || phase == "finished") {
+  if ((phase == "running" || phase == "finished") && !TrialOpen()) {
     state_.reached = wish.order;
     if (state_.failed != wish.generation) {
       state_.good = wish.generation;
@@ -597,13 +624,39 @@ bool Fleet::IsTaken(SlotNumber slot, WorkerId besides) const {
   });
 }
 
+bool Fleet::IsBeside(const FleetWorker& worker) const {
+  const auto slot = state_.slots.find(worker.slot);
+  return slot != state_.slots.end() && slot->second.generation != worker.generation &&
+         (Serves(worker) || OnTrial(worker));
+}
+
+bool Fleet::IsRelieved(const FleetWorker& worker) const {
+  const FleetWorker* successor = SuccessorOf(worker);
+  if (successor != nullptr && Serves(*successor)) return true;
+  if (!IsBeside(worker) || OnTrial(worker)) return false;
+  // Of a slot that has finished nobody else is awaited.
+  if (state_.slots.at(worker.slot).finished) return true;
+  return std::any_of(state_.workers.begin(), state_.workers.end(), [&](const auto& entry) {
+    const FleetWorker& other = entry.second;
+    if (other.slot != worker.slot || !Serves(other)) return false;
+    // Of several that were on trial the last one stands in for a slot that has none of its own.
+    return !IsBeside(other) || (!OnTrial(other) && other.id > worker.id);
+  });
+}
+
+bool Fleet::TrialOpen() const { return RollActive() && state_.wish.trial; }
+
 bool Fleet::RollActive() const { return IsRolling(state_); }
 
 bool Fleet::RollPending() const {
-  return RollActive() &&
-         std::any_of(state_.slots.begin(), state_.slots.end(), [this](const auto& entry) {
-           return entry.second.generation != state_.wish.generation;
-         });
+  return std::any_of(state_.slots.begin(), state_.slots.end(),
+                     [this](const auto& entry) { return AwaitsTurn(entry.first); });
+}
+
+bool Fleet::AwaitsTurn(SlotNumber number) const {
+  const auto slot = state_.slots.find(number);
+  return RollActive() && !OnTrial() && slot != state_.slots.end() &&
+         slot->second.generation != state_.wish.generation;
 }
 
 const FleetWorker* Fleet::SuccessorOf(const FleetWorker& worker) const {
@@ -627,8 +680,9 @@ bool Fleet::IsReplacement(const FleetWorker& worker) const {
 }
 
 Generation Fleet::GenerationForNewSlot() const {
-  if (state_.failed == state_.wish.generation && state_.good > 0) return state_.good;
-  return state_.wish.generation;
+  if (state_.failed != state_.wish.generation && !TrialOpen()) return state_.wish.generation;
+  if (state_.good > 0) return state_.good;
+  return state_.slots.empty() ? state_.wish.generation : state_.slots.begin()->second.generation;
 }
 
 bool Fleet::AnyServing() const {

@@ -25,6 +25,15 @@
 //     generation that a slot has, and it is spawned only when every slot serves and no slot is in
 //     back-off, so that crashes cost no more boots with a spare than without;
 //   - a spare that fails is nobody's failure but its own;
+//   - in a trial the old generation goes on as if nothing had been asked: none of it is drained or
+//     stopped for the new one, who ends is followed by one of its own, a new slot gets one of it,
+//     and who hangs or has outgrown its limit is replaced, as by the spare. Beside it there is one
+//     worker of the new generation, in the first slot;
+//   - if that ends in any way, or hangs, the trial has failed: nobody follows it;
+//   - a trial that is taken back becomes the roll that it has begun, with that worker as the first;
+//   - workers of which the wish says that they are the same are not replaced (FleetWish::same_as);
+//   - who is left of a trial that was overtaken by another generation is drained, as soon as the
+//     slot has one of its own that serves;
 //   - nothing is spawned while the wish says stop; every worker then ends, if need be by SIGKILL;
 //   - HangUp, Terminate and Kill follow Drain within the policy's times, as they follow it when a
 //     worker says that it leaves by itself;
@@ -198,8 +207,10 @@ class Fleet {
   void SettleStop(Millis now);
   void SettleRestart(Millis now);
   void SettleUnfit(Millis now);
+  void AddSlots();
   void SettleSlots(Millis now);
   void SettleRoll(Millis now);
+  void SettleTrial(Millis now);
   void SettleReplacements(Millis now);
   void SettleEscalations(Millis now);
   void SettleSpare(Millis now);
@@ -220,6 +231,13 @@ class Fleet {
   }
   void EndedUnasked(const FleetWorker& worker, const WorkerExited& end, Millis now,
                     Millis served_until);
+  void FailTrial(const FleetWorker& worker, const WorkerExited& end);
+  // What it has shown is good enough: the roll goes on.
+  void PassTrial();
+  // Whoever and whatever is of the one generation is of the other from now on.
+  void Renumber(Generation from, Generation to);
+  // The operator asked anew: old failures say nothing about the new try.
+  static void Forgive(FleetSlot& slot);
   // One that hangs serves nobody: what its successor fails for may be what it holds.
   void MakeRoom(const FleetWorker& failed, Millis now);
   void SpareEnded(const FleetWorker& spare, const WorkerExited& end, Millis now);
@@ -243,8 +261,18 @@ class Fleet {
   // Somebody else than `besides` is meant to serve in the slot.
   bool IsTaken(SlotNumber slot, WorkerId besides) const;
   bool RollActive() const;
-  // The same, and some slot's turn is still to come.
+  bool OnTrial() const { return IsOnTrial(state_); }
+  // The same, or there would be a trial if there were slots.
+  bool TrialOpen() const;
+  bool OnTrial(const FleetWorker& worker) const { return IsOnTrial(state_, worker); }
+  // It serves in a slot that is another generation's: a predecessor in a roll, or one that is or
+  // was on trial.
+  bool IsBeside(const FleetWorker& worker) const;
+  // Another serves in its stead, or nobody is to.
+  bool IsRelieved(const FleetWorker& worker) const;
+  // The same, and it goes on: some slot's turn is still to come.
   bool RollPending() const;
+  bool AwaitsTurn(SlotNumber slot) const;
   // Who takes or took the place of one that has outgrown its limit; nullptr: nobody yet.
   const FleetWorker* SuccessorOf(const FleetWorker& worker) const;
   // It is starting to take the place of such a one, which serves.

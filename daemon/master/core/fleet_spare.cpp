@@ -60,15 +60,16 @@ bool Fleet::IsSpareWanted(Generation generation) const {
 }
 
 bool Fleet::IsWhole() const {
-  const bool rolling = RollActive();
+  const bool rolling = RollActive() && !OnTrial();
   return std::all_of(state_.slots.begin(), state_.slots.end(), [&](const auto& entry) {
     const FleetSlot& slot = entry.second;
     if (rolling && slot.generation != state_.wish.generation) return false;
     if (slot.finished) return true;
-    return std::any_of(
-        state_.workers.begin(), state_.workers.end(), [&, number = entry.first](const auto& other) {
-          return other.second.slot == number && Serves(other.second) && IsStaying(other.second);
-        });
+    return std::any_of(state_.workers.begin(), state_.workers.end(),
+                       [&, number = entry.first](const auto& other) {
+                         return other.second.slot == number && Serves(other.second) &&
+                                IsStaying(other.second) && !OnTrial(other.second);
+                       });
   });
 }
 

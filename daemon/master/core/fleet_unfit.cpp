@@ -26,8 +26,9 @@ void Fleet::Record(const WorkerMoved& event, Millis) {
 void Fleet::SettleUnfit(Millis now) {
   for (auto& [id, worker] : state_.workers) {
     if (!worker.unfit || worker.state != WorkerState::kReady) continue;
-    const auto succeeds = [&old = worker](const auto& entry) {
-      return entry.second.slot == old.slot && Serves(entry.second) && IsStaying(entry.second);
+    const auto succeeds = [&, &old = worker](const auto& entry) {
+      return entry.second.slot == old.slot && Serves(entry.second) && IsStaying(entry.second) &&
+             !OnTrial(entry.second);
     };
     const auto slot = state_.slots.find(worker.slot);
     const bool alone = slot != state_.slots.end() && slot->second.finished;
