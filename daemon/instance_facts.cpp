@@ -15,6 +15,7 @@ void InstanceHandle::Watch(ProcessIdentity identity, UniqueFd pidfd) {
   foreign_.clear();
   hello_.version.clear();
   hello_.protocol = {};
+  hello_.trials = false;
   pidfd_ = std::move(pidfd);
   end_poll_ =
       std::make_unique<uv::Poll>(loop_, pidfd_.get(), [this](uv::Poll::Ready) { OnMasterEnded(); });

@@ -114,6 +114,8 @@ class InstanceHandle {
   // The newest facts of the master, from its snapshot; null if there is no master. They stay until
   // the next call.
   const InstanceState* ReadState() const;
+  // The living master understands FleetWish::trial.
+  bool knows_trials() const { return in_charge() && hello_.trials; }
   // Nothing if the generation has left no trace.
   std::optional<GenerationConfig> ReadConfig(Generation generation) const;
   const std::optional<ProcessIdentity>& master() const { return master_; }

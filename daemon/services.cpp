@@ -176,6 +176,7 @@ FleetWish Services::FleetWishOf(const Wish& wish) const {
   fleet.mode = wish.mode;
   fleet.parallel = wish.parallel;
   fleet.order = wish.order;
+  SayWhatIsTried(fleet, wish.id);
   return fleet;
 }
 
