@@ -8,10 +8,10 @@
 #include "common/base/text.h"
 #include "common/base/version.h"
 #include "common/http/url.h"
+#include "common/model/shell_words.h"
 #include "ctl/command_table.h"
 #include "ctl/commands/commands.h"
 #include "ctl/remote/remote_server.h"
-#include "ctl/shell_words.h"
 
 namespace slc::ctl {
 namespace {

@@ -54,6 +54,7 @@ CommandTable Verbs() {
       kSetSizeCommand,        kEnvironmentGetCommand,
       kEnvironmentSetCommand, kEnvironmentUnsetCommand,
       kLogDumpCommand,        kPackagesCommand,
+      kReleasesCommand,       kRollbackCommand,
       kCpuStartCommand,       kCpuStopCommand,
       kHeapSnapshotCommand,   kObjectsStartCommand,
       kObjectsStopCommand,    kDebugStartCommand,

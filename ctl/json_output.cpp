@@ -233,6 +233,17 @@ std::string DeployJson(const DeployReport& report) {
                    {"took_ms", report.took}});
 }
 
+std::string ReleasesJson(const ReleaseList& releases) {
+  json list = json::array();
+  for (const ReleaseView& view : releases) list.push_back(ToJson(view));
+  return Line(json{{"ok", true}, {"releases", std::move(list)}});
+}
+
+std::string RollbackJson(const DeployReply& done, Millis took) {
+  return Line(
+      json{{"ok", true}, {"release", done.release}, {"text", done.text}, {"took_ms", took}});
+}
+
 std::string DoneJson(const Reply& reply, Millis took) {
   json value{{"ok", true}, {"notes", reply.notes}, {"took_ms", took}};
   const auto* services = std::get_if<std::vector<ServiceView>>(&reply.data);

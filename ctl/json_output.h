@@ -54,6 +54,12 @@
 // "release":"9f2c...", "unchanged":bool, "notes":["..."], "took_ms":N}; "release" is null if the
 // server did not say; the url is without user and password
 //
+// releases: {"ok":true, "releases":[{"number", "name", "hash", "sha256", "origin":"tarball|git|
+// folder", "branch", "folder", "by", "when", "bytes", "entries", "npm", "npm_reason", "state",
+// "in_service":bool}, ...]}, newest first; see common/model/release.h
+//
+// rollback: {"ok":true, "release":"9f2c...", "text":"...", "took_ms":N}
+//
 // all other verbs and start: {"ok":true, "notes":["..."], "took_ms":N, "service":SERVICE}; the
 // service is its state after it has happened, absent when there is none (remove, shutdown)
 //
@@ -148,6 +154,8 @@ struct DeployReport {
   Millis took = 0;
 };
 std::string DeployJson(const DeployReport& report);
+std::string ReleasesJson(const ReleaseList& releases);
+std::string RollbackJson(const DeployReply& done, Millis took);
 // For a reply without error.
 std::string DoneJson(const Reply& reply, Millis took);
 std::string ErrorJson(const Error& error, const std::vector<std::string>& log_tail,

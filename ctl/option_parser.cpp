@@ -6,7 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/base/text.h"
-#include "ctl/shell_words.h"
+#include "common/model/shell_words.h"
 
 namespace slc::ctl {
 namespace {

@@ -123,6 +123,15 @@ struct PackagesOptions {  // npmls
   std::string service;
   std::optional<std::uint32_t> depth;  // 0: direct dependencies only; absent: all
 };
+struct ReleasesOptions {
+  Control control;
+  std::string service;
+};
+struct RollbackOptions {
+  Control control;
+  std::string service;
+  std::string release;  // as typed; empty: the one before
+};
 struct InspectOptions {  // cpu-start ... dbg-stop
   Control control;
   Inspection what = Inspection::kCpuStart;
@@ -195,6 +204,7 @@ struct DeployOptions {  // `slc deploy`
   std::string what;     // archive or branch as typed; empty: what `slc build` has made
   std::string service;  // empty: as the package is called
   std::string size;     // "3" or "cpu"; empty: as it is
+  std::string query;    // what is said of the service with it: "keep=3&npm=off"
   std::string ca;       // PEM files
   std::string certificate;
   std::string key;
@@ -207,6 +217,6 @@ using Command =
                  RestartOptions, SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions,
                  LogDumpQuery, PackagesOptions, InspectOptions, UnsupportedOptions, RemoveOptions,
                  ShutdownOptions, BootOptions, DoctorOptions, UpgradeOptions, GatewayOptions,
-                 TokenOptions, BuildOptions, DeployOptions>;
+                 TokenOptions, BuildOptions, DeployOptions, ReleasesOptions, RollbackOptions>;
 
 }  // namespace slc::ctl

@@ -11,7 +11,7 @@
 #include "common/base/process.h"
 #include "common/base/spawn.h"
 #include "common/base/text.h"
-#include "ctl/app_folder.h"
+#include "common/model/app_folder.h"
 
 namespace slc::ctl {
 namespace {

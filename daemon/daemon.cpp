@@ -61,6 +61,13 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       fallbacks_(registry_, services_, recorder_, store_, disk_),
       changes_(loop_, registry_, store_, recorder_, services_, operations_, clients_,
                options_.paths.home),
+      deploys_(loop_, registry_, services_, changes_, clients_, directories_.home.get(),
+               options_.paths.home, options_.context.home_key,
+               deploy::Deploys::Hands{[this] { return options_.context.installed.unpack(); },
+                                      [this] { services_.ReapChildren(); },
+                                      [this](ServiceId id, JournalRecord record) {
+                                        journal_.NoteEvent(id, std::move(record));
+                                      }}),
       schedules_(loop, registry_, disk_, ScheduleHands()),
       watches_(loop, registry_, disk_, options_.paths.home, WatchHands()),
       upgrade_(loop_, options_.context, services_, clients_, disk_, *options_.previous,
@@ -79,12 +86,16 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
           [this] { services_.ReapChildren(); }),
       requests_(
           registry_, services_, operations_, changes_, looks_, recorder_, clients_, gateway_,
-          log_readers_, About(options_),
+          log_readers_, deploys_, About(options_),
           [this](const Command& command) {
             shutdowns_.push_back(command);
             StopAll();
           },
-          [this](const Command& command) { upgrade_.Begin(command); }),
+          [this](const Command& command) {
+            if (!deploys_.busy()) return upgrade_.Begin(command);
+            clients_.Refuse(command, Error{ErrorCode::kConflict,
+                                           "a deploy is under way; when it is over: slc upgrade"});
+          }),
       confirm_(loop_,
                [this] {
                  log::Info(std::string("upgrade: slcd ") + OwnVersion().text + " holds");
@@ -103,7 +114,11 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
   changes_.SetObserver([this](ServiceId id) {
     schedules_.Settle(id);
     watches_.Settle(id);
+    deploys_.OnChanged(id);
   });
+  changes_.SetDeployer(Changes::Deployer{
+      [this](ServiceId id) { return deploys_.Refusal(id); },
+      [this](ServiceId id, const std::string& reason) { deploys_.Cancel(id, reason); }});
   if (options_.run) {
     run_.emplace(*options_.run,
                  AppRun::Events{[this](const Request& request) {
@@ -159,12 +174,14 @@ Services::Events Daemon::ServiceEvents() {
     journal_.NoteFacts(id, facts);
     if (run_) run_->OnFacts(registry_, id, facts);
     changes_.Settle(id);
+    deploys_.OnFacts(id);
     looks_.OnMaster(id);
     supervisor_.Show(StatusLine());
     upgrade_.OnMasters();
   };
   events.on_notice = [this](ServiceId id, const link::Notice& notice) {
     journal_.NoteNotice(id, notice);
+    deploys_.OnNotice(id, notice);
     if (!notice.late) operations_.Tell(id, notice.progress);
   };
   events.on_record = [this](ServiceId id, JournalRecord record) {
@@ -181,6 +198,7 @@ Services::Events Daemon::ServiceEvents() {
   events.on_gone = [this](ServiceId id) {
     Recognize(id);
     changes_.Settle(id);
+    deploys_.OnFacts(id);
     looks_.OnMaster(id);
     supervisor_.Show(StatusLine());
     EndWhenAllAreGone();
@@ -192,7 +210,8 @@ Services::Events Daemon::ServiceEvents() {
   };
   events.on_prepared = [this](ServiceId id) { changes_.Settle(id); };
   events.is_awaited = [this](int pid) {
-    return upgrade_.IsAwaited(pid) || gateway_.pid() == pid || log_readers_.IsOurs(pid);
+    return upgrade_.IsAwaited(pid) || gateway_.pid() == pid || log_readers_.IsOurs(pid) ||
+           deploys_.IsOurs(pid);
   };
   events.on_inspected = [this](const link::Inspected& answer, std::vector<UniqueFd> fds) {
     looks_.OnAnswer(answer, std::move(fds));
@@ -283,6 +302,7 @@ Status Daemon::Begin() {
   if (options_.before) InheritStore();
   services_.Inherit(std::move(options_.kept));
   if (options_.before) services_.Inherit(options_.inheritance, *options_.before);
+  deploys_.Begin();
   for (const Wish& wish : loaded->wishes) {
     if (registry_.GetFallback(wish.id) != nullptr) {
       fallbacks_.TakeUp(wish.id);
@@ -418,6 +438,7 @@ void Daemon::StopAll() {
     supervisor_.Leave("stopping all services");
   }
   if (run_) run_->OnStop();
+  deploys_.CancelAll("slcd is being shut down");
   services_.StopAll();
   EndWhenAllAreGone();
 }

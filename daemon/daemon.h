@@ -22,6 +22,7 @@
 #include "daemon/commands/requests.h"
 #include "daemon/commands/worker_looks.h"
 #include "daemon/core/registry.h"
+#include "daemon/deploy/deploys.h"
 #include "daemon/fallbacks.h"
 #include "daemon/file_watches.h"
 #include "daemon/gateway_host.h"
@@ -116,6 +117,7 @@ class Daemon {
   Recorder recorder_;
   Fallbacks fallbacks_;
   Changes changes_;
+  deploy::Deploys deploys_;
   Schedules schedules_;
   FileWatches watches_;
   Upgrade upgrade_;

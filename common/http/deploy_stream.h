@@ -4,6 +4,9 @@
 //     PUT /api/services/ID/deploy/default      the release: a tar, gzipped, whose members lie below
 //     Accept: application/x-ndjson             one folder ("package/"), in chunks or with a length
 //
+// Its query may say what is to hold of the service from this release on: keep=N (releases),
+// canary-time=MS, health=PATH (or none), npm=on|off.
+//
 // The server answers nothing before it has all of the body, but for refusing it: then it may answer
 // at once and close the connection. A refusal has a status of 400 or more, and says why as the rest
 // of the API does, {"error": {"message": "..."}}, or in plain text.
@@ -21,7 +24,8 @@
 // nobody knows what became of the deployment. `release` is the hash by which it is listed. Codes
 // are those of ErrorCode (common/base/result.h); with `error` what ran before runs on. Unknown
 // members are passed over, unknown lines are as {}. Who does not ask for it, as StrongLoop's own
-// sl-deploy, gets its plain text, "Application received", once the release is unpacked.
+// sl-deploy, gets plain text: "Application received" once the release is in service, so that its
+// exit code is that of the deployment, or the reason with a status of 400 or more.
 //
 // The other way is `git push` to /api/services/ID/deploy/default of one branch, as smart HTTP. The
 // server deploys before it accepts the branch, and refuses it if that fails; what it has to tell

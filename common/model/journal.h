@@ -58,6 +58,7 @@ struct JournalActor {
 //   running, stopped, finished, failed      the service; `failed`: its workers did not come up
 //   backoff, backoff_left                   crashed workers wait to be started again
 //   roll_begun, roll_done, roll_failed      a soft restart
+//   release_in_service, release_failed      of a deploy or rollback; text: which, by whom, why not
 //   generation        what its workers are started with was resolved; text: what is new
 //   quarantined       the service's file is damaged
 //   fallen_back       the same, and the version before is used

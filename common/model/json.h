@@ -9,6 +9,7 @@
 #include "common/model/gateway.h"
 #include "common/model/generation.h"
 #include "common/model/instance.h"
+#include "common/model/release.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
 
@@ -37,6 +38,11 @@ nlohmann::json ToJson(const UpgradeReport& report);
 Status FromJson(const nlohmann::json& value, ProcessUpgrade& process);
 Status FromJson(const nlohmann::json& value, ServiceView& view);
 Status FromJson(const nlohmann::json& value, DaemonInfo& info);
+
+nlohmann::json ToJson(const Release& release);
+Status FromJson(const nlohmann::json& value, Release& release);
+nlohmann::json ToJson(const ReleaseView& view);
+Status FromJson(const nlohmann::json& value, ReleaseView& view);
 
 // Hashes of secrets are for the file, and for the gateway.
 enum class Secrets { kHidden, kShown };

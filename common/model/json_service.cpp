@@ -27,6 +27,22 @@ json ToJson(const WorkerLimits& limits) {
   return value;
 }
 
+json ToJson(const ReleasePolicy& policy) {
+  return json{{"keep", policy.keep},
+              {"canary_time_ms", policy.canary_time},
+              {"health", policy.health},
+              {"npm", policy.npm}};
+}
+
+Status FromJson(const json& value, ReleasePolicy& policy) {
+  JsonFields fields(value, "releases");
+  fields.Read("keep", policy.keep);
+  fields.Read("canary_time_ms", policy.canary_time);
+  fields.Read("health", policy.health);
+  fields.Read("npm", policy.npm);
+  return fields.status();
+}
+
 Status FromJson(const json& value, WorkerLimits& limits) {
   JsonFields fields(value, "limits");
   fields.Read("max_memory_bytes", limits.max_memory);
@@ -74,6 +90,7 @@ json ToJson(const ServiceSpec& spec) {
       {"watch", spec.watch},
       {"watch_only", spec.watch_only},
       {"watch_restart", spec.watch_restart},
+      {"releases", ToJson(spec.releases)},
       {"agent", spec.agent},
       {"run_as", spec.run_as},
       {"log_format", Name(spec.log_format)},
@@ -130,6 +147,8 @@ Status FromJson(const json& value, ServiceSpec& spec) {
   fields.Read("watch", spec.watch);
   fields.Read("watch_only", spec.watch_only);
   fields.Read("watch_restart", spec.watch_restart);
+  fields.ReadObject("releases",
+                    [&](const json& policy) { return FromJson(policy, spec.releases); });
   fields.Read("agent", spec.agent);
   fields.Read("run_as", spec.run_as);
   fields.ReadName("log_format", [&](const std::string& name) {
@@ -169,6 +188,7 @@ json ToJson(const Wish& wish) {
       {"removing", wish.removing},
       {"last_request", wish.last_request},
   };
+  if (wish.trial) value["trial"] = true;
   if (wish.damage) {
     value["damage"] = {{"reason", wish.damage->reason}, {"found_at", wish.damage->found_at}};
   }
@@ -194,6 +214,7 @@ Status FromJson(const json& value, Wish& wish) {
   fields.Read("order", wish.order);
   fields.Read("removing", wish.removing);
   fields.Read("last_request", wish.last_request);
+  fields.Read("trial", wish.trial);
   fields.ReadObject("damage", [&](const json& damage) {
     JsonFields of(damage, "wish.damage");
     wish.damage.emplace();

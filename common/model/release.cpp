@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/text.h"
+#include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/model/sealed_json.h"
 
@@ -25,6 +26,23 @@ std::optional<Enum> FromName(const std::array<const char*, Size>& names, const s
     if (name == names[i]) return static_cast<Enum>(i);
   }
   return std::nullopt;
+}
+
+bool IsHex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace
+
+const char* Name(ReleaseOrigin value) { return kOrigins[static_cast<std::size_t>(value)]; }
+const char* Name(ReleaseState value) { return kStates[static_cast<std::size_t>(value)]; }
+
+std::optional<ReleaseOrigin> ReleaseOriginFromName(const std::string& name) {
+  return FromName<ReleaseOrigin>(kOrigins, name);
+}
+
+std::optional<ReleaseState> ReleaseStateFromName(const std::string& name) {
+  return FromName<ReleaseState>(kStates, name);
 }
 
 json ToJson(const Release& release) {
@@ -74,21 +92,17 @@ Status FromJson(const json& value, Release& release) {
   return fields.status();
 }
 
-bool IsHex(std::string_view text) {
-  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+json ToJson(const ReleaseView& view) {
+  json value = ToJson(view.release);
+  value["in_service"] = view.in_service;
+  return value;
 }
 
-}  // namespace
-
-const char* Name(ReleaseOrigin value) { return kOrigins[static_cast<std::size_t>(value)]; }
-const char* Name(ReleaseState value) { return kStates[static_cast<std::size_t>(value)]; }
-
-std::optional<ReleaseOrigin> ReleaseOriginFromName(const std::string& name) {
-  return FromName<ReleaseOrigin>(kOrigins, name);
-}
-
-std::optional<ReleaseState> ReleaseStateFromName(const std::string& name) {
-  return FromName<ReleaseState>(kStates, name);
+Status FromJson(const json& value, ReleaseView& view) {
+  if (Status good = FromJson(value, view.release); !good) return good;
+  JsonFields fields(value, "release");
+  fields.Read("in_service", view.in_service);
+  return fields.status();
 }
 
 bool IsReleaseName(const std::string& name) {

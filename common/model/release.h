@@ -46,6 +46,14 @@ struct Release {
   bool operator==(const Release&) const = default;
 };
 
+// As it is shown.
+struct ReleaseView {
+  Release release;
+  bool in_service = false;  // the service runs it, or would
+
+  bool operator==(const ReleaseView&) const = default;
+};
+
 // Of the record's file. Decoding is strict, a checksum tells damage; kProtocol: a newer version of
 // slc has written it.
 std::string EncodeRelease(const Release& release);

@@ -229,6 +229,17 @@ Status CheckServiceName(const std::string& name) {
                    "not starting with '.' or '-'"};
 }
 
+Status CheckHealthPath(const std::string& path) {
+  constexpr std::size_t kLongest = 1024;
+  const bool printable =
+      std::all_of(path.begin(), path.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (!path.empty() && path[0] == '/' && path.size() <= kLongest && printable) return Ok();
+  return Error{ErrorCode::kInvalid,
+               "a path to ask for begins with '/', as /healthz, and has no "
+               "spaces: not '" +
+                   Printable(path.substr(0, 80)) + "'"};
+}
+
 std::string ToServiceName(const std::string& name) {
   std::string result;
   for (const char c : name) {
@@ -294,6 +305,12 @@ std::vector<std::string> DescribeChanges(const ServiceSpec& before, const Servic
   NoteSwitch(notes, "spare", before.spare, after.spare);
   NoteSwitch(notes, "compile-cache", before.compile_cache, after.compile_cache);
   NoteChange(notes, "restart-at", before.restart_at, after.restart_at);
+  NoteChange(notes, "keep", std::to_string(before.releases.keep),
+             std::to_string(after.releases.keep));
+  NoteChange(notes, "canary-time", FormatSpan(before.releases.canary_time),
+             FormatSpan(after.releases.canary_time));
+  NoteChange(notes, "health", before.releases.health, after.releases.health);
+  NoteSwitch(notes, "npm", before.releases.npm, after.releases.npm);
   NoteSwitch(notes, "watch", before.watch, after.watch);
   NoteChange(notes, "watch-only", Join(before.watch_only, " "), Join(after.watch_only, " "));
   NoteSwitch(notes, "watch-restart", before.watch_restart, after.watch_restart);

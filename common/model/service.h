@@ -70,6 +70,21 @@ struct WorkerLimits {
   bool operator==(const WorkerLimits&) const = default;
 };
 
+// How releases of it come into service, and how many are kept.
+struct ReleasePolicy {
+  std::uint32_t keep = 5;
+  Millis canary_time = 10'000;  // that the first worker of a new one must serve before the others
+  std::string health;           // "/healthz": must answer 2xx or 3xx meanwhile; empty: not asked
+  bool npm = true;              // npm completes what was unpacked
+
+  bool operator==(const ReleasePolicy&) const = default;
+};
+inline constexpr std::uint32_t kMostKept = 1000;
+inline constexpr Millis kLongestCanary = 60 * 60'000;
+
+// A path to be asked for over HTTP: "/healthz". kInvalid with what is wrong.
+Status CheckHealthPath(const std::string& path);
+
 struct ServiceSpec {
   std::string name;
   std::string directory;  // absolute; symbolic links are resolved anew for each generation. Empty:
@@ -106,6 +121,7 @@ struct ServiceSpec {
   bool watch = false;         // a changed file restarts the service
   std::vector<std::string> watch_only;  // patterns of the files that count; none: all
   bool watch_restart = false;           // by a restart instead of a soft restart
+  ReleasePolicy releases;
   bool agent = true;
   std::string run_as;  // USER[:GROUP]; empty: the daemon's own user
   LogFormat log_format = LogFormat::kText;
@@ -140,6 +156,7 @@ struct Wish {
   std::uint32_t parallel = 1;  // slots replaced at a time in a roll
   std::uint64_t order = 0;     // raised by every change; orders to a master carry it
   bool removing = false;       // to be forgotten as soon as it has stopped
+  bool trial = false;          // only one worker of the generation, beside those of the one before
   std::string last_request;    // id of the client request that made this wish: a repeat is answered
                                // without a second effect
   std::optional<RecordDamage> damage;  // until a person has seen to the service

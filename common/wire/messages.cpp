@@ -90,6 +90,23 @@ json BodyToJson(const PrintLook& body) {
   return value;
 }
 
+json BodyToJson(const Deploy& body) {
+  json value{{"service", body.service},
+             {"origin", Name(body.origin)},
+             {"commit", body.commit},
+             {"branch", body.branch},
+             {"folder", body.folder}};
+  if (body.keep) value["keep"] = *body.keep;
+  if (body.canary_time) value["canary_time"] = *body.canary_time;
+  if (body.health) value["health"] = *body.health;
+  if (body.npm) value["npm"] = *body.npm ? "on" : "off";
+  return value;
+}
+json BodyToJson(const ListReleases& body) { return json{{"service", body.service}}; }
+json BodyToJson(const Rollback& body) {
+  return json{{"service", body.service}, {"release", body.release}};
+}
+
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
   fields.ReadName("size", [&](const std::string& text) {
     const auto parsed = ParseSize(text);
@@ -229,12 +246,56 @@ void Fill(JsonFields& fields, PrintLook& body) {
 // In the order of PrintedLook.
 constexpr const char* kPrintedLooks[] = {"status", "logs", "log-dump", "events", "why", "npmls"};
 
+void Fill(JsonFields& fields, Deploy& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+  fields.ReadName("origin", [&](const std::string& name) {
+    const auto origin = ReleaseOriginFromName(name);
+    if (origin) body.origin = *origin;
+    return origin.has_value();
+  });
+  fields.Read("commit", body.commit);
+  fields.Read("branch", body.branch);
+  fields.Read("folder", body.folder);
+  fields.Read("keep", body.keep);
+  if (body.keep && (*body.keep < 1 || *body.keep > kMostKept)) {
+    fields.Fail("keep", "a number from 1 to 1000");
+  }
+  Millis canary_time = -1;
+  fields.Read("canary_time", canary_time);
+  if (canary_time > kLongestCanary) fields.Fail("canary_time", "an hour at most");
+  if (canary_time >= 0) body.canary_time = canary_time;
+  // One that is there and empty takes the path away.
+  constexpr const char* kNotSaid = "?";
+  std::string health = kNotSaid;
+  fields.Read("health", health);
+  if (health != kNotSaid) {
+    if (!health.empty() && !CheckHealthPath(health)) fields.Fail("health", "a path, as /healthz");
+    body.health = health;
+  }
+  int npm = -1;
+  fields.ReadName("npm", [&](const std::string& name) {
+    npm = name == "on" ? 1 : 0;
+    return name == "on" || name == "off";
+  });
+  if (npm >= 0) body.npm = npm == 1;
+}
+void Fill(JsonFields& fields, ListReleases& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+}
+void Fill(JsonFields& fields, Rollback& body) {
+  fields.Require("service");
+  fields.Read("service", body.service);
+  fields.Read("release", body.release);
+}
+
 // The wire's verb of each request type, in the order of RequestBody.
 constexpr const char* kVerbs[] = {
     "slc-start", "create",  "list",        "status",    "info",     "start",
     "stop",      "restart", "set-size",    "env-set",   "remove",   "shutdown",
     "upgrade",   "gateway", "gateway-set", "token-add", "token-rm", "gateway-serve",
-    "logs",      "events",  "log-dump",    "npmls",     "inspect",  "print"};
+    "logs",      "events",  "log-dump",    "npmls",     "inspect",  "print",    "deploy",  "releases", "rollback"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>
@@ -274,6 +335,11 @@ json ReplyToJson(const Reply& reply) {
     value["gateway_wish"] = ToJson(*wish, Secrets::kShown);
   } else if (const auto* inspection = std::get_if<InspectionReply>(&reply.data)) {
     value["inspection"] = json{{"debugger_port", inspection->debugger_port}};
+  } else if (const auto* deployed = std::get_if<DeployReply>(&reply.data)) {
+    value["deployed"] = json{{"release", deployed->release}, {"text", deployed->text}};
+  } else if (const auto* releases = std::get_if<ReleaseList>(&reply.data)) {
+    json& list = value["releases"] = json::array();
+    for (const ReleaseView& release : *releases) list.push_back(ToJson(release));
   }
   return value;
 }
@@ -325,6 +391,20 @@ Status ReadReply(const json& value, Reply& reply) {
     parts.Read("debugger_port", reply.data.emplace<InspectionReply>().debugger_port);
     return parts.status();
   });
+  fields.ReadObject("deployed", [&](const json& element) {
+    auto& deployed = reply.data.emplace<DeployReply>();
+    JsonFields parts(element, "deployed");
+    parts.Read("release", deployed.release);
+    parts.Read("text", deployed.text);
+    return parts.status();
+  });
+  if (value.is_object() && value.contains("releases")) {
+    auto& releases = reply.data.emplace<ReleaseList>();
+    fields.ReadArray("releases", [&](const json& element) {
+      releases.emplace_back();
+      return FromJson(element, releases.back());
+    });
+  }
   if (value.is_object() && value.contains("upgrade")) {
     auto& report = reply.data.emplace<UpgradeReport>();
     fields.ReadArray("upgrade", [&](const json& element) {

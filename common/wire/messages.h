@@ -17,6 +17,7 @@
 #include "common/base/unique_fd.h"
 #include "common/model/gateway.h"
 #include "common/model/inspection.h"
+#include "common/model/release.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
 
@@ -131,11 +132,38 @@ struct InspectWorker {
   std::uint32_t interval = kSamplingInterval;  // of cpu-start
 };
 
+// A release for a service, which is made if there is none of that name. Its archive, as
+// deploy_stream.h wants it, comes by the descriptor that is sent with it, the end of a pipe or
+// socket to read from; `folder`, which is run in place, comes without. Progress: "note", "output"
+// (a line of npm), and "unpacked" when all of the archive was taken; answered by a DeployReply when
+// the release is in service. An error: what ran before runs on.
+struct Deploy {
+  std::string service;
+  ReleaseOrigin origin = ReleaseOrigin::kTarball;
+  std::string commit;  // of kGit
+  std::string branch;  // the same
+  std::string folder;  // of kFolder: absolute
+  // Of the service, from this release on, where given: see ReleasePolicy.
+  std::optional<std::uint32_t> keep;
+  std::optional<Millis> canary_time;
+  std::optional<std::string> health;
+  std::optional<bool> npm;
+};
+struct ListReleases {
+  std::string service;
+};
+// Another release that is kept comes into service, as a new one would. Answered as Deploy is.
+struct Rollback {
+  std::string service;
+  std::string release;  // number, name, or digits its hash begins with; empty: the one before
+};
+
 using RequestBody =
     std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
                  StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown,
                  UpgradeAll, GetGateway, SetGateway, AddCredential, RemoveCredential, ServeGateway,
-                 ReadLogs, ReadEvents, DumpLogs, ListPackages, InspectWorker, PrintLook>;
+                 ReadLogs, ReadEvents, DumpLogs, ListPackages, InspectWorker, PrintLook, Deploy,
+                 ListReleases, Rollback>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect
@@ -148,7 +176,7 @@ struct Request {
 };
 
 // Something happened on the way. `kind` is stable; the other fields are set where they make sense.
-//   note            text
+//   note, output, unpacked    text; see Deploy
 //   worker_started  worker, slot, pid
 //   worker_ready    worker, slot, pid, millis (since its spawn), listening
 //   worker_draining, worker_exited  worker, slot, text (how it ended)
@@ -170,12 +198,21 @@ struct InspectionReply {
   int debugger_port = 0;  // where it is open now; 0: nowhere
 };
 
+// Answers Deploy and Rollback.
+struct DeployReply {
+  std::string release;  // its name
+  std::string text;     // for people
+};
+
+// Answers ListReleases, newest first.
+using ReleaseList = std::vector<ReleaseView>;
+
 struct Reply {
   std::optional<Error> error;
   std::vector<std::string> log_tail;  // with an error: the last lines the worker printed
   std::vector<std::string> notes;     // what else a person should know, one sentence each
   std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo, UpgradeReport, GatewayView,
-               GatewayWish, InspectionReply>
+               GatewayWish, InspectionReply, DeployReply, ReleaseList>
       data;
   // Of one that was received: what came with it. What they are depends on the request.
   std::vector<UniqueFd> descriptors = {};

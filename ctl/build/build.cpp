@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "common/base/text.h"
-#include "ctl/app_folder.h"
+#include "common/model/app_folder.h"
+#include "common/model/package_json.h"
 #include "ctl/build/npm.h"
 #include "ctl/build/repository.h"
 #include "ctl/build/work_copy.h"
-#include "ctl/package_json.h"
 
 namespace slc::ctl {
 namespace {

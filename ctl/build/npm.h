@@ -4,8 +4,8 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/model/package_json.h"
 #include "ctl/build/steps.h"
-#include "ctl/package_json.h"
 
 namespace slc::ctl {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "common/base/text.h"
-#include "ctl/app_folder.h"
+#include "common/model/app_folder.h"
 #include "ctl/build/steps.h"
 #include "ctl/commands/commands.h"
 #include "ctl/conversation.h"

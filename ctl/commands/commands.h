@@ -108,6 +108,12 @@ int Run(const UnsupportedOptions& options);
 extern const CommandInfo kBuildCommand;
 int Run(const BuildOptions& options);
 
+// releases.cpp
+extern const CommandInfo kReleasesCommand;
+extern const CommandInfo kRollbackCommand;
+int Run(const ReleasesOptions& options);
+int Run(const RollbackOptions& options);
+
 // deploy.cpp
 extern const CommandInfo kDeployCommand;
 int Run(const DeployOptions& options);

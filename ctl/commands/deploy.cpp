@@ -8,7 +8,7 @@
 
 #include "common/base/text.h"
 #include "common/base/unique_fd.h"
-#include "ctl/app_folder.h"
+#include "common/model/app_folder.h"
 #include "ctl/build/steps.h"
 #include "ctl/commands/commands.h"
 #include "ctl/conversation.h"
@@ -60,6 +60,37 @@ Plan PlanDeploy(const Surroundings& /*around*/) {
                        value->size = size;
                        return Ok();
                      });
+  // They are the service's, from this release on.
+  const auto ask = [value](const std::string& name, const std::string& text) {
+    value->query += (value->query.empty() ? "?" : "&") + name + "=" + http::PercentEncode(text);
+  };
+  plan.options.Value("--keep", "N", "Keep so many releases (5).",
+                     [ask](const std::string& text) -> Status {
+                       const auto number = ToNumber(text, 1, kMostKept, "a number from 1 to 1000");
+                       if (!number) return number.error();
+                       ask("keep", text);
+                       return Ok();
+                     });
+  plan.options.Value("--canary-time", "TIME",
+                     "The first worker serves so long before the others follow (10s).",
+                     [ask](const std::string& text) -> Status {
+                       const auto span = ToDuration(text, 0);
+                       if (!span) return span.error();
+                       ask("canary-time", std::to_string(*span));
+                       return Ok();
+                     });
+  plan.options.Value("--health", "PATH", "It must answer well to this meanwhile: /healthz; none.",
+                     [ask](const std::string& text) -> Status {
+                       if (text != "none") {
+                         if (Status good = CheckHealthPath(text); !good) return good;
+                       }
+                       ask("health", text);
+                       return Ok();
+                     });
+  plan.options.Flag("--no-npm", "Run no npm there: the archive is complete.",
+                    [ask] { ask("npm", "off"); });
+  plan.options.Flag("--npm", "Run npm there, where it has something to do.",
+                    [ask] { ask("npm", "on"); });
   plan.options.Text("--cacert", "FILE", "Trust https servers of these authorities (PEM).",
                     value->ca);
   plan.options.Text("--cert", "FILE", "Our certificate, for servers that want one (PEM).",
@@ -120,11 +151,12 @@ void Deployment::Note(const std::string& note) {
 
 Result<DeployOutcome> Deployment::Send(const MeshService& service) {
   const bool quiet = options.json;
-  if (!source.branch.empty() && CanPush(remote.url())) {
+  // A push has no place for what is said of the service.
+  if (!source.branch.empty() && options.query.empty() && CanPush(remote.url())) {
     return Push(remote, service, source, quiet ? &log_tail : nullptr);
   }
   ProgressLine line(!quiet && IsTerminal(STDERR_FILENO));
-  Upload upload(remote, [&](const std::string& text) {
+  Upload upload(remote, options.query, [&](const std::string& text) {
     line.Clear();
     if (!quiet) Print(text + "\n");
   });

@@ -7,7 +7,7 @@
 #include "common/base/text.h"
 #include "common/base/zone_files.h"
 #include "common/model/listen_address.h"
-#include "ctl/shell_words.h"
+#include "common/model/shell_words.h"
 #include "ctl/values.h"
 
 namespace slc::ctl {
@@ -232,6 +232,27 @@ void AddRestarts(Declarer& declare, ServiceSpec& spec) {
                spec.compile_cache, false);
   declare.Flag("compile-cache", "Node keeps compiled code, where it can.", "compile-cache",
                spec.compile_cache, true);
+  declare.Value("keep", "N", "Releases that are kept (5).",
+                [&spec](const std::string& text) -> Status {
+                  const auto number = ToNumber(text, 1, kMostKept, "a number from 1 to 1000");
+                  if (!number) return number.error();
+                  spec.releases.keep = static_cast<std::uint32_t>(*number);
+                  return Ok();
+                });
+  declare.Value("canary-time", "TIME",
+                "The first worker of a release serves so long before the others follow (10s).",
+                [&spec](const std::string& text) -> Status {
+                  const auto span = ToDuration(text, 0);
+                  if (!span) return span.error();
+                  if (*span > kLongestCanary) return Refusal("an hour at most");
+                  spec.releases.canary_time = *span;
+                  return Ok();
+                });
+  declare.Value("health", "PATH", "It must answer well to this meanwhile: /healthz; none.",
+                [&spec](const std::string& text) -> Status {
+                  spec.releases.health = text == "none" ? "" : text;
+                  return text == "none" ? Ok() : CheckHealthPath(text);
+                });
   declare.Value("restart-at", "CRON", "Soft-restart at these times: '0 4 * * *'.",
                 [&spec](const std::string& text) -> Status {
                   spec.restart_at.clear();

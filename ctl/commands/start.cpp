@@ -12,7 +12,7 @@
 #include "common/base/ids.h"
 #include "common/base/text.h"
 #include "common/base/time.h"
-#include "ctl/app_folder.h"
+#include "common/model/app_folder.h"
 #include "ctl/boot/hint.h"
 #include "ctl/commands/commands.h"
 #include "ctl/commands/service_options.h"

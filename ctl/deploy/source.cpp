@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "common/base/text.h"
-#include "ctl/app_folder.h"
+#include "common/model/app_folder.h"
+#include "common/model/package_json.h"
 #include "ctl/build/build.h"
-#include "ctl/package_json.h"
 
 namespace slc::ctl {
 namespace {

@@ -48,7 +48,7 @@ http::BodySource PiecesOf(int fd, std::function<Status()> checked) {
 Result<DeployOutcome> Upload::Run(const MeshService& service, http::BodySource archive) {
   http::ClientRequest request;
   request.method = "PUT";
-  request.target = "/api/services/" + std::to_string(service.id) + "/deploy/default";
+  request.target = "/api/services/" + std::to_string(service.id) + "/deploy/default" + query_;
   request.headers = {{"Accept", std::string(http::kDeployStreamType) + ", text/plain;q=0.5"},
                      {"Content-Type", "application/gzip"}};
   request.source = std::move(archive);

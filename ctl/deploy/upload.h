@@ -22,9 +22,11 @@ struct DeployOutcome {
 
 class Upload {
  public:
-  // `tell` gets each line that the server says, fit for a terminal.
+  // `tell` gets each line that the server says, fit for a terminal. `query`: what is said of the
+  // service with it, "?keep=3", or empty.
   using Tell = std::function<void(const std::string& line)>;
-  Upload(Remote& remote, Tell tell) : remote_(remote), tell_(std::move(tell)) {}
+  Upload(Remote& remote, std::string query, Tell tell)
+      : remote_(remote), query_(std::move(query)), tell_(std::move(tell)) {}
 
   // An error: it was refused, failed, or was cut off; then nobody knows what came of it.
   Result<DeployOutcome> Run(const MeshService& service, http::BodySource archive);
@@ -36,6 +38,7 @@ class Upload {
   Result<DeployOutcome> FollowText();
 
   Remote& remote_;
+  const std::string query_;
   Tell tell_;
   std::vector<std::string> log_tail_;
   bool stream_failed_ = false;  // the server has said that it did not deploy

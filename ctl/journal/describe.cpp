@@ -55,6 +55,8 @@ std::string Simple(const JournalRecord& record) {
       {"roll_begun", "soft restart begins"},
       {"roll_done", "soft restart done"},
       {"roll_failed", "soft restart failed"},
+      {"release_in_service", "release in service"},
+      {"release_failed", "release did not come into service"},
       {"quarantined", "quarantined"},
       {"fallen_back", "its record was damaged"},
       {"watch_paused", "--watch pauses"},

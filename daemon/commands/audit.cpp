@@ -52,6 +52,20 @@ std::string Describe(const AddCredential& body) {
 }
 std::string Describe(const RemoveCredential& body) { return body.name; }
 std::string Describe(const InspectWorker& body) { return "worker " + std::to_string(body.worker); }
+std::string Describe(const Deploy& body) {
+  switch (body.origin) {
+    case ReleaseOrigin::kGit:
+      return "branch " + Printable(body.branch) + ", commit " + body.commit.substr(0, 12);
+    case ReleaseOrigin::kFolder:
+      return "the folder " + Printable(body.folder);
+    case ReleaseOrigin::kTarball:
+      break;
+  }
+  return "an archive";
+}
+std::string Describe(const Rollback& body) {
+  return body.release.empty() ? std::string() : "to release " + Printable(body.release);
+}
 template <typename Body>
 std::string Describe(const Body&) {
   return {};
@@ -80,7 +94,8 @@ bool IsChange(const RequestBody& body) {
          !std::holds_alternative<GetInfo>(body) && !std::holds_alternative<GetGateway>(body) &&
          !std::holds_alternative<ServeGateway>(body) && !std::holds_alternative<ReadLogs>(body) &&
          !std::holds_alternative<ReadEvents>(body) && !std::holds_alternative<DumpLogs>(body) &&
-         !std::holds_alternative<ListPackages>(body) && !std::holds_alternative<PrintLook>(body);
+         !std::holds_alternative<ListPackages>(body) && !std::holds_alternative<PrintLook>(body) &&
+         !std::holds_alternative<ListReleases>(body);
 }
 
 const char* NameOfChange(const RequestBody& body) {

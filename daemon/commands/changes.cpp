@@ -49,7 +49,7 @@ void Changes::Change(const Command& command, const std::string& service, Propose
     queue.waiting.push_back({command, change});
     return AwaitSettled(command);
   }
-  if (RefuseDuringRoll(command, *id)) return;
+  if (RefuseDuringRoll(command, *id) || RefuseDuringDeploy(command, *id)) return;
   auto proposal = propose(*id);
   if (!proposal) return clients_.Refuse(command, proposal.error());
   if (!proposal->changed) {
@@ -161,6 +161,72 @@ bool Changes::RefuseDuringRoll(const Command& command, ServiceId id) {
   return true;
 }
 
+// What is to be down or gone ends a deploy; its size it may change at any time.
+bool Changes::RefuseDuringDeploy(const Command& command, ServiceId id) {
+  const RequestBody& body = command.request.body;
+  if (!deployer_.refusal || std::holds_alternative<SetSize>(body)) return false;
+  const auto refusal = deployer_.refusal(id);
+  if (!refusal) return false;
+  if (std::holds_alternative<StopService>(body) || std::holds_alternative<RemoveService>(body)) {
+    deployer_.cancel(id, std::string("the service is to be ") +
+                             (std::holds_alternative<StopService>(body) ? "down" : "removed"));
+    return false;
+  }
+  clients_.Refuse(command, *refusal);
+  return true;
+}
+
+void Changes::Switch(ServiceId id, Propose propose, OnSwitched done) {
+  if (registry_.Get(id) == nullptr) {
+    return done(Error{ErrorCode::kCancelled, "the service was removed meanwhile"});
+  }
+  Queue& queue = queues_[id];
+  if (queue.saving) {
+    Command command;
+    command.since = loop_.now();
+    queue.waiting.push_back({command, [this, id, propose, done] { Switch(id, propose, done); }});
+    return;
+  }
+  const auto proposal = propose(id);
+  if (!proposal) return done(proposal.error());
+  if (!proposal->changed) return done(Ok());
+  queue.saving = true;
+  auto carriage = std::make_shared<Carriage>();
+  recorder_.Do(id, Writing(*proposal, carriage),
+               [this, id, proposal = *proposal, carriage, done](const Status& status) {
+                 if (status) {
+                   if (carriage->reserved) recorder_.Owe(id);
+                   Adopt(proposal, std::move(carriage->config));
+                   services_.Order(proposal.wish);
+                   if (on_changed_) on_changed_(id);
+                 }
+                 queues_[id].saving = false;
+                 done(status);
+                 NextChange(id);
+               });
+}
+
+void Changes::Make(const std::string& name, OnSwitched done) {
+  OnceNamesAreKnown([this, name, done = std::move(done)] {
+    if (registry_.Find(name)) return done(Ok());
+    const auto proposal = registry_.ProposeCreate(name, kSizeCpu);
+    if (!proposal) return done(proposal.error());
+    creating_ = true;
+    auto carriage = std::make_shared<Carriage>();
+    recorder_.Do(proposal->wish.id, Writing(*proposal, carriage),
+                 [this, proposal = *proposal, done](const Status& status) {
+                   if (status) {
+                     Adopt(proposal, UniqueFd());
+                     services_.Order(proposal.wish);
+                     if (on_changed_) on_changed_(proposal.wish.id);
+                   }
+                   creating_ = false;
+                   done(status);
+                   ServeCreations();
+                 });
+  });
+}
+
 void Changes::NextChange(ServiceId id) {
   const auto found = queues_.find(id);
   if (found == queues_.end() || found->second.saving || found->second.waiting.empty()) return;
@@ -202,31 +268,34 @@ void Changes::Carry(const Command& command, Proposal proposal, std::function<voi
   proposal.wish.last_request = command.request.id;
   Registry::EndFallback(proposal);
   auto carriage = std::make_shared<Carriage>();
-  recorder_.Do(
-      proposal.wish.id,
-      [&store = store_, proposal, carriage](Recorder::Stage& stage) -> Status {
-        const Wish& wish = proposal.wish;
-        if (proposal.new_generation) {
-          stage = "reading the app's folder";
-          auto config = ResolveGeneration(wish);
-          if (!config) return config.error();
-          // Before it is recorded: a generation that cannot be given to the master must not hold.
-          auto memfd = MakeMemfd("slc-config", DumpJson(ToJson(*config)));
-          if (!memfd) return memfd.error().During("hand the new configuration over");
-          carriage->config = UniqueFd(*memfd);
-        }
-        stage = "recording the change";
-        Status saved = store.Save(wish);
-        carriage->damaged = store.HasDamagedFile(wish.id);
-        if (saved || wish.run || wish.removing) return saved;
-        carriage->reserved = store.SaveInReserve(wish).ok();
-        return carriage->reserved ? Ok() : saved;
-      },
-      [this, command, proposal, carriage, done = std::move(done)](const Status& status) {
-        // Of a change that was given up the disk thread may be writing it at this moment.
-        Carried(command, proposal, status ? carriage.get() : nullptr, status);
-        done();
-      });
+  recorder_.Do(proposal.wish.id, Writing(proposal, carriage),
+               [this, command, proposal, carriage, done = std::move(done)](const Status& status) {
+                 // Of a change that was given up the disk thread may be writing it at this moment.
+                 Carried(command, proposal, status ? carriage.get() : nullptr, status);
+                 done();
+               });
+}
+
+Recorder::Write Changes::Writing(const Proposal& proposal,
+                                 const std::shared_ptr<Carriage>& carriage) {
+  return [&store = store_, proposal, carriage](Recorder::Stage& stage) -> Status {
+    const Wish& wish = proposal.wish;
+    if (proposal.new_generation) {
+      stage = "reading the app's folder";
+      auto config = ResolveGeneration(wish);
+      if (!config) return config.error();
+      // Before it is recorded: a generation that cannot be given to the master must not hold.
+      auto memfd = MakeMemfd("slc-config", DumpJson(ToJson(*config)));
+      if (!memfd) return memfd.error().During("hand the new configuration over");
+      carriage->config = UniqueFd(*memfd);
+    }
+    stage = "recording the change";
+    Status saved = store.Save(wish);
+    carriage->damaged = store.HasDamagedFile(wish.id);
+    if (saved || wish.run || wish.removing) return saved;
+    carriage->reserved = store.SaveInReserve(wish).ok();
+    return carriage->reserved ? Ok() : saved;
+  };
 }
 
 void Changes::Carried(const Command& command, Proposal proposal, Carriage* carriage,
@@ -258,11 +327,7 @@ void Changes::TellEndedFallback(Proposal& proposal, bool damaged) const {
 
 void Changes::Commit(const Command& command, const Proposal& proposal, UniqueFd config) {
   const Wish& wish = proposal.wish;
-  registry_.Commit(wish);
-  if (proposal.new_generation) {
-    services_.RecordGeneration(wish, config.get());
-    services_.AddConfig(wish, std::move(config));
-  }
+  Adopt(proposal, std::move(config));
   operations_.Overtake(wish.id, command.request.body);
   if (command.request.wait || wish.removing) {
     clients_.Accept(command, wish.id, proposal.notes);
@@ -273,6 +338,16 @@ void Changes::Commit(const Command& command, const Proposal& proposal, UniqueFd 
   services_.Order(wish);
   if (on_changed_) on_changed_(wish.id);
   Settle(wish.id);
+}
+
+// All but telling the master, which is to come after whoever waits is known.
+void Changes::Adopt(const Proposal& proposal, UniqueFd config) {
+  const Wish& wish = proposal.wish;
+  registry_.Commit(wish);
+  if (proposal.new_generation) {
+    services_.RecordGeneration(wish, config.get());
+    services_.AddConfig(wish, std::move(config));
+  }
 }
 
 void Changes::Settle(ServiceId id) {

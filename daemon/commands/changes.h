@@ -14,6 +14,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -46,6 +48,19 @@ class Changes {
   // waits for a person, is left alone.
   void RestartUnasked(ServiceId id, RollMode mode, const std::string& cause,
                       const std::string& occasion);
+  // A step of a deploy: proposed, recorded, and ordered of the master. `done` gets why not; else
+  // what was committed is in force, and nothing is waited for.
+  using OnSwitched = std::function<void(const Status& status)>;
+  void Switch(ServiceId id, Propose propose, OnSwitched done);
+  // A service of that name, without an app, is made unless there is one.
+  void Make(const std::string& name, OnSwitched done);
+  // Whoever deploys: may refuse a change of the service (what is in its way), and hears of those
+  // that end the deploy.
+  struct Deployer {
+    std::function<std::optional<Error>(ServiceId id)> refusal;
+    std::function<void(ServiceId id, const std::string& reason)> cancel;
+  };
+  void SetDeployer(Deployer deployer) { deployer_ = std::move(deployer); }
   // A change of it is on its way, or a soft restart under way.
   bool IsChanging(ServiceId id) const;
   // `on_changed`: the wish of a service has become another, or is gone.
@@ -93,6 +108,9 @@ class Changes {
   void RefuseImpatient();
   bool IsRolling(ServiceId id) const;
   bool RefuseDuringRoll(const Command& command, ServiceId id);
+  bool RefuseDuringDeploy(const Command& command, ServiceId id);
+  Recorder::Write Writing(const Proposal& proposal, const std::shared_ptr<Carriage>& carriage);
+  void Adopt(const Proposal& proposal, UniqueFd config);
   void Carry(const Command& command, Proposal proposal, std::function<void()> done);
   // `carriage`: null if nothing was brought back, or not yet.
   void Carried(const Command& command, Proposal proposal, Carriage* carriage, const Status& status);
@@ -120,6 +138,7 @@ class Changes {
   std::deque<std::string> removals_;  // requests by which services were removed
   uv::Timer impatience_;
   std::function<void(ServiceId id)> on_changed_;
+  Deployer deployer_;
 };
 
 }  // namespace slc

@@ -1,6 +1,7 @@
 #include "daemon/commands/requests.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/log.h"
 
@@ -8,8 +9,8 @@ namespace slc {
 
 Requests::Requests(const Registry& registry, Services& services, Operations& operations,
                    Changes& changes, WorkerLooks& looks, const Recorder& recorder, Clients& clients,
-                   GatewayHost& gateway, LogReaders& logs, DaemonInfo about,
-                   std::function<void(const Command& command)> shut_down,
+                   GatewayHost& gateway, LogReaders& logs, deploy::Deploys& deploys,
+                   DaemonInfo about, std::function<void(const Command& command)> shut_down,
                    std::function<void(const Command& command)> upgrade)
     : registry_(registry),
       services_(services),
@@ -20,6 +21,7 @@ Requests::Requests(const Registry& registry, Services& services, Operations& ope
       clients_(clients),
       gateway_(gateway),
       logs_(logs),
+      deploys_(deploys),
       about_(std::move(about)),
       started_(BootNow()),
       shut_down_(std::move(shut_down)),
@@ -36,16 +38,18 @@ void Requests::OnFrame(ClientId client, const std::string& payload) {
   log::Debug(std::string("request ") + VerbOf(request->body));
   // Nobody else speaks for others.
   if (!gateway_.IsGateway(client)) request->principal.clear();
-  // Whatever came with a request that has no use for it is closed.
-  const std::vector<UniqueFd> unused = clients_.TakeFds(client, request->descriptors);
+  received_ = clients_.TakeFds(client, request->descriptors);
   const Command command = clients_.CommandOf(client, std::move(*request));
   const RequestBody& body = command.request.body;
   if (services_.stopping() && !std::holds_alternative<ListServices>(body) &&
       !std::holds_alternative<GetStatus>(body) && !std::holds_alternative<Shutdown>(body)) {
+    received_.clear();
     return clients_.Refuse(
         command, Error{ErrorCode::kConflict, "slcd is shutting down; try again in a moment"});
   }
   Handle(command);
+  // Whatever came with a request that has no use for it is closed.
+  received_.clear();
 }
 
 void Requests::Handle(const Command& command) {
@@ -218,6 +222,10 @@ void Requests::Handle(const Command& command, const PrintLook& body) {
   auto pipes = logs_.Start(body);
   if (!pipes) return clients_.Refuse(command, pipes.error());
   clients_.Answer(command, Reply{}, std::move(*pipes));
+}
+
+void Requests::Handle(const Command& command, const Deploy& body) {
+  deploys_.Handle(command, body, std::exchange(received_, {}));
 }
 
 void Requests::AnswerLogs(const Command& command, Result<UniqueFd> output) {

@@ -10,6 +10,7 @@
 #include "daemon/commands/clients.h"
 #include "daemon/commands/worker_looks.h"
 #include "daemon/core/registry.h"
+#include "daemon/deploy/deploys.h"
 #include "daemon/gateway_host.h"
 #include "daemon/log_readers.h"
 #include "daemon/services.h"
@@ -22,7 +23,7 @@ class Requests {
   // `upgrade` are to answer the command themselves. All references are to outlive this.
   Requests(const Registry& registry, Services& services, Operations& operations, Changes& changes,
            WorkerLooks& looks, const Recorder& recorder, Clients& clients, GatewayHost& gateway,
-           LogReaders& logs, DaemonInfo about,
+           LogReaders& logs, deploy::Deploys& deploys, DaemonInfo about,
            std::function<void(const Command& command)> shut_down,
            std::function<void(const Command& command)> upgrade);
 
@@ -56,6 +57,9 @@ class Requests {
   void Handle(const Command& command, const ListPackages& body);
   void Handle(const Command& command, const InspectWorker& body) { looks_.Begin(command, body); }
   void Handle(const Command& command, const PrintLook& body);
+  void Handle(const Command& command, const Deploy& body);
+  void Handle(const Command& command, const ListReleases& body) { deploys_.Handle(command, body); }
+  void Handle(const Command& command, const Rollback& body) { deploys_.Handle(command, body); }
   void AnswerLogs(const Command& command, Result<UniqueFd> output);
   // With what whoever looks should know of the disk.
   void AnswerLooking(const Command& command, Reply reply);
@@ -71,6 +75,8 @@ class Requests {
   Clients& clients_;
   GatewayHost& gateway_;
   LogReaders& logs_;
+  deploy::Deploys& deploys_;
+  std::vector<UniqueFd> received_;  // with the request that is being handled
   DaemonInfo about_;
   Millis started_;
   std::function<void(const Command& command)> shut_down_;

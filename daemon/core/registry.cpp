@@ -54,6 +54,10 @@ void KeepWhatWasNotGiven(const ServiceSpec& before, const std::vector<std::strin
     after.watch_only = before.watch_only;
     after.watch_restart = before.watch_restart;
   }
+  if (!is_given("keep")) after.releases.keep = before.releases.keep;
+  if (!is_given("canary-time")) after.releases.canary_time = before.releases.canary_time;
+  if (!is_given("health")) after.releases.health = before.releases.health;
+  if (!is_given("npm")) after.releases.npm = before.releases.npm;
   if (!is_given("no-agent")) after.agent = before.agent;
   if (!is_given("run-as")) after.run_as = before.run_as;
   if (!is_given("log-format")) after.log_format = before.log_format;
@@ -109,6 +113,7 @@ void NextGeneration(Proposal& proposal, RollMode mode, std::uint32_t parallel) {
   ++proposal.wish.generation;
   proposal.wish.mode = mode;
   proposal.wish.parallel = parallel;
+  proposal.wish.trial = false;
   proposal.new_generation = true;
 }
 
@@ -237,6 +242,11 @@ Status Registry::CheckSpec(const ServiceSpec& spec) const {
       return Error{ErrorCode::kInvalid, "--watch-only: '" + Printable(pattern) +
                                             "' is no pattern; write for example '*.js', 'src/' or "
                                             "'views/**/*.html'"};
+    }
+  }
+  if (!spec.releases.health.empty()) {
+    if (Status good = CheckHealthPath(spec.releases.health); !good) {
+      return good.error().During("--health");
     }
   }
   if (spec.ready_timeout < 100) {
@@ -421,6 +431,7 @@ Result<Proposal> Registry::ProposeStop(ServiceId id, bool soft) const {
   const Wish& wish = wishes_.at(id);
   Proposal proposal = Changed(wish);
   proposal.wish.run = false;
+  proposal.wish.trial = false;
   proposal.wish.soft_stop = soft;
   // To stop what is stopped confirms what was fallen back to.
   if (!wish.run && (wish.soft_stop == soft || soft) && GetFallback(id) == nullptr) {
@@ -478,10 +489,38 @@ Result<Proposal> Registry::ProposeEnvironment(ServiceId id, const Environment& s
   return proposal;
 }
 
+Result<Proposal> Registry::ProposeRelease(ServiceId id, const ServiceSpec& spec, bool run,
+                                          bool trial) const {
+  const Wish& wish = wishes_.at(id);
+  if (wish.removing) {
+    return Error{ErrorCode::kConflict, "service '" + wish.spec.name + "' is being removed"};
+  }
+  Proposal proposal = Changed(wish);
+  proposal.wish.spec = spec;
+  proposal.wish.run = run;
+  proposal.wish.trial = false;
+  if (!run) return proposal;
+  NextGeneration(proposal, wish.run ? RollMode::kRolling : RollMode::kRestart, 1);
+  proposal.wish.trial = trial;
+  return proposal;
+}
+
+Result<Proposal> Registry::ProposeEndOfTrial(ServiceId id) const {
+  const Wish& wish = wishes_.at(id);
+  Proposal proposal = Changed(wish);
+  proposal.wish.trial = false;
+  if (!wish.trial) {
+    proposal.wish = wish;
+    proposal.changed = false;
+  }
+  return proposal;
+}
+
 Result<Proposal> Registry::ProposeRemove(ServiceId id) const {
   Proposal proposal = Changed(wishes_.at(id));
   proposal.wish.run = false;
   proposal.wish.soft_stop = false;
+  proposal.wish.trial = false;
   proposal.wish.removing = true;
   return proposal;
 }

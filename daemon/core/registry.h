@@ -51,6 +51,12 @@ class Registry {
   Result<Proposal> ProposeSize(ServiceId id, std::uint32_t size) const;
   Result<Proposal> ProposeEnvironment(ServiceId id, const Environment& set,
                                       const std::vector<std::string>& unset, bool restart) const;
+  // A release, or the one before: `spec` and `run` as they are to be. `trial`: one worker of it is
+  // to prove itself first, beside those there are.
+  Result<Proposal> ProposeRelease(ServiceId id, const ServiceSpec& spec, bool run,
+                                  bool trial) const;
+  // The one has: all others follow.
+  Result<Proposal> ProposeEndOfTrial(ServiceId id) const;
   Result<Proposal> ProposeRemove(ServiceId id) const;
 
   void Commit(const Wish& wish);

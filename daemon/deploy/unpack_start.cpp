@@ -12,7 +12,7 @@ constexpr int kFolder = 4;
 
 }  // namespace
 
-Result<Spawned> StartUnpack(const UnpackOrder& order) {
+Result<Spawned> LaunchUnpacker(const UnpackOrder& order) {
   SpawnOptions options;
   options.program = order.program;
   options.arguments = {

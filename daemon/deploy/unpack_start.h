@@ -31,6 +31,6 @@ struct UnpackOrder {
   std::string cookie;         // for KillByCookie, should slcd end on the way
 };
 
-Result<Spawned> StartUnpack(const UnpackOrder& order);
+Result<Spawned> LaunchUnpacker(const UnpackOrder& order);
 
 }  // namespace slc::deploy

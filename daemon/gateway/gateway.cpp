@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "common/base/files.h"
+#include "common/base/text.h"
+#include "common/http/deploy_stream.h"
 #include "common/http/target.h"
 #include "common/model/json_fields.h"
 
@@ -115,6 +117,7 @@ struct Gateway::Front {
     bool events = false;                 // wants server-sent events
     std::optional<Principal> principal;  // once that is proved
     std::optional<std::string> body;     // once it is there
+    std::optional<DeployUploads::Asked> deploy;
   };
 
   bool tls = false;
@@ -133,7 +136,8 @@ Gateway::Gateway(uv::Loop& loop, UniqueFd control, Authenticator::Owner owner,
       backend_(loop, session_),
       v1_(backend_),
       streams_(loop),
-      relay_(loop, session_) {
+      relay_(loop, session_),
+      uploads_(loop, backend_) {
   backend_.Ask({}, GetInfo{}, [this](const Result<Reply>& reply) {
     if (!reply) return End(reply.error().message);
     const auto* info = std::get_if<DaemonInfo>(&reply->data);
@@ -195,8 +199,13 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
   http::HttpServer::Events events;
   events.on_head = [this, added](http::ExchangeId exchange, http::RequestHead& head,
                                  const http::ClientAddress& address) {
-    OnHead(*added, exchange, head, address);
-    return http::HttpServer::Body::kCollect;
+    return OnHead(*added, exchange, head, address);
+  };
+  events.on_data = [this, added](http::ExchangeId exchange, std::string_view data) {
+    uploads_.OnData(added->server.get(), exchange, data);
+  };
+  events.on_end = [this, added](http::ExchangeId exchange) {
+    uploads_.OnEnd(added->server.get(), exchange);
   };
   events.on_request = [this, added](http::ExchangeId exchange, std::string body) {
     const auto asked = added->asked.find(exchange);
@@ -213,30 +222,49 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
     added->to_follow.erase(exchange);
     streams_.OnGone(added->server.get(), exchange);
     relay_.OnGone(added->server.get(), exchange);
+    uploads_.OnGone(added->server.get(), exchange);
   };
   front->server =
       std::make_unique<http::HttpServer>(loop_, std::move(socket), limits_, std::move(events), tls);
   fronts_.push_back(std::move(front));
 }
 
-void Gateway::OnHead(Front& front, http::ExchangeId exchange, http::RequestHead& head,
-                     const http::ClientAddress& address) {
+http::HttpServer::Body Gateway::OnHead(Front& front, http::ExchangeId exchange,
+                                       http::RequestHead& head,
+                                       const http::ClientAddress& address) {
+  using Body = http::HttpServer::Body;
   const std::string* accept = head.Find("accept");
-  const bool events = accept != nullptr && accept->find("text/event-stream") != std::string::npos;
+  const auto accepts = [accept](const char* type) {
+    return accept != nullptr && accept->find(type) != std::string::npos;
+  };
+  const bool events = accepts("text/event-stream");
   const std::string refusal = guard_.Refusal(head, front.tls, address.local, events);
-  if (!refusal.empty()) return front.server->Answer(exchange, Message(403, refusal));
+  if (!refusal.empty()) {
+    front.server->Answer(exchange, Message(403, refusal));
+    return Body::kCollect;
+  }
   Front::Asked& asked = front.asked[exchange];
   asked.method = head.method;
   asked.target = head.target;
   asked.events = events;
   if (IsHealth(asked.method, asked.target)) {
     asked.principal = Principal{};
-    return;
+    return Body::kCollect;
   }
+  std::string rest;
+  const auto target = http::ParseTarget(head.target);
+  const auto service = target ? ServiceOfDeploy(*target, rest) : std::nullopt;
+  const bool upload = service && rest.empty() && head.method == "PUT";
+  if (service && rest.empty()) {
+    asked.deploy = DeployUploads::Asked{*service, *target, accepts(http::kDeployStreamType)};
+  }
+  // Nothing of it is read before it is known who sends it.
+  if (upload) front.server->Pause(exchange);
   authenticator_.Check(head, address,
                        [this, &front, exchange](const Authenticator::Verdict& verdict) {
                          OnVerdict(front, exchange, verdict);
                        });
+  return upload ? Body::kStream : Body::kCollect;
 }
 
 void Gateway::OnVerdict(Front& front, http::ExchangeId exchange,
@@ -253,9 +281,13 @@ void Gateway::OnVerdict(Front& front, http::ExchangeId exchange,
 
 void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
   const auto found = front.asked.find(exchange);
-  if (!found->second.principal || !found->second.body) return;
+  const bool upload = found->second.deploy && found->second.method == "PUT";
+  if (!found->second.principal || (!found->second.body && !upload)) return;
   const Front::Asked asked = std::move(found->second);
   front.asked.erase(found);
+  if (upload || (asked.deploy && asked.method == "POST")) {
+    return BeginDeploy(front, exchange, *asked.principal, *asked.deploy, asked.body);
+  }
   const auto target = http::ParseTarget(asked.target);
   if (!target) {
     return front.server->Answer(exchange, Message(400, "the target cannot be decoded"));
@@ -275,6 +307,20 @@ void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
       mesh_->Handle(*asked.principal, asked.method, *target, *asked.body, respond) ||
       v1_.Handle(*asked.principal, asked.method, *target, *asked.body, {respond, follow, control});
   if (!taken) respond(Message(404, "there is nothing here"));
+}
+
+// `body`: nothing, if it is an archive, which comes by itself.
+void Gateway::BeginDeploy(Front& front, http::ExchangeId exchange, const Principal& who,
+                          const DeployUploads::Asked& asked,
+                          const std::optional<std::string>& body) {
+  if (!Grants(who.scopes, Scope::kDeploy)) {
+    return front.server->Answer(
+        exchange,
+        Message(403, Printable(who.name) + " may not deploy; it takes the scope 'deploy': "
+                                           "slc token add NAME --scope deploy"));
+  }
+  if (body) return uploads_.RunFolder(*front.server, exchange, who, asked, *body);
+  uploads_.Begin(*front.server, exchange, who, asked);
 }
 
 void Gateway::Follow(Front& front, http::ExchangeId exchange, bool events,

@@ -20,6 +20,7 @@
 #include "daemon/gateway/authenticator.h"
 #include "daemon/gateway/control_relay.h"
 #include "daemon/gateway/core/request_guard.h"
+#include "daemon/gateway/deploy_uploads.h"
 #include "daemon/gateway/line_streams.h"
 #include "daemon/gateway/slcd_backend.h"
 #include "daemon/gateway/strongloop/mesh_api.h"
@@ -48,12 +49,14 @@ class Gateway {
   void AskWhatToServe();
   void Begin(const GatewayWish& wish, std::vector<UniqueFd> fds);
   void Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls);
-  void OnHead(Front& front, http::ExchangeId exchange, http::RequestHead& head,
-              const http::ClientAddress& address);
+  http::HttpServer::Body OnHead(Front& front, http::ExchangeId exchange, http::RequestHead& head,
+                                const http::ClientAddress& address);
   void OnVerdict(Front& front, http::ExchangeId exchange, const Authenticator::Verdict& verdict);
   void Dispatch(Front& front, http::ExchangeId exchange);
   void Follow(Front& front, http::ExchangeId exchange, bool events, const std::string& principal,
               LineRequest request);
+  void BeginDeploy(Front& front, http::ExchangeId exchange, const Principal& who,
+                   const DeployUploads::Asked& asked, const std::optional<std::string>& body);
   void Health(Front& front, http::ExchangeId exchange);
   void End(const std::string& trouble);
 
@@ -68,6 +71,7 @@ class Gateway {
   V1Api v1_;
   LineStreams streams_;
   ControlRelay relay_;
+  DeployUploads uploads_;
   std::vector<std::unique_ptr<Front>> fronts_;
   std::string trouble_;
 };

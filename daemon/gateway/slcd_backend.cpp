@@ -11,6 +11,15 @@ void SlcdBackend::Ask(const std::string& principal, RequestBody body, OnReply on
   session_.Ask(std::move(question), std::move(on_reply));
 }
 
+void SlcdBackend::Deploy(const std::string& principal, RequestBody body, std::vector<UniqueFd> fds,
+                         OnProgress on_progress, OnReply on_reply) {
+  ControlSession::Question question;
+  question.body = std::move(body);
+  question.principal = principal;
+  question.fds = std::move(fds);
+  session_.Ask(std::move(question), std::move(on_reply), std::move(on_progress));
+}
+
 void SlcdBackend::ReadAll(UniqueFd pipe, std::size_t limit, OnText on_text) {
   const auto place = readers_.emplace(readers_.end());
   *place = std::make_unique<PipeReader>(

@@ -18,6 +18,8 @@ class SlcdBackend : public Backend {
   SlcdBackend(uv::Loop& loop, ControlSession& session) : loop_(loop), session_(session) {}
 
   void Ask(const std::string& principal, RequestBody body, OnReply on_reply) override;
+  void Deploy(const std::string& principal, RequestBody body, std::vector<UniqueFd> fds,
+              OnProgress on_progress, OnReply on_reply) override;
   void ReadAll(UniqueFd pipe, std::size_t limit, OnText on_text) override;
 
  private:

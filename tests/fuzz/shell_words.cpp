@@ -1,9 +1,9 @@
 // The command in scripts.start of a package.json.
-#include "ctl/shell_words.h"
+#include "common/model/shell_words.h"
 
 #include "tests/fuzz/fuzz.h"
 
-namespace slc::ctl {
+namespace slc {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -30,10 +30,10 @@ Words WordsOf(const NodeCall& call) {
 }
 
 }  // namespace
-}  // namespace slc::ctl
+}  // namespace slc
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace slc::ctl;
+  using namespace slc;
   using slc::fuzz::Check;
   const std::string command = slc::fuzz::Text(data, size);
   if (const auto words = SplitWords(command)) {

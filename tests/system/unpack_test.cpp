@@ -43,7 +43,7 @@ class Unpacking {
     order.folder = folder.get();
     order.report = told.get();
     order.cookie = "test";
-    auto started = deploy::StartUnpack(order);
+    auto started = deploy::LaunchUnpacker(order);
     REQUIRE_MESSAGE(started.ok(), started.error().message);
     process_ = std::move(*started);
   }

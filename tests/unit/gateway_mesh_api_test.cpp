@@ -80,6 +80,10 @@ class FakeBackend : public Backend {
     CHECK(limit >= 1U << 20);
     on_text(output);
   }
+  void Deploy(const std::string&, RequestBody, std::vector<UniqueFd>, OnProgress,
+              OnReply) override {
+    FAIL("deploys nothing");
+  }
 
   std::deque<std::pair<RequestBody, OnReply>> asked;
   std::vector<ServiceView> views;

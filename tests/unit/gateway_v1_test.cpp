@@ -37,6 +37,10 @@ class OneService : public Backend {
     on_reply(std::move(reply));
   }
   void ReadAll(UniqueFd, std::size_t, OnText) override { FAIL("reads nothing"); }
+  void Deploy(const std::string&, RequestBody, std::vector<UniqueFd>, OnProgress,
+              OnReply) override {
+    FAIL("deploys nothing");
+  }
 
   std::string who = "token ci";
   std::vector<RequestBody> asked;

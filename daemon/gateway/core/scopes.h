@@ -46,6 +46,10 @@ constexpr std::optional<Scope> ScopeOf(const InspectWorker* look) {
   return profile ? Scope::kOperate : Scope::kAdmin;
 }
 constexpr std::optional<Scope> ScopeOf(const PrintLook*) { return Scope::kRead; }
+// From afar it is a PUT or a git push: its archive is a descriptor, and folders are this machine's.
+constexpr std::optional<Scope> ScopeOf(const Deploy*) { return kHereOnly; }
+constexpr std::optional<Scope> ScopeOf(const ListReleases*) { return Scope::kRead; }
+constexpr std::optional<Scope> ScopeOf(const Rollback*) { return Scope::kDeploy; }
 
 inline std::optional<Scope> ScopeOf(const RequestBody& body) {
   return std::visit([](const auto& request) { return ScopeOf(&request); }, body);

@@ -8,7 +8,7 @@
 
 #include "common/base/environment.h"
 
-namespace slc::ctl {
+namespace slc {
 
 // The words, quotes and backslashes taken away. Nothing when a shell would do more than that: && |
 // ; & > < ( ) $ ` * ? [ ~ # ! { } outside of quotes, a line break, or a quote that is not closed.
@@ -25,4 +25,4 @@ struct NodeCall {
 };
 std::optional<NodeCall> ParseNodeCall(const std::string& command);
 
-}  // namespace slc::ctl
+}  // namespace slc

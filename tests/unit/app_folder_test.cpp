@@ -1,13 +1,14 @@
+#include "common/model/app_folder.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
 
 #include "common/model/service.h"
-#include "ctl/app_folder.h"
 #include "tests/unit/ctl_scratch.h"
 
-namespace slc::ctl {
+namespace slc {
 namespace {
 
 Result<App> Find(const Scratch& scratch, const std::string& target = "",
@@ -197,4 +198,4 @@ TEST_CASE("Absolute paths lose dots where that leads to the same place") {
   CHECK(AbsolutePath("link/..", scratch.path()) == scratch / "link/..");
 }
 
-}  // namespace slc::ctl
+}  // namespace slc

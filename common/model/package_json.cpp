@@ -1,4 +1,4 @@
-#include "ctl/package_json.h"
+#include "common/model/package_json.h"
 
 #include <sys/stat.h>
 
@@ -13,7 +13,7 @@
 #include "common/model/json_fields.h"
 #include "common/model/service.h"
 
-namespace slc::ctl {
+namespace slc {
 namespace {
 
 using nlohmann::json;
@@ -80,4 +80,4 @@ std::string ServiceNameOf(const PackageJson& package, const std::string& folder)
   return name.empty() ? FolderServiceName(folder) : name;
 }
 
-}  // namespace slc::ctl
+}  // namespace slc

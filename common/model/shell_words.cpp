@@ -1,4 +1,4 @@
-#include "ctl/shell_words.h"
+#include "common/model/shell_words.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include "common/base/text.h"
 
-namespace slc::ctl {
+namespace slc {
 namespace {
 
 constexpr std::string_view kShellWork = "&|;<>()$`*?[]{}#!\n\r";
@@ -221,4 +221,4 @@ std::optional<std::vector<std::string>> SplitWords(const std::string& text) {
 
 std::optional<NodeCall> ParseNodeCall(const std::string& command) { return ParseCall(command, 0); }
 
-}  // namespace slc::ctl
+}  // namespace slc

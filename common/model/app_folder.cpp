@@ -1,4 +1,4 @@
-#include "ctl/app_folder.h"
+#include "common/model/app_folder.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,11 +9,11 @@
 #include <cstdlib>
 
 #include "common/base/text.h"
+#include "common/model/package_json.h"
 #include "common/model/service.h"
-#include "ctl/package_json.h"
-#include "ctl/shell_words.h"
+#include "common/model/shell_words.h"
 
-namespace slc::ctl {
+namespace slc {
 namespace {
 
 enum class Kind { kMissing, kFile, kFolder, kOther };
@@ -288,4 +288,4 @@ Result<App> FindApp(const AppRequest& request) {
   return Error{ErrorCode::kInvalid, path + " is neither a folder nor a file"};
 }
 
-}  // namespace slc::ctl
+}  // namespace slc

@@ -5,7 +5,7 @@
 
 #include "common/base/result.h"
 
-namespace slc::ctl {
+namespace slc {
 
 // Fields that are missing, or of the wrong type, are empty.
 struct PackageJson {
@@ -24,4 +24,4 @@ Result<PackageJson> ReadPackageJson(const std::string& folder);
 // the folder's. Empty if nothing of either is usable.
 std::string ServiceNameOf(const PackageJson& package, const std::string& folder);
 
-}  // namespace slc::ctl
+}  // namespace slc

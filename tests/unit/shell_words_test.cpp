@@ -1,8 +1,8 @@
+#include "common/model/shell_words.h"
+
 #include <doctest/doctest.h>
 
-#include "ctl/shell_words.h"
-
-namespace slc::ctl {
+namespace slc {
 
 using Words = std::vector<std::string>;
 
@@ -79,4 +79,4 @@ TEST_CASE("Nested cross-env-shell ends somewhere") {
   CHECK_FALSE(ParseNodeCall(line));
 }
 
-}  // namespace slc::ctl
+}  // namespace slc

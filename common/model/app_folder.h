@@ -8,7 +8,7 @@
 #include "common/base/environment.h"
 #include "common/base/result.h"
 
-namespace slc::ctl {
+namespace slc {
 
 struct AppRequest {
   std::string target;       // folder or file as typed; empty: the current folder
@@ -39,4 +39,4 @@ Result<std::string> CurrentFolder();
 // the same place.
 std::string AbsolutePath(const std::string& path, const std::string& here);
 
-}  // namespace slc::ctl
+}  // namespace slc
