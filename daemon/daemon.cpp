@@ -64,6 +64,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
       deploys_(loop_, registry_, services_, changes_, clients_, directories_.home.get(),
                options_.paths.home, options_.context.home_key,
                deploy::Deploys::Hands{[this] { return options_.context.installed.unpack(); },
+                                      [this] { return options_.context.installed.git_hooks(); },
                                       [this] { services_.ReapChildren(); },
                                       [this](ServiceId id, JournalRecord record) {
                                         journal_.NoteEvent(id, std::move(record));
@@ -314,12 +315,14 @@ Status Daemon::Begin() {
     services_.TakeUp(bad);
     Recognize(bad.id);
   }
-  clients_.Listen(
-      std::move(listener),
-      ControlServer::Events{[this](ClientId client, const std::string& payload) {
-                              requests_.OnFrame(client, payload);
-                            },
-                            [this](ClientId client) { operations_.ForgetClient(client); }});
+  clients_.Listen(std::move(listener),
+                  ControlServer::Events{[this](ClientId client, const std::string& payload) {
+                                          requests_.OnFrame(client, payload);
+                                        },
+                                        [this](ClientId client) {
+                                          operations_.ForgetClient(client);
+                                          deploys_.ForgetClient(client);
+                                        }});
   place_.Watch();
   for (const ServiceId id : loaded->reserved) recorder_.Owe(id);
   recorder_.Begin();

@@ -18,6 +18,8 @@ struct Installation {
   std::string agent() const;
   // The program that carries https for slc, in the same places.
   std::string https() const;
+  // The folder of the hook that git runs for a push, in the same places; empty if it is not there.
+  std::string git_hooks() const;
 };
 
 }  // namespace slc

@@ -20,6 +20,9 @@ class ControlClient {
   // does not accept has so many waiting that there is no room for us.
   static Result<ControlClient> Connect(const std::string& path);
 
+  // One that is connected already.
+  static ControlClient Over(UniqueFd socket) { return ControlClient(std::move(socket)); }
+
   // kUnreachable when the daemon went away; kTimeout when it does not read.
   Status Send(const Request& request, std::vector<UniqueFd> fds = {});
   // The next message; nothing when `timeout` (ms, < 0: none) passed first. kUnreachable when the

@@ -107,6 +107,12 @@ json BodyToJson(const Rollback& body) {
   return json{{"service", body.service}, {"release", body.release}};
 }
 
+constexpr const char* kGitSteps[] = {"upload-info", "receive-info", "receive"};
+
+json BodyToJson(const ServeGit& body) {
+  return json{{"service", body.service}, {"step", kGitSteps[static_cast<std::size_t>(body.step)]}};
+}
+
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
   fields.ReadName("size", [&](const std::string& text) {
     const auto parsed = ParseSize(text);
@@ -290,12 +296,27 @@ void Fill(JsonFields& fields, Rollback& body) {
   fields.Read("release", body.release);
 }
 
+void Fill(JsonFields& fields, ServeGit& body) {
+  fields.Require("service");
+  fields.Require("step");
+  fields.Read("service", body.service);
+  fields.ReadName("step", [&](const std::string& name) {
+    for (std::size_t i = 0; i < std::size(kGitSteps); ++i) {
+      if (name != kGitSteps[i]) continue;
+      body.step = static_cast<GitStep>(i);
+      return true;
+    }
+    return false;
+  });
+}
+
 // The wire's verb of each request type, in the order of RequestBody.
 constexpr const char* kVerbs[] = {
     "slc-start", "create",  "list",        "status",    "info",     "start",
     "stop",      "restart", "set-size",    "env-set",   "remove",   "shutdown",
     "upgrade",   "gateway", "gateway-set", "token-add", "token-rm", "gateway-serve",
-    "logs",      "events",  "log-dump",    "npmls",     "inspect",  "print",    "deploy",  "releases", "rollback"};
+    "logs",      "events",  "log-dump",    "npmls",     "inspect",  "print",    "deploy",  "releases", "rollback",
+    "git"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>

@@ -158,12 +158,21 @@ struct Rollback {
   std::string release;  // number, name, or digits its hash begins with; empty: the one before
 };
 
+// Git's half of a push over HTTP, which slcd has run. Two descriptors come with it: the end of a
+// pipe to read what the client has sent, and one to write what it is to get. Answered when git has
+// ended.
+enum class GitStep { kAdvertiseUpload, kAdvertiseReceive, kReceive };
+struct ServeGit {
+  std::string service;
+  GitStep step = GitStep::kAdvertiseReceive;
+};
+
 using RequestBody =
     std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
                  StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown,
                  UpgradeAll, GetGateway, SetGateway, AddCredential, RemoveCredential, ServeGateway,
                  ReadLogs, ReadEvents, DumpLogs, ListPackages, InspectWorker, PrintLook, Deploy,
-                 ListReleases, Rollback>;
+                 ListReleases, Rollback, ServeGit>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect

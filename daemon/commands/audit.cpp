@@ -95,7 +95,7 @@ bool IsChange(const RequestBody& body) {
          !std::holds_alternative<ServeGateway>(body) && !std::holds_alternative<ReadLogs>(body) &&
          !std::holds_alternative<ReadEvents>(body) && !std::holds_alternative<DumpLogs>(body) &&
          !std::holds_alternative<ListPackages>(body) && !std::holds_alternative<PrintLook>(body) &&
-         !std::holds_alternative<ListReleases>(body);
+         !std::holds_alternative<ListReleases>(body) && !std::holds_alternative<ServeGit>(body);
 }
 
 const char* NameOfChange(const RequestBody& body) {

@@ -38,6 +38,9 @@ void Requests::OnFrame(ClientId client, const std::string& payload) {
   log::Debug(std::string("request ") + VerbOf(request->body));
   // Nobody else speaks for others.
   if (!gateway_.IsGateway(client)) request->principal.clear();
+  if (Status allowed = deploys_.Restrict(client, *request); !allowed) {
+    return clients_.Refuse(Command{client, std::move(*request)}, allowed.error());
+  }
   received_ = clients_.TakeFds(client, request->descriptors);
   const Command command = clients_.CommandOf(client, std::move(*request));
   const RequestBody& body = command.request.body;
@@ -225,6 +228,10 @@ void Requests::Handle(const Command& command, const PrintLook& body) {
 }
 
 void Requests::Handle(const Command& command, const Deploy& body) {
+  deploys_.Handle(command, body, std::exchange(received_, {}));
+}
+
+void Requests::Handle(const Command& command, const ServeGit& body) {
   deploys_.Handle(command, body, std::exchange(received_, {}));
 }
 

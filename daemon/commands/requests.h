@@ -60,6 +60,7 @@ class Requests {
   void Handle(const Command& command, const Deploy& body);
   void Handle(const Command& command, const ListReleases& body) { deploys_.Handle(command, body); }
   void Handle(const Command& command, const Rollback& body) { deploys_.Handle(command, body); }
+  void Handle(const Command& command, const ServeGit& body);
   void AnswerLogs(const Command& command, Result<UniqueFd> output);
   // With what whoever looks should know of the disk.
   void AnswerLooking(const Command& command, Reply reply);

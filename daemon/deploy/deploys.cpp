@@ -62,6 +62,9 @@ Deploys::Deploys(uv::Loop& loop, const Registry& registry, Services& services, C
       store_(home, path),
       home_key_(std::move(home_key)),
       hands_(std::move(hands)),
+      git_(loop, registry, clients, store_, home_key_,
+           GitPushes::Hands{[this]() -> uv::DiskThread& { return disk(); },
+                            [this] { return hands_.hooks(); }, [this] { hands_.reap(); }}),
       sweep_(loop, [this] { Sweep(); }) {}
 
 Deploys::~Deploys() = default;
@@ -329,9 +332,22 @@ void Deploys::CancelAll(const std::string& reason) {
   for (const auto& [id, deploy] : deploys_) deploy->Cancel(reason);
 }
 
+Status Deploys::Restrict(ClientId client, Request& request) const {
+  const GitPushes::Grant* grant = git_.GrantOf(client);
+  if (grant == nullptr) return Ok();
+  auto* deploy = std::get_if<slc::Deploy>(&request.body);
+  if (deploy == nullptr || deploy->origin != ReleaseOrigin::kGit) {
+    return Error{ErrorCode::kPermission, "this is a push: it can be deployed, and nothing else"};
+  }
+  deploy->service = std::to_string(grant->service);
+  request.principal = grant->principal;
+  return Ok();
+}
+
 bool Deploys::IsOurs(int pid) const {
-  return std::any_of(deploys_.begin(), deploys_.end(),
-                     [pid](const auto& each) { return each.second->IsOurs(pid); });
+  return git_.IsOurs(pid) || std::any_of(deploys_.begin(), deploys_.end(), [pid](const auto& each) {
+           return each.second->IsOurs(pid);
+         });
 }
 
 }  // namespace slc::deploy

@@ -14,6 +14,7 @@
 #include "common/wire/link.h"
 #include "daemon/deploy/deploy.h"
 #include "daemon/deploy/deploy_context.h"
+#include "daemon/deploy/git_pushes.h"
 #include "daemon/deploy/release_store.h"
 
 namespace slc::deploy {
@@ -25,6 +26,7 @@ class Deploys {
 
   struct Hands {
     std::function<std::string()> unpacker;
+    std::function<std::string()> hooks;  // see GitPushes
     std::function<void()> reap;
     std::function<void(ServiceId id, JournalRecord record)> record;
   };
@@ -42,6 +44,13 @@ class Deploys {
   void Handle(const Command& command, const slc::Deploy& body, std::vector<UniqueFd> fds);
   void Handle(const Command& command, const slc::Rollback& body);
   void Handle(const Command& command, const ListReleases& body);
+  void Handle(const Command& command, const ServeGit& body, std::vector<UniqueFd> fds) {
+    git_.Serve(command, body, std::move(fds));
+  }
+  // What a client that is a hook of git asks for becomes what it may. kPermission: it is something
+  // else. Other clients are passed over.
+  Status Restrict(ClientId client, Request& request) const;
+  void ForgetClient(ClientId client) { git_.ForgetClient(client); }
 
   void OnFacts(ServiceId id);
   void OnNotice(ServiceId id, const link::Notice& notice);
@@ -74,6 +83,7 @@ class Deploys {
   const ReleaseStore store_;
   const std::string home_key_;
   Hands hands_;
+  GitPushes git_;
   std::optional<DeployContext> context_;  // from the first deploy on
   std::map<ServiceId, std::unique_ptr<Deploy>> deploys_;
   std::vector<ServiceId> over_;

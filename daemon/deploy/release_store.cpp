@@ -19,6 +19,7 @@ namespace slc::deploy {
 namespace {
 
 constexpr const char* kReleases = "releases";
+constexpr const char* kRepository = "git";
 
 Error Storage(Error error) {
   error.code = ErrorCode::kStorage;
@@ -28,6 +29,10 @@ Error Storage(Error error) {
 bool IsThere(int directory, const std::string& name) {
   struct stat info {};
   return ::fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+UniqueFd OpenFolderAt(int parent, const std::string& name) {
+  return UniqueFd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
 // To be entered by those who know what is in it.
@@ -182,6 +187,40 @@ Result<UniqueFd> ReleaseStore::Open(ServiceId id, const std::string& release) co
       ::openat(folder->get(), release.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!opened) return SystemError("open release " + release, errno);
   return opened;
+}
+
+// What `git init --bare` would make of it, as far as git needs it.
+Result<std::string> ReleaseStore::MakeRepository(ServiceId id,
+                                                 const std::optional<RunAs>& user) const {
+  const auto folder = OpenFolder(id, true, user.has_value());
+  if (!folder) return Storage(folder.error());
+  std::string path = PathOf(id, kRepository);
+  if (IsThere(folder->get(), std::string(kRepository) + "/HEAD")) return path;
+  // One that was not finished.
+  if (Status removed = RemoveTreeAt(folder->get(), kRepository); !removed) return removed.error();
+  const auto fail = [](const std::string& what) {
+    return Storage(SystemError("make a repository to push to: " + what, errno));
+  };
+  const auto give = [&user](int parent, const std::string& name) {
+    return !user ||
+           ::fchownat(parent, name.c_str(), user->uid, user->gid, AT_SYMLINK_NOFOLLOW) == 0;
+  };
+  for (const char* name : {kRepository, "git/objects", "git/refs"}) {
+    if (::mkdirat(folder->get(), name, 0700) != 0 || !give(folder->get(), name)) return fail(name);
+  }
+  const auto repository = OpenFolderAt(folder->get(), kRepository);
+  if (!repository) return fail(kRepository);
+  // HEAD comes last: it says that the rest is there.
+  for (const auto& [name, text] :
+       {std::pair{"config", "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"},
+        std::pair{"HEAD", "ref: refs/heads/deploy\n"}}) {
+    const UniqueFd file(::openat(repository.get(), name,
+                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file) return fail(name);
+    if (Status written = WriteAll(file.get(), text); !written) return Storage(written.error());
+    if (!give(repository.get(), name)) return fail(name);
+  }
+  return path;
 }
 
 Result<std::optional<DeployRecord>> ReleaseStore::ReadDeploy(ServiceId id) const {

@@ -47,6 +47,9 @@ class ReleaseStore {
   Status Sync(ServiceId id, const std::string& release) const;
   Result<UniqueFd> Open(ServiceId id, const std::string& release) const;
 
+  // The path of the bare repository that is pushed to, made if need be, of `user` or ours.
+  Result<std::string> MakeRepository(ServiceId id, const std::optional<RunAs>& user) const;
+
   // Nothing: none is under way. kInvalid: it is damaged.
   Result<std::optional<DeployRecord>> ReadDeploy(ServiceId id) const;
   Status WriteDeploy(ServiceId id, const DeployRecord& record) const;

@@ -145,10 +145,7 @@ void DeployUploads::Begin(http::HttpServer& server, http::ExchangeId exchange, c
   }
   Upload& upload = uploads_[key];
   upload.stream = asked.stream;
-  upload.pipe.reset(ends[1]);
-  upload.poll = std::make_unique<uv::Poll>(loop_, upload.pipe.get(), [this, key](uv::Poll::Ready) {
-    if (Upload* found = Find(key)) Write(key, *found);
-  });
+  upload.body = std::make_unique<BodyPipe>(loop_, server, exchange, UniqueFd(ends[1]));
   std::vector<UniqueFd> fds;
   fds.emplace_back(ends[0]);
   Ask(key, who, std::move(deploy), std::move(fds));
@@ -171,7 +168,6 @@ void DeployUploads::RunFolder(http::HttpServer& server, http::ExchangeId exchang
   const Key key{&server, exchange};
   Upload& upload = uploads_[key];
   upload.stream = asked.stream;
-  upload.whole = true;
   Ask(key, who, std::move(deploy), {});
 }
 
@@ -188,47 +184,15 @@ void DeployUploads::OnData(http::HttpServer* server, http::ExchangeId exchange,
                            std::string_view data) {
   const Key key{server, exchange};
   Upload* upload = Find(key);
-  if (upload == nullptr || !upload->pipe) return;
-  upload->rest.append(data);
-  Write(key, *upload);
+  if (upload != nullptr && upload->body) upload->body->Take(data);
 }
 
 void DeployUploads::OnEnd(http::HttpServer* server, http::ExchangeId exchange) {
   const Key key{server, exchange};
   Upload* upload = Find(key);
-  if (upload == nullptr) return;
-  upload->whole = true;
-  if (upload->pipe) Write(key, *upload);
+  if (upload == nullptr || !upload->body) return;
+  upload->body->End();
   if (upload->stream) BeginAnswer(key, *upload);
-}
-
-void DeployUploads::Write(const Key& key, Upload& upload) {
-  std::size_t sent = 0;
-  bool refused = false;
-  while (sent < upload.rest.size()) {
-    const ssize_t put =
-        ::write(upload.pipe.get(), upload.rest.data() + sent, upload.rest.size() - sent);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) {
-      refused = errno != EAGAIN;
-      break;
-    }
-    sent += static_cast<std::size_t>(put);
-  }
-  upload.rest.erase(0, sent);
-  if (!refused && !upload.rest.empty()) {
-    upload.poll->Watch(false, true);
-    return key.first->Pause(key.second);
-  }
-  if (refused || upload.whole) {
-    // Nobody reads any more, and why is about to be told; or all has been read.
-    upload.poll->Watch(false, false);
-    upload.pipe.reset();
-    if (refused) key.first->Pause(key.second);
-    return;
-  }
-  upload.poll->Watch(false, false);
-  key.first->Resume(key.second);
 }
 
 void DeployUploads::BeginAnswer(const Key& key, Upload& upload) {
@@ -262,7 +226,6 @@ void DeployUploads::Tell(const Key& key, const Progress& progress) {
 void DeployUploads::Answer(const Key& key, const Result<Reply>& reply) {
   const auto found = uploads_.find(key);
   if (found == uploads_.end()) return;
-  const std::unique_ptr<uv::Poll> poll = std::move(found->second.poll);
   const Upload upload = std::move(found->second);
   uploads_.erase(found);
   const std::optional<Error> failed = reply ? reply->error : std::optional(reply.error());

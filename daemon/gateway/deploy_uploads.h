@@ -18,10 +18,10 @@
 #include "common/http/response.h"
 #include "common/http/target.h"
 #include "common/uv/loop.h"
-#include "common/uv/poll.h"
 #include "common/uv/timer.h"
 #include "daemon/gateway/authenticator.h"
 #include "daemon/gateway/backend.h"
+#include "daemon/gateway/body_pipe.h"
 
 namespace slc::gateway {
 
@@ -58,17 +58,13 @@ class DeployUploads {
   using Key = std::pair<http::HttpServer*, http::ExchangeId>;
   struct Upload {
     bool stream = false;
-    bool whole = false;  // all of the body has come
     bool begun = false;  // the answer
-    UniqueFd pipe;       // to slcd; none: it takes no more
-    std::string rest;    // that has found no room in it
+    std::unique_ptr<BodyPipe> body;
     std::string untold;  // lines for the answer, until it begins
-    std::unique_ptr<uv::Poll> poll;
   };
 
   void Ask(const Key& key, const Principal& who, RequestBody body, std::vector<UniqueFd> fds);
   Upload* Find(const Key& key);
-  void Write(const Key& key, Upload& upload);
   void Tell(const Key& key, const Progress& progress);
   void Answer(const Key& key, const Result<Reply>& reply);
   void BeginAnswer(const Key& key, Upload& upload);

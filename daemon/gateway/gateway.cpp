@@ -109,17 +109,20 @@ Result<std::optional<http::TlsContext>> TlsOf(const GatewayWish& wish,
 
 }  // namespace
 
-// One listening socket, and the requests on it that are not answered yet.
-struct Gateway::Front {
-  struct Asked {
-    std::string method;
-    std::string target;
-    bool events = false;                 // wants server-sent events
-    std::optional<Principal> principal;  // once that is proved
-    std::optional<std::string> body;     // once it is there
-    std::optional<DeployUploads::Asked> deploy;
-  };
+// A request that is not answered yet.
+struct Gateway::Asked {
+  std::string method;
+  std::string target;
+  bool events = false;                 // wants server-sent events
+  std::optional<Principal> principal;  // once that is proved
+  std::optional<std::string> body;     // once it is there
+  bool streamed = false;               // it comes by itself
+  std::optional<DeployUploads::Asked> deploy;
+  std::optional<GitPushes::Asked> push;
+};
 
+// One listening socket.
+struct Gateway::Front {
   bool tls = false;
   std::unordered_map<http::ExchangeId, Asked> asked;
   std::set<http::ExchangeId> to_follow;  // until slcd has sent what
@@ -137,7 +140,8 @@ Gateway::Gateway(uv::Loop& loop, UniqueFd control, Authenticator::Owner owner,
       v1_(backend_),
       streams_(loop),
       relay_(loop, session_),
-      uploads_(loop, backend_) {
+      uploads_(loop, backend_),
+      pushes_(loop, backend_) {
   backend_.Ask({}, GetInfo{}, [this](const Result<Reply>& reply) {
     if (!reply) return End(reply.error().message);
     const auto* info = std::get_if<DaemonInfo>(&reply->data);
@@ -203,9 +207,11 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
   };
   events.on_data = [this, added](http::ExchangeId exchange, std::string_view data) {
     uploads_.OnData(added->server.get(), exchange, data);
+    pushes_.OnData(added->server.get(), exchange, data);
   };
   events.on_end = [this, added](http::ExchangeId exchange) {
     uploads_.OnEnd(added->server.get(), exchange);
+    pushes_.OnEnd(added->server.get(), exchange);
   };
   events.on_request = [this, added](http::ExchangeId exchange, std::string body) {
     const auto asked = added->asked.find(exchange);
@@ -216,6 +222,7 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
   events.on_room = [this, added](http::ExchangeId exchange) {
     streams_.OnRoom(added->server.get(), exchange);
     relay_.OnRoom(added->server.get(), exchange);
+    pushes_.OnRoom(added->server.get(), exchange);
   };
   events.on_gone = [this, added](http::ExchangeId exchange) {
     added->asked.erase(exchange);
@@ -223,6 +230,7 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
     streams_.OnGone(added->server.get(), exchange);
     relay_.OnGone(added->server.get(), exchange);
     uploads_.OnGone(added->server.get(), exchange);
+    pushes_.OnGone(added->server.get(), exchange);
   };
   front->server =
       std::make_unique<http::HttpServer>(loop_, std::move(socket), limits_, std::move(events), tls);
@@ -243,7 +251,7 @@ http::HttpServer::Body Gateway::OnHead(Front& front, http::ExchangeId exchange,
     front.server->Answer(exchange, Message(403, refusal));
     return Body::kCollect;
   }
-  Front::Asked& asked = front.asked[exchange];
+  Asked& asked = front.asked[exchange];
   asked.method = head.method;
   asked.target = head.target;
   asked.events = events;
@@ -254,17 +262,22 @@ http::HttpServer::Body Gateway::OnHead(Front& front, http::ExchangeId exchange,
   std::string rest;
   const auto target = http::ParseTarget(head.target);
   const auto service = target ? ServiceOfDeploy(*target, rest) : std::nullopt;
-  const bool upload = service && rest.empty() && head.method == "PUT";
   if (service && rest.empty()) {
     asked.deploy = DeployUploads::Asked{*service, *target, accepts(http::kDeployStreamType)};
+    asked.streamed = head.method == "PUT";
+  } else if (service) {
+    const bool packed = head.Find("content-encoding") != nullptr;
+    asked.push = GitPushes::Asked{*service, rest, *target, packed};
+    asked.streamed = GitPushes::TakesBody(head.method, rest);
   }
+  const bool streamed = asked.streamed;
   // Nothing of it is read before it is known who sends it.
-  if (upload) front.server->Pause(exchange);
+  if (streamed) front.server->Pause(exchange);
   authenticator_.Check(head, address,
                        [this, &front, exchange](const Authenticator::Verdict& verdict) {
                          OnVerdict(front, exchange, verdict);
                        });
-  return upload ? Body::kStream : Body::kCollect;
+  return streamed ? Body::kStream : Body::kCollect;
 }
 
 void Gateway::OnVerdict(Front& front, http::ExchangeId exchange,
@@ -281,12 +294,11 @@ void Gateway::OnVerdict(Front& front, http::ExchangeId exchange,
 
 void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
   const auto found = front.asked.find(exchange);
-  const bool upload = found->second.deploy && found->second.method == "PUT";
-  if (!found->second.principal || (!found->second.body && !upload)) return;
-  const Front::Asked asked = std::move(found->second);
+  if (!found->second.principal || (!found->second.body && !found->second.streamed)) return;
+  const Asked asked = std::move(found->second);
   front.asked.erase(found);
-  if (upload || (asked.deploy && asked.method == "POST")) {
-    return BeginDeploy(front, exchange, *asked.principal, *asked.deploy, asked.body);
+  if (asked.push || asked.streamed || (asked.deploy && asked.method == "POST")) {
+    return BeginDeploy(front, exchange, asked);
   }
   const auto target = http::ParseTarget(asked.target);
   if (!target) {
@@ -309,18 +321,17 @@ void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
   if (!taken) respond(Message(404, "there is nothing here"));
 }
 
-// `body`: nothing, if it is an archive, which comes by itself.
-void Gateway::BeginDeploy(Front& front, http::ExchangeId exchange, const Principal& who,
-                          const DeployUploads::Asked& asked,
-                          const std::optional<std::string>& body) {
+void Gateway::BeginDeploy(Front& front, http::ExchangeId exchange, const Asked& asked) {
+  const Principal& who = *asked.principal;
+  http::HttpServer& server = *front.server;
   if (!Grants(who.scopes, Scope::kDeploy)) {
-    return front.server->Answer(
-        exchange,
-        Message(403, Printable(who.name) + " may not deploy; it takes the scope 'deploy': "
-                                           "slc token add NAME --scope deploy"));
+    return server.Answer(exchange, Message(403, Printable(who.name) +
+                                                    " may not deploy; it takes the scope 'deploy': "
+                                                    "slc token add NAME --scope deploy"));
   }
-  if (body) return uploads_.RunFolder(*front.server, exchange, who, asked, *body);
-  uploads_.Begin(*front.server, exchange, who, asked);
+  if (asked.push) return pushes_.Begin(server, exchange, who, asked.method, *asked.push);
+  if (asked.streamed) return uploads_.Begin(server, exchange, who, *asked.deploy);
+  uploads_.RunFolder(server, exchange, who, *asked.deploy, *asked.body);
 }
 
 void Gateway::Follow(Front& front, http::ExchangeId exchange, bool events,

@@ -21,6 +21,7 @@
 #include "daemon/gateway/control_relay.h"
 #include "daemon/gateway/core/request_guard.h"
 #include "daemon/gateway/deploy_uploads.h"
+#include "daemon/gateway/git_pushes.h"
 #include "daemon/gateway/line_streams.h"
 #include "daemon/gateway/slcd_backend.h"
 #include "daemon/gateway/strongloop/mesh_api.h"
@@ -44,6 +45,7 @@ class Gateway {
   const std::string& trouble() const { return trouble_; }
 
  private:
+  struct Asked;
   struct Front;
 
   void AskWhatToServe();
@@ -55,8 +57,8 @@ class Gateway {
   void Dispatch(Front& front, http::ExchangeId exchange);
   void Follow(Front& front, http::ExchangeId exchange, bool events, const std::string& principal,
               LineRequest request);
-  void BeginDeploy(Front& front, http::ExchangeId exchange, const Principal& who,
-                   const DeployUploads::Asked& asked, const std::optional<std::string>& body);
+  // `asked` is about a deployment, by whatever way.
+  void BeginDeploy(Front& front, http::ExchangeId exchange, const Asked& asked);
   void Health(Front& front, http::ExchangeId exchange);
   void End(const std::string& trouble);
 
@@ -72,6 +74,7 @@ class Gateway {
   LineStreams streams_;
   ControlRelay relay_;
   DeployUploads uploads_;
+  GitPushes pushes_;
   std::vector<std::unique_ptr<Front>> fronts_;
   std::string trouble_;
 };

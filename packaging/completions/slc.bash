@@ -25,6 +25,13 @@ _slc_workers() {
   "$@" ctl status 2>/dev/null | awk 'split($1, id, ".") == 3 && id[3] == $2 && $3 > 0 { print $1 }'
 }
 
+# Numbers of the releases of the service $1; behind it how slc is called.
+_slc_releases() {
+  local service=$1
+  shift
+  "$@" ctl releases "$service" 2>/dev/null | awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1 }'
+}
+
 _slc_branches() {
   git for-each-ref --format='%(refname:short)' refs/heads 2>/dev/null
 }
@@ -57,6 +64,8 @@ _slc() {
     case $command:$verb in
       ctl:cpu-* | ctl:heap-snapshot | ctl:objects-* | ctl:dbg-*)
         [ "$count" -ne 3 ] || choices=$(_slc_workers "$slc" "${there[@]}") ;;
+      ctl:rollback)
+        [ "$count" -ne 4 ] || choices=$(_slc_releases "$before" "$slc" "${there[@]}") ;;
     esac
     [ -n "$choices" ] || case $command:$before in
       ctl:ctl) choices=$("$slc" ctl --help 2>/dev/null | _slc_entries Verbs) ;;

@@ -9,6 +9,9 @@
 #include "tests/unit/ctl_scratch.h"
 
 namespace slc {
+
+using ctl::Scratch;
+
 namespace {
 
 Result<App> Find(const Scratch& scratch, const std::string& target = "",

@@ -50,6 +50,8 @@ constexpr std::optional<Scope> ScopeOf(const PrintLook*) { return Scope::kRead; 
 constexpr std::optional<Scope> ScopeOf(const Deploy*) { return kHereOnly; }
 constexpr std::optional<Scope> ScopeOf(const ListReleases*) { return Scope::kRead; }
 constexpr std::optional<Scope> ScopeOf(const Rollback*) { return Scope::kDeploy; }
+// Its answer is a descriptor of git's.
+constexpr std::optional<Scope> ScopeOf(const ServeGit*) { return kHereOnly; }
 
 inline std::optional<Scope> ScopeOf(const RequestBody& body) {
   return std::visit([](const auto& request) { return ScopeOf(&request); }, body);
