@@ -80,6 +80,9 @@ class Deploy {
   void Do(const Prune& action);
   void Do(const Forget& action);
 
+  static std::string Failure(const Status& status) {
+    return status ? std::string() : status.error().message;
+  }
   void Prepare();
   void Start();
   DeployOptions Options() const;

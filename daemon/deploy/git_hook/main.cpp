@@ -5,6 +5,7 @@
 // Descriptor 3 is a connection to slcd that is good for one thing, to deploy to this service. The
 // archive is made by git archive, which like this hook sees objects that are not in the repository
 // yet.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
