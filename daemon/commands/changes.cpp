@@ -49,7 +49,7 @@ void Changes::Change(const Command& command, const std::string& service, Propose
     queue.waiting.push_back({command, change});
     return AwaitSettled(command);
   }
-  if (RefuseDuringRoll(command, *id) || RefuseDuringDeploy(command, *id)) return;
+  if (RefuseDuringDeploy(command, *id) || RefuseDuringRoll(command, *id)) return;
   auto proposal = propose(*id);
   if (!proposal) return clients_.Refuse(command, proposal.error());
   if (!proposal->changed) {

@@ -67,6 +67,11 @@ void Deploy::OnNotice(const link::Notice& notice) {
   if (progress.generation == generation_ && awaited_ != Awaited::kNothing && !notice.late) {
     context_.clients.Tell(command_, progress);
   }
+  // Facts come only when their summary has changed, as it need not for one more that serves.
+  if (awaited_ == Awaited::kCanary && !canary_ready_ && progress.kind == "worker_ready" &&
+      progress.generation == generation_) {
+    return Conclude({});
+  }
   const bool canary = awaited_ == Awaited::kCanary && canary_ready_ &&
                       progress.kind == "worker_exited" && notice.unasked &&
                       progress.generation == generation_;

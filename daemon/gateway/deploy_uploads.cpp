@@ -57,8 +57,8 @@ http::Response Refusal(const Error& error, const std::vector<std::string>& log_t
     return response;
   }
   response.type = "text/plain; charset=utf-8";
-  response.body = error.message + "\n";
-  for (const std::string& line : log_tail) response.body += "  " + line + "\n";
+  response.body = error.message;
+  for (const std::string& line : log_tail) response.body += "\n  " + line;
   return response;
 }
 

@@ -384,7 +384,7 @@ TEST_SUITE("release-killed") {
     Site site(world);
     site.DeployFirst("one");
     const std::string gate = world.folder() + "/gate";
-    KillIn(world, site, site.PackText("two", GatedServer("two", gate, "1")), {"--canary-time", "0"},
+    KillIn(world, site, site.PackText("two", GatedServer("two", gate, "0")), {"--canary-time", "0"},
            "rolling");
     world.Must({"ctl", "status", "shop"});
     WriteText(gate, "");
