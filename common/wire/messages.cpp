@@ -312,11 +312,10 @@ void Fill(JsonFields& fields, ServeGit& body) {
 
 // The wire's verb of each request type, in the order of RequestBody.
 constexpr const char* kVerbs[] = {
-    "slc-start", "create",  "list",        "status",    "info",     "start",
-    "stop",      "restart", "set-size",    "env-set",   "remove",   "shutdown",
-    "upgrade",   "gateway", "gateway-set", "token-add", "token-rm", "gateway-serve",
-    "logs",      "events",  "log-dump",    "npmls",     "inspect",  "print",    "deploy",  "releases", "rollback",
-    "git"};
+    "slc-start",   "create",    "list",     "status",        "info",     "start",    "stop",
+    "restart",     "set-size",  "env-set",  "remove",        "shutdown", "upgrade",  "gateway",
+    "gateway-set", "token-add", "token-rm", "gateway-serve", "logs",     "events",   "log-dump",
+    "npmls",       "inspect",   "print",    "deploy",        "releases", "rollback", "git"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>

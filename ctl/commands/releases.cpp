@@ -87,7 +87,7 @@ constinit const CommandInfo kRollbackCommand{
 
 int Run(const ReleasesOptions& options) {
   Question question;
-  question.socket = options.control.socket;
+  question.control = options.control;
   question.body = ListReleases{options.service};
   const Answer answer = Ask(question);
   const auto* releases = std::get_if<ReleaseList>(&answer.reply.data);
@@ -103,7 +103,7 @@ int Run(const ReleasesOptions& options) {
 
 int Run(const RollbackOptions& options) {
   Question question;
-  question.socket = options.control.socket;
+  question.control = options.control;
   question.body = Rollback{options.service, options.release};
   question.service = options.service;
   question.doing = "rolling back " + options.service;

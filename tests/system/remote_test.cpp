@@ -129,6 +129,9 @@ TEST_SUITE("remote") {
         {{"print"}, {"why", "nix"}, {}, true},
         {{"print"}, {"ctl", "npmls", "web"}, {}, true},
         {{"print"}, {"ctl", "npmls", "web", "0", "--json"}, {}, true},
+        {{"releases"}, {"ctl", "releases", "web"}, {}, true},
+        {{"releases"}, {"ctl", "releases", "nix", "--json"}, {}, true},
+        {{"rollback"}, {"ctl", "rollback", "web"}, {}, true},
         {{}, {"ctl", "patch", "web.1", "x"}, {}, true},
     };
     std::set<std::string> covered{
@@ -136,6 +139,8 @@ TEST_SUITE("remote") {
         "shutdown",
         // Refused, see "what cannot be done from afar".
         "slc-start", "upgrade", "gateway", "gateway-set", "token-add", "token-rm", "gateway-serve",
+        // Of slc deploy and of git push, which have routes of their own.
+        "deploy", "git",
         // slc reads these files itself, or has them printed there. They are for /v1 and /api.
         "logs", "events", "log-dump", "npmls"};
     for (const Row& row : rows) {

@@ -30,7 +30,9 @@ TEST_CASE("each request of the control protocol takes a scope, or is not for afa
             {"upgrade", "here only"},   {"gateway", "here only"},  {"gateway-set", "here only"},
             {"token-add", "here only"}, {"token-rm", "here only"}, {"gateway-serve", "here only"},
             {"logs", "read"},           {"events", "read"},        {"log-dump", "read"},
-            {"npmls", "read"},          {"inspect", "operate"},    {"print", "read"}});
+            {"npmls", "read"},          {"inspect", "operate"},    {"print", "read"},
+            {"deploy", "here only"},    {"releases", "read"},      {"rollback", "deploy"},
+            {"git", "here only"}});
   static_assert(kScopeOf<RemoveService> == Scope::kAdmin);
 }
 
