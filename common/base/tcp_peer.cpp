@@ -15,7 +15,11 @@
 namespace slc {
 namespace {
 
-constexpr int kEstablished = 1;  // TCP_ESTABLISHED of the kernel
+// States of the kernel's connections: open, and shut down for writing by its owner, who may still
+// read (as `nc -N` does).
+constexpr int kEstablished = 1;
+constexpr int kFinWait1 = 4;
+constexpr int kFinWait2 = 5;
 
 struct Question {
   nlmsghdr header;
@@ -93,8 +97,11 @@ std::optional<unsigned> UidOfTcpPeer(int socket) {
   // One that listens there would be found where there is no such connection.
   const bool same = found->id.idiag_sport == request.id.idiag_sport &&
                     found->id.idiag_dport == request.id.idiag_dport;
-  // What was closed by its process, or is not open yet, is told to be root's.
-  const bool owned = found->idiag_state == kEstablished && found->idiag_inode != 0;
+  // What was closed by its process, or is not open yet, is told to be root's, and has no inode. The
+  // kernel reads the uid first: a close in between does not lend root's to anybody.
+  const int state = found->idiag_state;
+  const bool open = state == kEstablished || state == kFinWait1 || state == kFinWait2;
+  const bool owned = open && found->idiag_inode != 0;
   return same && owned ? std::optional<unsigned>(found->idiag_uid) : std::nullopt;
 }
 

@@ -6,8 +6,9 @@
 
 namespace slc {
 
-// The uid of the process that has the other end open. Nothing if that is not on this machine, in
-// another network namespace, closed in any direction, or if the kernel does not tell.
+// The uid of the process that has the other end open, be it only to read what is still to come.
+// Nothing if that is not on this machine, in another network namespace, closed, or if the kernel
+// does not tell.
 std::optional<unsigned> UidOfTcpPeer(int socket);
 
 }  // namespace slc

@@ -165,6 +165,9 @@ TEST_CASE("whose a loopback connection is, as long as it is open") {
   REQUIRE(uid);
   CHECK(*uid == ::geteuid());
   CHECK_FALSE(UidOfTcpPeer(listener.get()));
+  // Who has said all still waits for the answer.
+  REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
+  CHECK(UidOfTcpPeer(server.get()) == uid);
   // The kernel says root of one that was closed.
   client.reset();
   CHECK_FALSE(UidOfTcpPeer(server.get()));
