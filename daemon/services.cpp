@@ -176,7 +176,11 @@ FleetWish Services::FleetWishOf(const Wish& wish) const {
   fleet.mode = wish.mode;
   fleet.parallel = wish.parallel;
   fleet.order = wish.order;
-  SayWhatIsTried(fleet, wish.id);
+  fleet.trial = wish.trial;
+  const auto found = services_.find(wish.id);
+  if (found != services_.end() && found->second.renumbered == fleet.generation) {
+    fleet.same_as = found->second.same_as;
+  }
   return fleet;
 }
 

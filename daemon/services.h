@@ -85,19 +85,12 @@ class Services {
   void RecordGeneration(const Wish& wish, int config);
   void Forget(ServiceId id) { services_.erase(id); }
 
-  // --- a generation that is tried by one worker before it is rolled, see FleetWish::trial. Nothing
-  // of this is recorded: for a slcd that has come up a generation is on trial only if it is said to
-  // be before the service is taken up.
+  // --- a generation that is tried by one worker before it is rolled, see Wish::trial.
   //
-  // Its master can do that. One of an older version would roll at once.
-  bool KnowsTrials(ServiceId id) { return InstanceOf(id).knows_trials(); }
-  // Every Order of that generation is one to try it, from the first one on.
-  void BeginTrial(ServiceId id, Generation generation) { ServiceOf(id).trial = generation; }
-  // It is good, and is rolled. An Order of another generation ends a trial, too.
-  void EndTrial(ServiceId id);
   // As its master tells; on_facts says when that has changed. A worker that served and was lost
-  // with its master is tried anew: then it is pending again.
-  TrialStand StandOf(ServiceId id, Generation generation);
+  // with its master is tried anew: then it is pending again. Nothing if its master is of an older
+  // version, which knows of no trials: it rolls at once.
+  std::optional<TrialStand> StandOf(ServiceId id, Generation generation);
   // Gives the wish's generation the config that an older one has, instead of AddConfig and before
   // it is ordered: what runs of that one stays. kNotFound if that is not known any more, and
   // kInvalid if it cannot be kept: then a config has to be resolved, and everything is rolled.
@@ -136,7 +129,6 @@ class Services {
     Millis tries = 0;        // that have failed in a row
     std::unique_ptr<uv::Timer> again;  // made when it is needed: most services never are
     Millis again_at = 0;
-    Generation trial = 0;  // which is on trial; 0: none
     // Whose config is that of which older generation.
     Generation renumbered = 0;
     Generation same_as = 0;
@@ -145,7 +137,6 @@ class Services {
   Service& ServiceOf(ServiceId id);
   ViewInput ViewInputOf(const Service& service, const std::string& name) const;
   FleetWish FleetWishOf(const Wish& wish) const;
-  void SayWhatIsTried(FleetWish& fleet, ServiceId id) const;
   void Prepare(const Wish& wish);
   void PrepareAgain(ServiceId id);
   bool IsNeeded(const Wish& wish);

@@ -8,21 +8,10 @@
 
 namespace slc {
 
-void Services::SayWhatIsTried(FleetWish& fleet, ServiceId id) const {
-  const auto found = services_.find(id);
-  if (found == services_.end()) return;
-  const Service& service = found->second;
-  fleet.trial = service.trial > 0 && service.trial == fleet.generation;
-  if (service.renumbered == fleet.generation) fleet.same_as = service.same_as;
-}
-
-void Services::EndTrial(ServiceId id) {
-  ServiceOf(id).trial = 0;
-  if (const Wish* wish = registry_.Get(id)) Order(*wish);
-}
-
-TrialStand Services::StandOf(ServiceId id, Generation generation) {
-  const InstanceState* state = InstanceOf(id).ReadState();
+std::optional<TrialStand> Services::StandOf(ServiceId id, Generation generation) {
+  const InstanceHandle& instance = InstanceOf(id);
+  if (!instance.knows_trials()) return std::nullopt;
+  const InstanceState* state = instance.ReadState();
   return state == nullptr ? TrialStand{} : StandOfTrial(state->fleet, generation);
 }
 

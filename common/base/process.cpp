@@ -97,7 +97,7 @@ unsigned CgroupCpus() {
 }
 
 // Inodes of sockets that listen on TCP `port`, from /proc/net/tcp or tcp6.
-void CollectListeners(const char* table, std::uint16_t port, std::set<std::string>& inodes) {
+void CollectListeners(const char* table, std::uint16_t port, std::set<std::uint64_t>& inodes) {
   auto text = ReadFile(table, 64U << 20);
   if (!text) return;
   for (const std::string& line : Split(*text, '\n')) {
@@ -109,7 +109,8 @@ void CollectListeners(const char* table, std::uint16_t port, std::set<std::strin
     if (fields.size() < 10 || fields[3] != kListen) continue;
     const std::size_t colon = fields[1].rfind(':');
     if (colon == std::string::npos) continue;
-    if (std::strtoul(fields[1].c_str() + colon + 1, nullptr, 16) == port) inodes.insert(fields[9]);
+    if (std::strtoul(fields[1].c_str() + colon + 1, nullptr, 16) != port) continue;
+    inodes.insert(std::strtoull(fields[9].c_str(), nullptr, 10));
   }
 }
 
@@ -252,8 +253,38 @@ unsigned UsableCpus() {
   return std::max(1U, SmallerNonZero(cpus, CgroupCpus()));
 }
 
+std::vector<std::uint64_t> SocketsOf(pid_t pid) {
+  std::vector<std::uint64_t> sockets;
+  const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
+  const UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return sockets;
+  const auto names = ListDirectory(directory.get());
+  if (!names) return sockets;
+  for (const std::string& name : *names) {
+    std::array<char, 64> target{};
+    const ssize_t length =
+        ::readlinkat(directory.get(), name.c_str(), target.data(), target.size() - 1);
+    if (length <= 0) continue;
+    const std::string link(target.data(), static_cast<std::size_t>(length));
+    if (!StartsWith(link, "socket:[") || !EndsWith(link, "]")) continue;
+    sockets.push_back(std::strtoull(link.c_str() + 8, nullptr, 10));
+  }
+  return sockets;
+}
+
+std::vector<pid_t> ChildrenOf(pid_t pid) {
+  const std::string folder = "/proc/" + std::to_string(pid) + "/task/";
+  const auto text = ReadFile(folder + std::to_string(pid) + "/children", 1U << 20);
+  std::vector<pid_t> children;
+  if (!text) return children;
+  for (const std::string& child : Split(*text, ' ')) {
+    if (!child.empty()) children.push_back(static_cast<pid_t>(std::atol(child.c_str())));
+  }
+  return children;
+}
+
 std::optional<PortHolder> FindPortHolder(std::uint16_t port) {
-  std::set<std::string> inodes;
+  std::set<std::uint64_t> inodes;
   CollectListeners("/proc/net/tcp", port, inodes);
   CollectListeners("/proc/net/tcp6", port, inodes);
   if (inodes.empty()) return std::nullopt;
@@ -262,23 +293,13 @@ std::optional<PortHolder> FindPortHolder(std::uint16_t port) {
   std::optional<PortHolder> keeper;
   ProcessWalk processes;
   while (const pid_t pid = processes.Next()) {
-    const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
-    UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory) continue;
-    auto names = ListDirectory(directory.get());
-    if (!names) continue;
-    for (const std::string& name : *names) {
-      std::array<char, 64> target{};
-      const ssize_t length =
-          ::readlinkat(directory.get(), name.c_str(), target.data(), target.size() - 1);
-      if (length <= 0) continue;
-      const std::string link(target.data(), static_cast<std::size_t>(length));
-      if (!StartsWith(link, "socket:[") || !EndsWith(link, "]")) continue;
-      if (inodes.count(link.substr(8, link.size() - 9)) == 0) continue;
-      const PortHolder holder{pid, CommandOf(pid)};
-      if (holder.command != "slcd" && !StartsWith(holder.command, "slcd ")) return holder;
-      keeper = holder;
-    }
+    const std::vector<std::uint64_t> sockets = SocketsOf(pid);
+    const bool holds = std::any_of(sockets.begin(), sockets.end(),
+                                   [&](std::uint64_t inode) { return inodes.count(inode) > 0; });
+    if (!holds) continue;
+    const PortHolder holder{pid, CommandOf(pid)};
+    if (holder.command != "slcd" && !StartsWith(holder.command, "slcd ")) return holder;
+    keeper = holder;
   }
   return keeper;
 }

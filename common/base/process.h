@@ -103,6 +103,12 @@ bool HangsInKernel(pid_t pid);
 // rounded up); at least 1.
 unsigned UsableCpus();
 
+// Inodes of the sockets that a process has open; none if /proc does not let us see them.
+std::vector<std::uint64_t> SocketsOf(pid_t pid);
+
+// What its main thread has forked and not reaped.
+std::vector<pid_t> ChildrenOf(pid_t pid);
+
 // The pid that listens on TCP `port` and its command line, as far as /proc lets us see; nothing if
 // nobody or not visible to this user.
 struct PortHolder {

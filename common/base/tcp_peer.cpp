@@ -55,7 +55,7 @@ void Unmap(sockaddr_storage& address) {
 
 }  // namespace
 
-std::optional<unsigned> UidOfTcpPeer(int socket) {
+std::optional<TcpPeer> FindTcpPeer(int socket) {
   sockaddr_storage ours{};
   sockaddr_storage theirs{};
   socklen_t our_length = sizeof(ours);
@@ -102,7 +102,8 @@ std::optional<unsigned> UidOfTcpPeer(int socket) {
   const int state = found->idiag_state;
   const bool open = state == kEstablished || state == kFinWait1 || state == kFinWait2;
   const bool owned = open && found->idiag_inode != 0;
-  return same && owned ? std::optional<unsigned>(found->idiag_uid) : std::nullopt;
+  if (!same || !owned) return std::nullopt;
+  return TcpPeer{found->idiag_uid, found->idiag_inode};
 }
 
 }  // namespace slc

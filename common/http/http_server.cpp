@@ -55,7 +55,7 @@ ClientAddress AddressOf(int socket) {
   address.text = text.data();
   if (StartsWith(address.text, "127.") || address.text == "::1" ||
       StartsWith(address.text, "::ffff:127.")) {
-    address.uid = UidOfTcpPeer(socket);
+    if (const auto peer = FindTcpPeer(socket)) address.uid = peer->uid;
   }
   return address;
 }

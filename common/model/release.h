@@ -30,7 +30,7 @@ std::optional<ReleaseState> ReleaseStateFromName(const std::string& name);
 struct Release {
   std::uint32_t number = 0;  // the order of a service's releases, from 1
   std::string name;          // of its folder: the hash, or "HASH.2" for the same once more
-  std::string hash;          // SHA-1 of the archive, the commit, or SHA-1 of the folder's path
+  std::string hash;          // SHA-1 of the archive, the commit, or a checksum of the folder's path
   std::string sha256;        // of the archive; empty: there was none
   ReleaseOrigin origin = ReleaseOrigin::kTarball;
   std::string branch;  // of kGit

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/log.h"
 #include "common/model/json.h"
 #include "common/model/json_fields.h"
 #include "common/wire/snapshot_format.h"
@@ -346,6 +347,12 @@ void Changes::Adopt(const Proposal& proposal, UniqueFd config) {
   registry_.Commit(wish);
   if (proposal.new_generation) {
     services_.RecordGeneration(wish, config.get());
+    if (proposal.as_before != 0) {
+      const Status kept = services_.AddConfigOf(wish, proposal.as_before);
+      if (kept) return;
+      log::Info("service " + wish.spec.name +
+                ": all its workers are replaced: " + kept.error().message);
+    }
     services_.AddConfig(wish, std::move(config));
   }
 }

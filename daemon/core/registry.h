@@ -30,6 +30,9 @@ struct Proposal {
   Wish wish;
   bool changed = false;         // false: everything is as asked already
   bool new_generation = false;  // its config must be resolved
+  // Of a new generation that is as an older one was: which. It takes over that one's config, as
+  // long as the master has it, and its workers with it.
+  Generation as_before = 0;
   std::vector<std::string> notes;
 };
 

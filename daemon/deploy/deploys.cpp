@@ -91,6 +91,17 @@ void Deploys::Begin() {
     }
     Resume(id);
   }
+  for (const auto& [id, wish] : registry_.wishes()) {
+    if (!wish.trial || deploys_.count(id) > 0) continue;
+    // Nobody else would ever end it.
+    log::Warn("service " + wish.spec.name + ": a release is on trial, and the record of its " +
+              "deploy is lost; it is rolled");
+    changes_.Switch(
+        id, [this](ServiceId known) { return registry_.ProposeEndOfTrial(known); },
+        [name = wish.spec.name](const Status& status) {
+          if (!status) log::Failure("service " + name + ": " + status.error().message);
+        });
+  }
 }
 
 void Deploys::Resume(ServiceId id) {

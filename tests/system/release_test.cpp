@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -25,6 +26,19 @@ std::string ServerOf(const std::string& release) {
   return "const http = require('http');\n"
          "http.createServer((q, a) => {\n"
          "  if (q.url === '/sick') a.statusCode = 500;\n"
+         "  a.end('" +
+         release +
+         "');\n"
+         "}).listen(process.env.PORT);\n";
+}
+
+// The same; `health` is its status at /health.
+std::string ServerWithHealth(const std::string& release, int health) {
+  return "const http = require('http');\n"
+         "http.createServer((q, a) => {\n"
+         "  if (q.url === '/health') a.statusCode = " +
+         std::to_string(health) +
+         ";\n"
          "  a.end('" +
          release +
          "');\n"
@@ -218,6 +232,58 @@ TEST_SUITE("release") {
     CHECK(site.Deploy(archive, {"--no-npm"}).code == 1);
   }
 
+  TEST_CASE("a release is tried by one worker; if that ends, the processes of before are there") {
+    World world;
+    Site site(world);
+    site.DeployFirst("one", "3");
+    const std::vector<int> before = world.ReadyPids("shop");
+    Running deploy = world.Begin(site.WordsFor(site.PackServer("two"), {"--canary-time", "60s"}));
+    std::vector<int> now;
+    WaitUntil(
+        [&] {
+          now = world.ReadyPids("shop");
+          return now.size() == 4;
+        },
+        20'000, "a fourth worker");
+    std::vector<int> canary;
+    std::set_difference(now.begin(), now.end(), before.begin(), before.end(),
+                        std::back_inserter(canary));
+    REQUIRE(canary.size() == 1);
+    WaitUntil([&] { return site.Answer() == "two"; }, 10'000, "an answer of the canary");
+    REQUIRE(::kill(canary.front(), SIGKILL) == 0);
+    const Ran ran = deploy.Wait();
+    INFO(ran.out << ran.err);
+    CHECK(ran.code == 1);
+    CHECK(Contains(ran.err, "its canary"));
+    CHECK(Contains(ran.err, "is back in service"));
+    site.CheckSettled("one", 1);
+    CHECK(world.ReadyPids("shop") == before);
+  }
+
+  TEST_CASE("the health of a release is that of its canary, whatever the others answer") {
+    for (const char* balance : {"rr", "slots", "sticky"}) {
+      CAPTURE(balance);
+      World world;
+      Site site(world);
+      const std::string folder =
+          world.MakeFolder("place", {{"server.js", ServerWithHealth("placed", 404)}});
+      const App app =
+          world.StartPath(folder, {"--name", "shop", "--size", "3", "--balance", balance});
+      const std::vector<int> before = world.ReadyPids("shop");
+      const Words options{"--canary-time", "100ms", "--health", "/health"};
+      const Ran bad = site.Deploy(site.PackText("bad", ServerWithHealth("bad", 503)), options);
+      INFO(bad.out << bad.err);
+      CHECK(bad.code == 1);
+      CHECK(Contains(bad.err, "answers with status 503"));
+      CHECK(world.ReadyPids("shop") == before);
+      CHECK(Get(app.url()).body == "placed");
+      const Ran good = site.Deploy(site.PackText("good", ServerWithHealth("good", 200)), options);
+      INFO(good.out << good.err);
+      CHECK(good.code == 0);
+      CHECK(Get(app.url()).body == "good");
+    }
+  }
+
   TEST_CASE("releases are kept, rolled back to, and pruned") {
     World world;
     Site site(world);
@@ -408,9 +474,11 @@ TEST_SUITE("release-killed") {
     WriteText(gate, "");
     REQUIRE(site.Deploy(site.PackText("one", GatedServer("one", gate))).code == 0);
     REQUIRE(::unlink(gate.c_str()) == 0);
+    // Its first worker, in slot 0, is well; what makes room for the second is not back at once.
     KillIn(world, site,
-           site.PackText("bad", "setTimeout(() => process.exit(1), 200);" + ServerOf("bad")),
-           {"--canary-time", "10s"}, "rolling back");
+           site.PackText("bad",
+                         "if (process.env.SLC_SLOT !== '0') process.exit(1);" + ServerOf("bad")),
+           {"--canary-time", "0"}, "rolling back");
     world.Must({"ctl", "status", "shop"});
     WriteText(gate, "");
     site.CheckSettled("one", 1);

@@ -109,13 +109,18 @@ class Hands {
   void Try(const std::string& release) {
     wish_.mode = RollMode::kRolling;
     wish_.spec.environment["RELEASE"] = release;
-    services_->BeginTrial(kService, wish_.generation + 1);
     Renew();
+    wish_.trial = true;
+    Order();
+  }
+  void EndTrial() {
+    wish_.trial = false;
     Order();
   }
   // To the config of an older generation.
   void RollBack(Generation to) {
     wish_.mode = RollMode::kRolling;
+    wish_.trial = false;
     ++wish_.generation;
     const Status same = services_->AddConfigOf(wish_, to);
     REQUIRE_MESSAGE(same, (same ? "" : same.error().message));
@@ -127,11 +132,10 @@ class Hands {
     services_->Order(wish_);
   }
   // As a slcd that was killed: another one finds the master.
-  void Again(Generation on_trial) {
+  void Again() {
     services_.reset();
     context_.epoch = std::max(context_.epoch + 1, static_cast<Epoch>(BootNow()));
     services_ = std::make_unique<Services>(loop_, context_, registry_, disk_, Events());
-    services_->BeginTrial(kService, on_trial);
     services_->TakeUp(wish_);
     Await([&] { return services_->Settled(); }, "the master is found");
   }
@@ -255,7 +259,7 @@ TEST_SUITE("trial") {
         WaitUntil([&] { return Get(hands.url()).body == pid; }, 10'000,
                   "an answer of who is tried");
       }
-      hands.services().EndTrial(kService);
+      hands.EndTrial();
       hands.AwaitRunning();
       CHECK(hands.PidsOf(2).size() == 2);
       CHECK(hands.PidsOf(2).count(*tried.begin()) == 1);
@@ -375,7 +379,7 @@ TEST_SUITE("trial") {
       CHECK(hands.Stand().step == TrialStep::kServes);
       CHECK(hands.PidsOf(1) == old);
       CHECK(hands.PidsOf(2) == tried);
-      hands.Again(2);
+      hands.Again();
       CHECK(hands.Stand().step == TrialStep::kServes);
       load.AwaitAnswers(100);
       CHECK(hands.PidsOf(1) == old);

@@ -161,16 +161,20 @@ TEST_CASE("whose a loopback connection is, as long as it is open") {
   REQUIRE(::connect(client.get(), name, length) == 0);
   const UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
   REQUIRE(server);
-  const auto uid = UidOfTcpPeer(server.get());
-  REQUIRE(uid);
-  CHECK(*uid == ::geteuid());
-  CHECK_FALSE(UidOfTcpPeer(listener.get()));
+  const auto peer = FindTcpPeer(server.get());
+  REQUIRE(peer);
+  CHECK(peer->uid == ::geteuid());
+  const std::vector<std::uint64_t> ours = SocketsOf(::getpid());
+  CHECK(std::count(ours.begin(), ours.end(), peer->inode) == 1);
+  CHECK(FindTcpPeer(client.get())->inode != peer->inode);
+  CHECK_FALSE(FindTcpPeer(listener.get()));
   // Who has said all still waits for the answer.
   REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
-  CHECK(UidOfTcpPeer(server.get()) == uid);
+  REQUIRE(FindTcpPeer(server.get()));
+  CHECK(FindTcpPeer(server.get())->uid == peer->uid);
   // The kernel says root of one that was closed.
   client.reset();
-  CHECK_FALSE(UidOfTcpPeer(server.get()));
+  CHECK_FALSE(FindTcpPeer(server.get()));
 }
 
 }  // namespace slc::gateway
