@@ -326,6 +326,43 @@ TEST_SUITE("release") {
     CHECK(world.View("shop").directory == folder);
   }
 
+  TEST_CASE("where the workers are another user's, so is the release, and what npm does") {
+    if (!Possible(::geteuid() == 0, "--run-as needs root")) return;
+    World world;
+    Site site(world);
+    const std::string folder = world.MakeFolder("place", {{"server.js", ServerOf("placed")}});
+    for (const std::string& path : {world.folder(), world.folder() + "/apps", folder}) {
+      REQUIRE(::chmod(path.c_str(), 0755) == 0);
+    }
+    REQUIRE(::chmod((folder + "/server.js").c_str(), 0644) == 0);
+    const App app = world.StartPath(folder, {"--name", "shop", "--run-as", "nobody"});
+    const std::string uid(Trim(world.BeginProgram({"id", "-u", "nobody"}).Wait().out));
+    const Ran ran = site.Deploy(site.PackInstalling(
+        "two", "console.log('npm is ' + process.getuid()); require('fs').writeFileSync('made', '');"));
+    INFO(ran.out << ran.err);
+    CHECK(ran.code == 0);
+    CHECK(Contains(ran.out, "npm is " + uid));
+    CHECK(Get(app.url()).body == "two");
+    const std::string release = world.View("shop").directory;
+    CHECK(Contains(release, "/releases/"));
+    for (const char* file : {"", "/server.js", "/made"}) {
+      CAPTURE(file);
+      struct stat info {};
+      REQUIRE(::stat((release + file).c_str(), &info) == 0);
+      CHECK(std::to_string(info.st_uid) == uid);
+    }
+    // What says which release it is cannot be written by the app.
+    struct stat info {};
+    REQUIRE(::stat((release + ".json").c_str(), &info) == 0);
+    CHECK(info.st_uid == 0);
+    CHECK((info.st_mode & 077) == 0);
+    const Ran bad = site.Deploy(site.PackText("bad", "process.exit(1);"));
+    CHECK(bad.code == 1);
+    CHECK(Get(app.url()).body == "two");
+    world.Must({"ctl", "rollback", "shop"});
+    CHECK(Get(app.url()).body == "placed");
+  }
+
   TEST_CASE("one at a time; a stop ends it, and a stopped service stays stopped") {
     World world;
     Site site(world);

@@ -42,7 +42,6 @@ DeployOptions Options() {
 DeployTransaction AtCanary(const DeployOptions& options) {
   DeployTransaction deploy(options);
   deploy.Begin(0);
-  deploy.On(UploadEnded{}, 0);
   deploy.On(UnpackEnded{}, 0);
   deploy.On(Recorded{}, 0);
   deploy.On(Placed{}, 0);
@@ -58,8 +57,6 @@ TEST_CASE("a deploy goes from the upload to the commit, each step recorded befor
   CHECK(Show(deploy.Begin(0)) == "StartUnpack");
   CHECK(deploy.phase() == std::string("uploading"));
   CHECK(deploy.deadline() == 15 * 60'000);
-  CHECK(Show(deploy.On(UploadEnded{}, 500)) == "");
-  CHECK(deploy.deadline() == 120'500);
   CHECK(Show(deploy.On(UnpackEnded{}, 600)) == "Record:preparing");
   CHECK_FALSE(deploy.deadline());
   CHECK(Show(deploy.On(Recorded{}, 610)) == "Place");
@@ -106,7 +103,7 @@ TEST_CASE("a deploy that fails before the canary leaves the service alone") {
     CHECK(Show(deploy.On(DeployTick{}, *deploy.deadline())) == "EndChild");
     CHECK(Show(deploy.On(DeployTick{}, 10'000'000)) == "");
     CHECK(Show(deploy.On(UnpackEnded{"killed"}, 10'000'000)) ==
-          "Answer:bad(the archive has not come whole within 15m0s" + stays + " Remove");
+          "Answer:bad(the archive has not come, and been unpacked, within 15m0s" + stays + " Remove");
   }
   SUBCASE("the sender goes while the record is written") {
     deploy.On(UnpackEnded{}, 1);
@@ -372,7 +369,6 @@ class World {
       return come();
     }
     if (random_.Chance(cancels_)) return Tell(CancelDeploy{"cancelled"});
-    if (random_.Chance(5)) return Tell(UploadEnded{});
     const auto deadline = deploy_->deadline();
     // Time goes on, now and then beyond a deadline.
     if (deadline && (random_.Chance(delays_) || (pending_.empty() && coming_.empty()))) {

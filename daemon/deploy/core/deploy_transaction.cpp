@@ -64,12 +64,8 @@ std::vector<DeployAction> DeployTransaction::On(const DeployEvent& event, Millis
   return std::move(actions_);
 }
 
-void DeployTransaction::Handle(const UploadEnded& /*event*/, Millis now) {
-  if (phase_ == Phase::kUploading) Enter(Phase::kUnpacking, now + options_.unpack_limit);
-}
-
 void DeployTransaction::Handle(const UnpackEnded& event, Millis /*now*/) {
-  if (phase_ != Phase::kUploading && phase_ != Phase::kUnpacking) return;
+  if (phase_ != Phase::kUploading) return;
   if (!std::exchange(child_, false)) return;
   if (!event.failure.empty()) return Fail(event.failure);
   if (!failure_.empty()) return;
@@ -194,9 +190,7 @@ void DeployTransaction::OnTime(Millis now) {
   limit_.reset();
   switch (phase_) {
     case Phase::kUploading:
-      return Fail("the archive has not come whole within " + FormatSpan(options_.upload_limit));
-    case Phase::kUnpacking:
-      return Fail("it was not unpacked within " + FormatSpan(options_.unpack_limit));
+      return Fail("the archive has not come, and been unpacked, within " + FormatSpan(options_.upload_limit));
     case Phase::kInstalling:
       return Fail("npm did not end within " + FormatSpan(options_.install_limit));
     case Phase::kCanary:
@@ -293,8 +287,6 @@ const char* DeployTransaction::phase() const {
   switch (phase_) {
     case Phase::kUploading:
       return "uploading";
-    case Phase::kUnpacking:
-      return "unpacking";
     case Phase::kPlacing:
       return "placing";
     case Phase::kInstalling:

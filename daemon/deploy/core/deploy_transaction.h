@@ -1,9 +1,8 @@
 // DeployTransaction: one deploy of one service, or one rollback, from the first byte to "in
 // service" or back. Pure: facts in, deeds out, level not edge.
 //
-//   uploading -> unpacking -> placing -> installing -> canary -> rolling -> committing -> over
-//                                                         \________\_________\-> rolling back ->
-//                                                         over
+//   uploading -> placing -> installing -> canary -> rolling -> committing -> over
+//                                            \________\_________\-> rolling back -> over
 //
 // Until the canary nothing of the service has changed, so a failure only cleans up. From the canary
 // on the new release runs beside the old one, and a failure brings the old one back, configuration
@@ -41,8 +40,7 @@ namespace slc::deploy {
 enum class DeployStep { kPreparing, kCanary, kRolling, kRollingBack, kCommitted };
 
 // Facts. A failure is empty where all went well.
-struct UploadEnded {};  // the sender has sent all of it
-struct UnpackEnded {    // slc-unpack has ended
+struct UnpackEnded {  // slc-unpack, which unpacks what comes as it comes, has ended
   std::string failure;
 };
 struct Placed {  // answers Place
@@ -75,7 +73,7 @@ struct CancelDeploy {  // somebody stops or removes the service, or the sender h
 };
 struct DeployTick {};
 using DeployEvent =
-    std::variant<UploadEnded, UnpackEnded, Placed, InstallEnded, Recorded, CanaryReady,
+    std::variant<UnpackEnded, Placed, InstallEnded, Recorded, CanaryReady,
                  CanaryFailed, Probed, RollEnded, RolledBack, Removed, CancelDeploy, DeployTick>;
 
 // Deeds, to be done in their order.
@@ -107,7 +105,6 @@ struct DeployOptions {
   bool health = false;    // a --health path is given
   Millis canary_time = 10'000;
   Millis upload_limit = 15 * 60'000;
-  Millis unpack_limit = 120'000;  // from the end of the upload
   Millis install_limit = 10 * 60'000;
   Millis ready_limit = 40'000;  // of the canary: the service's --ready-timeout, and some
   Millis roll_limit = 600'000;  // the shell knows sizes and time-outs, so it says
@@ -143,7 +140,6 @@ class DeployTransaction {
  private:
   enum class Phase {
     kUploading,
-    kUnpacking,
     kPlacing,
     kInstalling,
     kCanary,
@@ -154,7 +150,6 @@ class DeployTransaction {
     kOver
   };
 
-  void Handle(const UploadEnded& event, Millis now);
   void Handle(const UnpackEnded& event, Millis now);
   void Handle(const Placed& event, Millis now);
   void Handle(const InstallEnded& event, Millis now);
@@ -177,7 +172,6 @@ class DeployTransaction {
   void Commit();
   void TellFailure();
   void CleanUp();
-  bool Awaits(DeployStep step) const { return recording_ && *recording_ == step; }
 
   DeployOptions options_;
   Phase phase_ = Phase::kUploading;
