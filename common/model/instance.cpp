@@ -64,6 +64,24 @@ WorkerId TrialWorker(const FleetState& state) {
   return 0;
 }
 
+bool AllOthersServe(const FleetState& state) {
+  std::set<SlotNumber> served;
+  for (const auto& [id, worker] : state.workers) {
+    if (IsSpare(worker) || IsOnTrial(state, worker)) continue;
+    const auto slot = state.slots.find(worker.slot);
+    const bool wanted = slot != state.slots.end() && worker.slot <= state.wish.size &&
+                        worker.generation == slot->second.generation && Serves(worker);
+    if (!wanted) return false;
+    served.insert(worker.slot);
+  }
+  for (SlotNumber number = 1; number <= state.wish.size; ++number) {
+    const auto slot = state.slots.find(number);
+    if (slot == state.slots.end()) return false;
+    if (!slot->second.finished && served.count(number) == 0) return false;
+  }
+  return true;
+}
+
 TrialStand StandOfTrial(const FleetState& state, Generation generation) {
   if (state.wish.generation < generation) return {};
   if (state.wish.generation > generation) return {TrialStep::kNone, 0, {}};

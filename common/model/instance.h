@@ -217,6 +217,10 @@ bool IsOnTrial(const FleetState& state, const FleetWorker& worker);
 // The one that is tried and serves; 0: none does.
 WorkerId TrialWorker(const FleetState& state);
 
+// Of an instance on trial: but for the one that is tried every slot has the worker that it should,
+// which serves, and nobody else is there.
+bool AllOthersServe(const FleetState& state);
+
 // How the trial of a generation stands, for who has ordered it.
 enum class TrialStep {
   kPending,  // not obeyed yet, or the worker still boots

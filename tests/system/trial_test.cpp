@@ -161,7 +161,10 @@ class Hands {
         },
         "it runs");
   }
-  TrialStand Stand() { return services_->StandOf(kService, wish_.generation); }
+  TrialStand Stand() {
+    const auto stand = services_->StandOf(kService, wish_.generation);
+    return stand ? *stand : TrialStand();
+  }
   void AwaitStep(TrialStep step) {
     Await([&] { return Stand().step == step; }, "the trial is at the step");
   }
@@ -226,7 +229,7 @@ void StartServer(World& world, Hands& hands, Balance balance) {
   hands.wish().spec.directory = world.MakeFolder("app", {{"server.js", kServer}});
   hands.wish().spec.balance = balance;
   hands.Start(2);
-  REQUIRE(hands.services().KnowsTrials(kService));
+  REQUIRE(hands.services().StandOf(kService, 1));
 }
 
 Words Lanes(const Hands& hands) {

@@ -3,8 +3,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <vector>
+
 #include <doctest/doctest.h>
 
+#include "common/base/process.h"
 #include "common/base/tcp_peer.h"
 #include "common/uv/timer.h"
 #include "daemon/gateway/authenticator.h"

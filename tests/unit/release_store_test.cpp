@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "common/base/files.h"
+#include "daemon/deploy/core/releases.h"
 #include "tests/unit/temp_folder.h"
 
 using namespace slc;
@@ -22,7 +23,7 @@ Release OfHash(char digit) {
 }
 
 // As a deploy makes it: a staging folder, the name, its place.
-Release Placed(const ReleaseStore& store, char digit, const std::string& request,
+Release MakeRelease(const ReleaseStore& store, char digit, const std::string& request,
                ReleaseState state = ReleaseState::kProven) {
   Release release = OfHash(digit);
   release.state = state;
@@ -48,11 +49,11 @@ TEST_CASE("a release has a folder and a record, and the next one the next number
   const ReleaseStore store(home.fd(), home.path());
   CHECK(store.Services().empty());
   CHECK(store.List(kService)->empty());
-  const Release one = Placed(store, 'a', "first");
+  const Release one = MakeRelease(store, 'a', "first");
   CHECK(one.number == 1);
   CHECK(one.name == one.hash);
   // The same archive once more is another release.
-  const Release two = Placed(store, 'a', "second");
+  const Release two = MakeRelease(store, 'a', "second");
   CHECK(two.number == 2);
   CHECK(two.name == one.hash + ".2");
   const auto list = store.List(kService);
@@ -80,7 +81,7 @@ TEST_CASE("a folder that is run in place is one release, however often it is dep
   CHECK(folder.number == 1);
   folder.state = ReleaseState::kProven;
   REQUIRE(store.Write(kService, folder).ok());
-  Placed(store, 'b', "between");
+  MakeRelease(store, 'b', "between");
   Release again = ReleaseStore::OfFolder("/srv/app");
   REQUIRE(store.Name(kService, again).ok());
   CHECK(again == folder);
@@ -92,10 +93,10 @@ TEST_CASE("a folder that is run in place is one release, however often it is dep
 TEST_CASE("what is not whole is no release, and goes when slcd starts") {
   const TempFolder home;
   const ReleaseStore store(home.fd(), home.path());
-  const Release kept = Placed(store, 'a', "one");
-  const Release failed = Placed(store, 'b', "two", ReleaseState::kPreparing);
-  const Release used = Placed(store, 'c', "three", ReleaseState::kPreparing);
-  const Release damaged = Placed(store, 'd', "four");
+  const Release kept = MakeRelease(store, 'a', "one");
+  const Release failed = MakeRelease(store, 'b', "two", ReleaseState::kPreparing);
+  const Release used = MakeRelease(store, 'c', "three", ReleaseState::kPreparing);
+  const Release damaged = MakeRelease(store, 'd', "four");
   REQUIRE(store.MakeStaging(kService, "five", std::nullopt).ok());
   const std::string folder = store.PathOf(kService, "");
   REQUIRE(::truncate((folder + damaged.name + ".json").c_str(), 10) == 0);
@@ -116,8 +117,8 @@ TEST_CASE("what is not whole is no release, and goes when slcd starts") {
 TEST_CASE("a release that failed goes with its record and its staging folder, and no other does") {
   const TempFolder home;
   const ReleaseStore store(home.fd(), home.path());
-  const Release one = Placed(store, 'a', "one");
-  const Release two = Placed(store, 'b', "two", ReleaseState::kPreparing);
+  const Release one = MakeRelease(store, 'a', "one");
+  const Release two = MakeRelease(store, 'b', "two", ReleaseState::kPreparing);
   REQUIRE(store.MakeStaging(kService, "two", std::nullopt).ok());
   REQUIRE(store.MakeStaging(kService, "three", std::nullopt).ok());
   REQUIRE(store.Remove(kService, two.name, "two").ok());
