@@ -1,6 +1,7 @@
 // The gateway under attack: what is no request, what could be read in two ways, clients that never
 // end, and many at once. It stays the same process, and good clients are served meanwhile.
 #include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <set>
 
@@ -13,6 +14,7 @@
 using namespace slc;
 using namespace slc::test;
 using nlohmann::json;
+using std::string_literals::operator""s;
 
 namespace {
 
@@ -36,6 +38,9 @@ struct Gateway {
   int pid = 0;
 };
 
+// Those with a NUL in them are written with an s, or they would end there.
+using Texts = std::initializer_list<std::string>;
+
 // Requests that are none, or that two readers could understand differently. None is to be answered
 // with 200.
 std::vector<std::string> Malformed() {
@@ -47,36 +52,36 @@ std::vector<std::string> Malformed() {
                      "\r\n\r\n0\r\n\r\n");
   };
   // Request lines.
-  for (const char* line : {"",
-                           " ",
-                           "GET",
-                           "GET ",
-                           "GET /",
-                           "GET / HTTP/1.1 x",
-                           "GET  / HTTP/1.1",
-                           "GET /\tHTTP/1.1",
-                           "get / HTTP/1.1",
-                           "G\x01T / HTTP/1.1",
-                           "GET / HTTP/2.0",
-                           "GET / HTTP/0.9",
-                           "GET / HTTP/1.2",
-                           "GET / HTTP/11",
-                           "GET / http/1.1",
-                           "GET / HTTP/1.",
-                           "GET / HTP/1.1",
-                           "GET a HTTP/1.1",
-                           "GET ? HTTP/1.1",
-                           "GET //\x80 HTTP/1.1",
-                           "GET /\x00x HTTP/1.1",
-                           "GET /a b HTTP/1.1",
-                           "GET http:// HTTP/1.1",
-                           "GET ftp://x/ HTTP/1.1",
-                           "CONNECT / HTTP/1.1",
-                           "PRI * HTTP/2.0",
-                           "\x16\x03\x01\x02",
-                           "SSH-2.0-x",
-                           "HELO x",
-                           "*1"}) {
+  for (const std::string& line : Texts{"",
+                                       " ",
+                                       "GET",
+                                       "GET ",
+                                       "GET /",
+                                       "GET / HTTP/1.1 x",
+                                       "GET  / HTTP/1.1",
+                                       "GET /\tHTTP/1.1",
+                                       "get / HTTP/1.1",
+                                       "G\x01T / HTTP/1.1",
+                                       "GET / HTTP/2.0",
+                                       "GET / HTTP/0.9",
+                                       "GET / HTTP/1.2",
+                                       "GET / HTTP/11",
+                                       "GET / http/1.1",
+                                       "GET / HTTP/1.",
+                                       "GET / HTP/1.1",
+                                       "GET a HTTP/1.1",
+                                       "GET ? HTTP/1.1",
+                                       "GET //\x80 HTTP/1.1",
+                                       "GET /\x00x HTTP/1.1"s,
+                                       "GET /a b HTTP/1.1",
+                                       "GET http:// HTTP/1.1",
+                                       "GET ftp://x/ HTTP/1.1",
+                                       "CONNECT / HTTP/1.1",
+                                       "PRI * HTTP/2.0",
+                                       "\x16\x03\x01\x02",
+                                       "SSH-2.0-x",
+                                       "HELO x",
+                                       "*1"}) {
     corpus.push_back(line + end);
   }
   for (int byte = 0; byte < 256; ++byte) {
@@ -85,46 +90,45 @@ std::vector<std::string> Malformed() {
     corpus.push_back(std::string("GET ") + c + "x HTTP/1.1" + end);
   }
   // Header lines.
-  for (const char* header : {"Content-Length: -1",
-                             "Content-Length: +1",
-                             "Content-Length: 0x1",
-                             "Content-Length: 1 1",
-                             "Content-Length: 1,1",
-                             "Content-Length: 1\r\nContent-Length: 2",
-                             "Content-Length:",
-                             "Content-Length: 99999999999999999999",
-                             "Content-Length: 1\r\nTransfer-Encoding: chunked",
-                             "Transfer-Encoding: chunked\r\nContent-Length: 1",
-                             "Transfer-Encoding: gzip",
-                             "Transfer-Encoding: chunked, chunked",
-                             "Transfer-Encoding: chunked, gzip",
-                             "Transfer-Encoding: identity",
-                             "Transfer-Encoding: xchunked",
-                             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-                             "Transfer-Encoding : chunked",
-                             "Transfer-Encoding:\013chunked",
-                             "Transfer\x00-Encoding: chunked",
-                             " Transfer-Encoding: chunked",
-                             "X: a\r\n b",
-                             "X: a\r\n\tb",
-                             "X\r\n",
-                             ": x",
-                             "X Y: z",
-                             "X\t: z",
-                             "X: a\x00z",
-                             "X: a\x01z",
-                             "X: a\rz",
-                             "X: a\nz: b",
-                             "Host: other",
-                             "Host: a\r\nHost: b",
-                             "Content-Length: 1;",
-                             "Content_Length",
-                             "Content-Length: \x31\xa0"}) {
+  for (const std::string& header : Texts{"Content-Length: -1",
+                                         "Content-Length: +1",
+                                         "Content-Length: 0x1",
+                                         "Content-Length: 1 1",
+                                         "Content-Length: 1,1",
+                                         "Content-Length: 1\r\nContent-Length: 2",
+                                         "Content-Length:",
+                                         "Content-Length: 99999999999999999999",
+                                         "Content-Length: 1\r\nTransfer-Encoding: chunked",
+                                         "Transfer-Encoding: chunked\r\nContent-Length: 1",
+                                         "Transfer-Encoding: gzip",
+                                         "Transfer-Encoding: chunked, chunked",
+                                         "Transfer-Encoding: chunked, gzip",
+                                         "Transfer-Encoding: identity",
+                                         "Transfer-Encoding: xchunked",
+                                         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+                                         "Transfer-Encoding : chunked",
+                                         "Transfer-Encoding:\013chunked",
+                                         "Transfer\x00-Encoding: chunked"s,
+                                         " Transfer-Encoding: chunked",
+                                         "X: a\r\n b",
+                                         "X: a\r\n\tb",
+                                         "X\r\n",
+                                         ": x",
+                                         "X Y: z",
+                                         "X\t: z",
+                                         "X: a\x00z"s,
+                                         "X: a\x01z",
+                                         "X: a\rz",
+                                         "X: a\nz: b",
+                                         "Host: other",
+                                         "Host: a\r\nHost: b",
+                                         "Content-Length: 1;",
+                                         "Content_Length",
+                                         "Content-Length: \x31\xa0"}) {
     with_header(header);
   }
   corpus.push_back("GET / HTTP/1.1\r\n\r\n");
   corpus.push_back("GET / HTTP/1.1\nHost: localhost\n\n");
-  corpus.push_back("GET / HTTP/1.1\r\nHost:\r\n\r\n");
   corpus.push_back("GET / HTTP/1.1\r\nHost: a b\r\n\r\n");
   corpus.push_back("GET /" + std::string(20'000, 'a') + " HTTP/1.1" + end);
   corpus.push_back("GET / HTTP/1.1\r\nX: " + std::string(70'000, 'a') + end);
@@ -132,23 +136,25 @@ std::vector<std::string> Malformed() {
   for (int i = 0; i < 500; ++i) many += "X-" + std::to_string(i) + ": y\r\n";
   corpus.push_back(many + "\r\n");
   // Chunks.
-  for (const char* chunk : {"x\r\n", "-1\r\na\r\n", "0x1\r\na\r\n", "1\na\n", "1 \r\na\r\n",
-                            "1\r\nab\r\n", "1\r\na", "fffffffffffffffff\r\n", "1;\x00\r\na\r\n",
-                            "\r\n", "0\r\nX\r\n\r\n", "0\r\nContent-Length: 3\r\n\r\n"}) {
+  for (const std::string& chunk :
+       Texts{"x\r\n", "-1\r\na\r\n", "0x1\r\na\r\n", "1\na\n", "1 \r\na\r\n", "1\r\nab\r\n",
+             "1\r\na", "fffffffffffffffff\r\n", "1;\x00\r\na\r\n"s, "\r\n", "0\r\nX\r\n\r\n",
+             "0\r\nContent-Length: 3\r\n\r\n"}) {
     corpus.push_back(
         "PUT /v1/services/web/size HTTP/1.1\r\nHost: localhost\r\n"
         "Transfer-Encoding: chunked\r\n\r\n" +
-        std::string(chunk) + "0\r\n\r\n");
+        chunk + "0\r\n\r\n");
   }
   return corpus;
 }
 
-// Targets that name nothing, of requests whose end is beyond doubt: the connection goes on.
-std::vector<std::string> Undecodable() {
+// What is refused, but ends beyond doubt: the connection goes on.
+std::vector<std::string> RefusedAlone() {
   std::vector<std::string> requests;
   for (const char* target : {"/%zz", "/%0", "/../../etc/passwd", "/%2e%2e/x", "/a/%00"}) {
     requests.push_back("GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
   }
+  requests.push_back("GET / HTTP/1.1\r\nHost:\r\n\r\n");
   return requests;
 }
 
@@ -201,9 +207,9 @@ TEST_SUITE("gateway-attack") {
       CHECK_MESSAGE(answer.find(" 200 ") == std::string::npos, request.substr(0, 200), " -> ",
                     answer.substr(0, 200));
     }
-    for (const std::string& request : Undecodable()) {
+    for (const std::string& request : RefusedAlone()) {
       const std::string answer = answer_to(request);
-      CHECK_MESSAGE(answer.rfind("HTTP/1.1 400 ", 0) == 0, request, " -> ", answer);
+      CHECK_MESSAGE(answer.rfind("HTTP/1.1 40", 0) == 0, request, " -> ", answer);
       CHECK_MESSAGE(answer.find("HTTP/1.1 200 ") != std::string::npos, request, " -> ", answer);
     }
     for (const std::string& body : Bodies()) {

@@ -339,7 +339,8 @@ TEST_SUITE("release") {
     const App app = world.StartPath(folder, {"--name", "shop", "--run-as", "nobody"});
     const std::string uid(Trim(world.BeginProgram({"id", "-u", "nobody"}).Wait().out));
     const Ran ran = site.Deploy(site.PackInstalling(
-        "two", "console.log('npm is ' + process.getuid()); require('fs').writeFileSync('made', '');"));
+        "two",
+        "console.log('npm is ' + process.getuid()); require('fs').writeFileSync('made', '');"));
     INFO(ran.out << ran.err);
     CHECK(ran.code == 0);
     CHECK(Contains(ran.out, "npm is " + uid));

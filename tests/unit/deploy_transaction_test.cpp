@@ -103,7 +103,8 @@ TEST_CASE("a deploy that fails before the canary leaves the service alone") {
     CHECK(Show(deploy.On(DeployTick{}, *deploy.deadline())) == "EndChild");
     CHECK(Show(deploy.On(DeployTick{}, 10'000'000)) == "");
     CHECK(Show(deploy.On(UnpackEnded{"killed"}, 10'000'000)) ==
-          "Answer:bad(the archive has not come, and been unpacked, within 15m0s" + stays + " Remove");
+          "Answer:bad(the archive has not come, and been unpacked, within 15m0s" + stays +
+              " Remove");
   }
   SUBCASE("the sender goes while the record is written") {
     deploy.On(UnpackEnded{}, 1);

@@ -24,7 +24,7 @@ Release OfHash(char digit) {
 
 // As a deploy makes it: a staging folder, the name, its place.
 Release MakeRelease(const ReleaseStore& store, char digit, const std::string& request,
-               ReleaseState state = ReleaseState::kProven) {
+                    ReleaseState state = ReleaseState::kProven) {
   Release release = OfHash(digit);
   release.state = state;
   const auto staging = store.MakeStaging(kService, request, std::nullopt);

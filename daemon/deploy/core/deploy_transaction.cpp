@@ -190,7 +190,8 @@ void DeployTransaction::OnTime(Millis now) {
   limit_.reset();
   switch (phase_) {
     case Phase::kUploading:
-      return Fail("the archive has not come, and been unpacked, within " + FormatSpan(options_.upload_limit));
+      return Fail("the archive has not come, and been unpacked, within " +
+                  FormatSpan(options_.upload_limit));
     case Phase::kInstalling:
       return Fail("npm did not end within " + FormatSpan(options_.install_limit));
     case Phase::kCanary:

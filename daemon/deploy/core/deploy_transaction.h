@@ -73,8 +73,8 @@ struct CancelDeploy {  // somebody stops or removes the service, or the sender h
 };
 struct DeployTick {};
 using DeployEvent =
-    std::variant<UnpackEnded, Placed, InstallEnded, Recorded, CanaryReady,
-                 CanaryFailed, Probed, RollEnded, RolledBack, Removed, CancelDeploy, DeployTick>;
+    std::variant<UnpackEnded, Placed, InstallEnded, Recorded, CanaryReady, CanaryFailed, Probed,
+                 RollEnded, RolledBack, Removed, CancelDeploy, DeployTick>;
 
 // Deeds, to be done in their order.
 struct StartUnpack {};   // slc-unpack into the staging folder; UnpackEnded
