@@ -58,7 +58,7 @@ class Site {
     std::map<std::string, std::string> below;
     for (const auto& [file, text] : files) below["package/" + file] = text;
     const std::string folder = world_.MakeFolder("pack-" + name, below);
-    const std::string archive = world_.folder() + "/" + name + ".tgz";
+    std::string archive = world_.folder() + "/" + name + ".tgz";
     const Ran ran = world_.BeginProgram({"tar", "-czf", archive, "-C", folder, "package"}).Wait();
     REQUIRE(ran.code == 0);
     return archive;

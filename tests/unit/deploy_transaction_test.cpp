@@ -1,6 +1,8 @@
 #include "daemon/deploy/core/deploy_transaction.h"
 
 #include <deque>
+#include <functional>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -571,7 +573,7 @@ TEST_CASE("Deploys end wholly on the old or the new release, whenever slcd is ki
   int failed = 0;
   RunHistories(100'000, [&](Random& random) {
     World world(random);
-    const std::string wrong = world.Run();
+    std::string wrong = world.Run();
     ++(world.committed() ? committed : failed);
     return wrong;
   });
