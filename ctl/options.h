@@ -72,6 +72,7 @@ struct StatusOptions {
 };
 struct ListOptions {
   Control control;
+  bool wide = false;
 };
 struct InfoOptions {
   Control control;

@@ -217,6 +217,9 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     if (!service.damage.empty()) {
       text += "Record: " + Printable(service.damage) + "; " + DamageCure(service.name) + "\n";
     }
+    if (!service.options.empty()) {
+      text += "Options: " + Printable(Join(service.options, ", ")) + "\n";
+    }
     const std::string schedule = ScheduleRemark(service);
     if (!schedule.empty()) text += "Soft restart: " + schedule + "\n";
     if (!service.watch.empty()) {
@@ -247,7 +250,34 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
   return text;
 }
 
-std::string ListText(const std::vector<ServiceView>& services) {
+namespace {
+
+// "3 of 4": that serve.
+std::string WorkersText(const ServiceView& service) {
+  if (service.cluster_size == 0) return {};
+  const auto serving = std::count_if(
+      service.processes.begin(), service.processes.end(), [](const ProcessView& process) {
+        return process.worker != 0 && process.state == "ready" && !process.spare;
+      });
+  return std::to_string(serving) + " of " + std::to_string(service.cluster_size);
+}
+
+// Each address once, though all workers listen there.
+std::string AddressesText(const ServiceView& service) {
+  std::vector<std::string> addresses;
+  for (const ProcessView& process : service.processes) {
+    for (const std::string& address : process.listening) {
+      if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
+        addresses.push_back(address);
+      }
+    }
+  }
+  return Printable(Join(addresses, ", "));
+}
+
+}  // namespace
+
+std::string ListText(const std::vector<ServiceView>& services, bool wide) {
   if (services.empty()) return "No services defined\n";
   // The blanks of the original's page: names start at column 12, scales at 25, unless a name needs
   // more.
@@ -258,11 +288,15 @@ std::string ListText(const std::vector<ServiceView>& services) {
     return taken < width ? cell + std::string(width - taken, ' ') : cell;
   };
   std::vector<Row> rows{{widen("Id", kIdWidth), widen("Name", kNameWidth), "Scale"}};
+  if (wide) rows[0].insert(rows[0].end(), {"State", "Workers", "Listening Ports"});
   for (const ServiceView& service : services) {
     std::string id = std::to_string(service.id);
     if (id.size() < 2) id.insert(0, " ");
     // Scale is the number of instances, not of workers: one per machine.
     rows.push_back({id, Printable(service.name), "1"});
+    if (!wide) continue;
+    rows.back().insert(rows.back().end(),
+                       {Printable(service.state), WorkersText(service), AddressesText(service)});
   }
   return LayOut(rows, {});
 }

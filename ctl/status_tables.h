@@ -23,7 +23,8 @@ using UsageByPid = std::map<int, Usage>;
 std::string StatusText(const std::vector<ServiceView>& services, bool wide,
                        const UsageByPid& usage);
 
-std::string ListText(const std::vector<ServiceView>& services);
+// With `wide`, state, workers and addresses as well.
+std::string ListText(const std::vector<ServiceView>& services, bool wide = false);
 
 // The environment table below a heading; `empty` stands there when there is nothing to show.
 std::string EnvironmentText(const Environment& environment, const std::string& empty);

@@ -273,12 +273,17 @@ ViewInput Services::ViewInputOf(const Service& service, const std::string& name)
 }
 
 ServiceView Services::ViewOf(const Wish& wish) {
-  const Service& service = ServiceOf(wish.id);
+  Service& service = ServiceOf(wish.id);
   const Fallback* fallback = registry_.GetFallback(wish.id);
   ViewInput input = ViewInputOf(service, wish.spec.name);
   // It is asked of the kernel and the cgroup's files.
   if (wish.size == kSizeCpu) input.cpus = UsableCpus();
   ServiceView view = MakeView(wish, input);
+  if (service.described != wish.order) {
+    service.described = wish.order;
+    service.options = DescribeOptions(wish.spec);
+  }
+  view.options = service.options;
   if (fallback != nullptr) view.damage = DescribeFallback(*fallback);
   if (!service.instance->foreign().empty()) {
     view.state = "adopting";

@@ -129,6 +129,10 @@ class Services {
     Millis tries = 0;        // that have failed in a row
     std::unique_ptr<uv::Timer> again;  // made when it is needed: most services never are
     Millis again_at = 0;
+    // Of the wish of which order; a look at all services would take twice as long with them made
+    // each time.
+    std::optional<std::uint64_t> described;
+    std::vector<std::string> options;
     // Whose config is that of which older generation.
     Generation renumbered = 0;
     Generation same_as = 0;

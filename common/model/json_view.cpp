@@ -147,6 +147,7 @@ void Describe(const ServiceView& view, Object& object) {
   object.Put("generation", view.generation);
   object.Put("port", view.port);
   object.Put("environment", view.environment);
+  object.Put("options", view.options);
   object.Put("agent_version", view.agent_version);
   object.Put("log_directory", view.log_directory);
   object.Put("run_as", view.run_as);
@@ -236,6 +237,7 @@ Status FromJson(const json& value, ServiceView& view) {
   fields.Read("generation", view.generation);
   fields.Read("port", view.port);
   fields.Read("environment", view.environment);
+  fields.Read("options", view.options);
   fields.Read("agent_version", view.agent_version);
   fields.Read("log_directory", view.log_directory);
   fields.Read("run_as", view.run_as);

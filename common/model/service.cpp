@@ -1,6 +1,7 @@
 #include "common/model/service.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <iterator>
 #include <string_view>
@@ -15,15 +16,21 @@ bool IsNameCharacter(char c) {
          c == '_' || c == '-';
 }
 
+// Of one option, as it would be given on the command line; empty: not at all.
+struct OptionChange {
+  std::string what;
+  std::string before;
+  std::string after;
+};
+using OptionChanges = std::vector<OptionChange>;
+
 template <typename T>
-void NoteChange(std::vector<std::string>& notes, const std::string& what, const T& before,
-                const T& after) {
+void NoteChange(OptionChanges& changes, const std::string& what, const T& before, const T& after) {
   if (before == after) return;
   if constexpr (std::is_same_v<T, std::string>) {
-    notes.push_back(what + " " + (before.empty() ? "(none)" : before) + " -> " +
-                    (after.empty() ? "(none)" : after));
+    changes.push_back({what, before, after});
   } else {
-    notes.push_back(what + " " + std::to_string(before) + " -> " + std::to_string(after));
+    changes.push_back({what, std::to_string(before), std::to_string(after)});
   }
 }
 
@@ -32,14 +39,13 @@ std::string OptionText(Millis span) {
   return span % 1000 == 0 ? std::to_string(span / 1000) + "s" : std::to_string(span) + "ms";
 }
 
-void NoteSpan(std::vector<std::string>& notes, const std::string& what, Millis before,
-              Millis after) {
-  NoteChange(notes, what, OptionText(before), OptionText(after));
+void NoteSpan(OptionChanges& changes, const std::string& what, Millis before, Millis after) {
+  NoteChange(changes, what, OptionText(before), OptionText(after));
 }
 
-void NoteSwitch(std::vector<std::string>& notes, const std::string& what, bool before, bool after) {
+void NoteSwitch(OptionChanges& changes, const std::string& what, bool before, bool after) {
   const auto text = [](bool on) { return std::string(on ? "on" : "off"); };
-  NoteChange(notes, what, text(before), text(after));
+  NoteChange(changes, what, text(before), text(after));
 }
 
 // As it would be given on the command line; nothing where there is no such limit.
@@ -60,21 +66,20 @@ std::string CountText(const std::optional<T>& count) {
   return count ? std::to_string(*count) : std::string();
 }
 
-void NoteLimits(std::vector<std::string>& notes, const WorkerLimits& before,
-                const WorkerLimits& after) {
-  NoteChange(notes, "max-memory", BytesText(before.max_memory), BytesText(after.max_memory));
+void NoteLimits(OptionChanges& changes, const WorkerLimits& before, const WorkerLimits& after) {
+  NoteChange(changes, "max-memory", BytesText(before.max_memory), BytesText(after.max_memory));
   const auto span = [](Millis limit) { return limit == 0 ? std::string() : OptionText(limit); };
-  NoteChange(notes, "hang-timeout", span(before.hang_timeout), span(after.hang_timeout));
+  NoteChange(changes, "hang-timeout", span(before.hang_timeout), span(after.hang_timeout));
   const auto files = [](std::uint64_t count) {
     return count == 0 ? std::string() : std::to_string(count);
   };
-  NoteChange(notes, "nofile", files(before.open_files), files(after.open_files));
-  NoteChange(notes, "nice", CountText(before.nice), CountText(after.nice));
+  NoteChange(changes, "nofile", files(before.open_files), files(after.open_files));
+  NoteChange(changes, "nice", CountText(before.nice), CountText(after.nice));
   const auto cpus = [](std::uint32_t millis) {
     return millis == 0 ? std::string() : FormatCpus(millis);
   };
-  NoteChange(notes, "cpus", cpus(before.cpu_millis), cpus(after.cpu_millis));
-  NoteChange(notes, "log-rate", BytesText(before.log_rate), BytesText(after.log_rate));
+  NoteChange(changes, "cpus", cpus(before.cpu_millis), cpus(after.cpu_millis));
+  NoteChange(changes, "log-rate", BytesText(before.log_rate), BytesText(after.log_rate));
 }
 
 std::string Octal(unsigned mask) {
@@ -275,56 +280,86 @@ std::vector<std::string> NodeArguments(const ServiceSpec& spec) {
   return all;
 }
 
-std::vector<std::string> DescribeChanges(const ServiceSpec& before, const ServiceSpec& after) {
-  std::vector<std::string> notes;
+namespace {
+
+OptionChanges CompareOptions(const ServiceSpec& before, const ServiceSpec& after) {
+  OptionChanges changes;
   const auto port = [](const ServiceSpec& spec) {
     return spec.port ? std::to_string(*spec.port) : std::string("(default)");
   };
-  NoteChange(notes, "folder", before.directory, after.directory);
-  NoteChange(notes, "script", before.script, after.script);
-  NoteChange(notes, "arguments", Join(before.arguments, " "), Join(after.arguments, " "));
-  NoteChange(notes, "interpreter", before.interpreter, after.interpreter);
-  NoteChange(notes, "node arguments", Join(NodeArguments(before), " "),
+  NoteChange(changes, "folder", before.directory, after.directory);
+  NoteChange(changes, "script", before.script, after.script);
+  NoteChange(changes, "arguments", Join(before.arguments, " "), Join(after.arguments, " "));
+  NoteChange(changes, "interpreter", before.interpreter, after.interpreter);
+  NoteChange(changes, "node arguments", Join(NodeArguments(before), " "),
              Join(NodeArguments(after), " "));
-  NoteChange(notes, "node", before.node, after.node);
-  NoteChange(notes, "cwd", before.cwd, after.cwd);
-  NoteChange(notes, "port", port(before), port(after));
-  NoteChange(notes, "listen", Join(before.listen, " "), Join(after.listen, " "));
-  NoteChange(notes, "balance", std::string(Name(before.balance)), std::string(Name(after.balance)));
-  NoteChange(notes, "ready", std::string(Name(before.readiness)),
+  NoteChange(changes, "node", before.node, after.node);
+  NoteChange(changes, "cwd", before.cwd, after.cwd);
+  NoteChange(changes, "port", port(before), port(after));
+  NoteChange(changes, "listen", Join(before.listen, " "), Join(after.listen, " "));
+  NoteChange(changes, "balance", std::string(Name(before.balance)),
+             std::string(Name(after.balance)));
+  NoteChange(changes, "ready", std::string(Name(before.readiness)),
              std::string(Name(after.readiness)));
-  NoteSpan(notes, "ready-timeout", before.ready_timeout, after.ready_timeout);
-  NoteSpan(notes, "drain-timeout", before.drain_timeout, after.drain_timeout);
-  NoteSpan(notes, "drain-linger", before.drain_linger, after.drain_linger);
-  NoteChange(notes, "stop-signal", before.stop_signal, after.stop_signal);
-  NoteSpan(notes, "stop-timeout", before.stop_timeout, after.stop_timeout);
-  NoteChange(notes, "restart", std::string(Name(before.restart)), std::string(Name(after.restart)));
-  NoteSpan(notes, "min-uptime", before.min_uptime, after.min_uptime);
-  NoteChange(notes, "max-restarts", CountText(before.max_restarts), CountText(after.max_restarts));
-  NoteLimits(notes, before.limits, after.limits);
-  NoteSwitch(notes, "spare", before.spare, after.spare);
-  NoteSwitch(notes, "compile-cache", before.compile_cache, after.compile_cache);
-  NoteChange(notes, "restart-at", before.restart_at, after.restart_at);
-  NoteChange(notes, "keep", std::to_string(before.releases.keep),
+  NoteSpan(changes, "ready-timeout", before.ready_timeout, after.ready_timeout);
+  NoteSpan(changes, "drain-timeout", before.drain_timeout, after.drain_timeout);
+  NoteSpan(changes, "drain-linger", before.drain_linger, after.drain_linger);
+  NoteChange(changes, "stop-signal", before.stop_signal, after.stop_signal);
+  NoteSpan(changes, "stop-timeout", before.stop_timeout, after.stop_timeout);
+  NoteChange(changes, "restart", std::string(Name(before.restart)),
+             std::string(Name(after.restart)));
+  NoteSpan(changes, "min-uptime", before.min_uptime, after.min_uptime);
+  NoteChange(changes, "max-restarts", CountText(before.max_restarts),
+             CountText(after.max_restarts));
+  NoteLimits(changes, before.limits, after.limits);
+  NoteSwitch(changes, "spare", before.spare, after.spare);
+  NoteSwitch(changes, "compile-cache", before.compile_cache, after.compile_cache);
+  NoteChange(changes, "restart-at", before.restart_at, after.restart_at);
+  NoteChange(changes, "keep", std::to_string(before.releases.keep),
              std::to_string(after.releases.keep));
-  NoteChange(notes, "canary-time", FormatSpan(before.releases.canary_time),
+  NoteChange(changes, "canary-time", FormatSpan(before.releases.canary_time),
              FormatSpan(after.releases.canary_time));
-  NoteChange(notes, "health", before.releases.health, after.releases.health);
-  NoteSwitch(notes, "npm", before.releases.npm, after.releases.npm);
-  NoteSwitch(notes, "watch", before.watch, after.watch);
-  NoteChange(notes, "watch-only", Join(before.watch_only, " "), Join(after.watch_only, " "));
-  NoteSwitch(notes, "watch-restart", before.watch_restart, after.watch_restart);
-  NoteSwitch(notes, "agent", before.agent, after.agent);
-  NoteChange(notes, "run-as", before.run_as, after.run_as);
-  NoteChange(notes, "umask", Octal(before.file_mask), Octal(after.file_mask));
-  NoteChange(notes, "log-format", std::string(Name(before.log_format)),
+  NoteChange(changes, "health", before.releases.health, after.releases.health);
+  NoteSwitch(changes, "npm", before.releases.npm, after.releases.npm);
+  NoteSwitch(changes, "watch", before.watch, after.watch);
+  NoteChange(changes, "watch-only", Join(before.watch_only, " "), Join(after.watch_only, " "));
+  NoteSwitch(changes, "watch-restart", before.watch_restart, after.watch_restart);
+  NoteSwitch(changes, "agent", before.agent, after.agent);
+  NoteChange(changes, "run-as", before.run_as, after.run_as);
+  NoteChange(changes, "umask", Octal(before.file_mask), Octal(after.file_mask));
+  NoteChange(changes, "log-format", std::string(Name(before.log_format)),
              std::string(Name(after.log_format)));
-  NoteChange(notes, "log-size", BytesText(before.log_file_bytes), BytesText(after.log_file_bytes));
-  NoteChange(notes, "log-files", before.log_files, after.log_files);
+  NoteChange(changes, "log-size", BytesText(before.log_file_bytes),
+             BytesText(after.log_file_bytes));
+  NoteChange(changes, "log-files", before.log_files, after.log_files);
+  return changes;
+}
+
+}  // namespace
+
+std::vector<std::string> DescribeChanges(const ServiceSpec& before, const ServiceSpec& after) {
+  std::vector<std::string> notes;
+  const auto shown = [](const std::string& value) { return value.empty() ? "(none)" : value; };
+  for (const OptionChange& change : CompareOptions(before, after)) {
+    notes.push_back(change.what + " " + shown(change.before) + " -> " + shown(change.after));
+  }
   NoteVariables(notes, before.script_environment, after.script_environment);
   NoteVariables(notes, before.environment, after.environment);
   NoteVariables(notes, before.caller_environment, after.caller_environment);
   return notes;
+}
+
+std::vector<std::string> DescribeOptions(const ServiceSpec& spec) {
+  // What is shown elsewhere, or is the same for all that a user starts.
+  static constexpr std::array<const char*, 5> kElsewhere{"folder", "script", "port", "node", "cwd"};
+  std::vector<std::string> options;
+  for (const OptionChange& change : CompareOptions(ServiceSpec(), spec)) {
+    const bool elsewhere =
+        std::find(kElsewhere.begin(), kElsewhere.end(), change.what) != kElsewhere.end();
+    if (elsewhere) continue;
+    options.push_back(change.what + " " + (change.after.empty() ? "(none)" : change.after));
+  }
+  return options;
 }
 
 std::optional<std::uint16_t> EffectivePort(const Wish& wish) {

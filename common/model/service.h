@@ -174,6 +174,8 @@ std::vector<std::string> NodeArguments(const ServiceSpec& spec);
 // Differences that a person should hear about, e.g. {"port 3001 -> 4000", "env FOO added"}. Values
 // of environment variables are not shown.
 std::vector<std::string> DescribeChanges(const ServiceSpec& before, const ServiceSpec& after);
+// The options that are not as they are by default, e.g. {"balance slots", "max-memory 150M"}.
+std::vector<std::string> DescribeOptions(const ServiceSpec& spec);
 
 // PORT default: base 3000 + service id.
 inline constexpr std::uint32_t kBasePort = 3000;

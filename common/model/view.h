@@ -63,8 +63,9 @@ struct ServiceView {
   std::string size;                // as wished: "cpu" or a number
   std::uint32_t cluster_size = 0;  // workers wanted right now; 0 when stopped
   Generation generation = 0;
-  std::optional<int> port;  // PORT of its workers
-  Environment environment;  // what --env and env-set recorded
+  std::optional<int> port;           // PORT of its workers
+  Environment environment;           // what --env and env-set recorded
+  std::vector<std::string> options;  // not as by default, for people: "balance slots"
   std::string agent_version;
   std::string log_directory;
   std::string run_as;

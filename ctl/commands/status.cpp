@@ -22,7 +22,10 @@ Plan PlanStatus(const Surroundings& around) {
 }
 
 Plan PlanList(const Surroundings& around) {
-  return Verb<ListOptions>(around).Make(NoOperands<ListOptions>);
+  Verb<ListOptions> verb(around);
+  verb.options().Flag("--wide", "More columns: state, workers, listening ports.",
+                      verb.value().wide);
+  return std::move(verb).Make(NoOperands<ListOptions>);
 }
 
 // A home that was never used may be a wrong one.
@@ -87,7 +90,8 @@ int Run(const ListOptions& options) {
     return ReportFailure(answer, "list the services", "", options.control.json);
   }
   const auto& services = Services(answer.reply);
-  Print(options.control.json ? ServicesJson(services, std::nullopt) : ListText(services));
+  Print(options.control.json ? ServicesJson(services, std::nullopt)
+                             : ListText(services, options.wide));
   RemarkEmpty(answer, options.control);
   RemarkNotes(answer.reply);
   return kDone;

@@ -106,6 +106,29 @@ TEST_CASE("A long name or id widens the list's columns") {
         "1234        a-service-with-a-long-name  1\n");
 }
 
+TEST_CASE("A wide list tells how each service is, and each address once") {
+  ServiceView mine = MyApp(57692, 4);
+  mine.processes.back().state = "starting";
+  mine.processes.back().listening.clear();
+  ServiceView down = MyApp(1, 1);
+  down.id = 2;
+  down.name = "down";
+  down.state = "stopped";
+  down.cluster_size = 0;
+  down.processes.clear();
+  CHECK(ListText({mine, down}, true) ==
+        "Id          Name         Scale  State    Workers  Listening Ports\n"
+        " 1          my-app       1      running  3 of 4   0.0.0.0:3001\n"
+        " 2          down         1      stopped\n");
+}
+
+TEST_CASE("What is not as by default is shown in one line") {
+  ServiceView view = MyApp(57692, 1);
+  view.options = {"balance slots", "max-memory 150M"};
+  CHECK(StatusText({view}, false, {}).find("\nOptions: balance slots, max-memory 150M\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("Without services the answers are those of the original") {
   CHECK(StatusText({}, false, {}) == "No services exist\n");
   CHECK(ListText({}) == "No services defined\n");

@@ -166,6 +166,20 @@ TEST_CASE("Every option that changes is told, and values of variables are not") 
   CHECK(DescribeChanges(one, two) == std::vector<std::string>{"env A changed", "env B removed"});
 }
 
+TEST_CASE("Options in force are those that are not as by default") {
+  CHECK(DescribeOptions(ServiceSpec()).empty());
+  ServiceSpec spec;
+  spec.directory = "/srv/app";
+  spec.script = "server.js";
+  spec.port = 80;
+  spec.environment = {{"A", "1"}};
+  spec.balance = Balance::kSlots;
+  spec.limits.max_memory = 150U << 20;
+  spec.compile_cache = false;
+  CHECK(DescribeOptions(spec) ==
+        std::vector<std::string>{"balance slots", "max-memory 150M", "compile-cache off"});
+}
+
 TEST_CASE("PORT is 3000 and the id, unless it was given") {
   Wish wish;
   wish.id = 1;

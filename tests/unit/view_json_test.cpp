@@ -38,6 +38,7 @@ ServiceView FullView() {
   view.generation = 3;
   view.port = 4;
   view.environment = {{"A", kHostile}, {"B", ""}};
+  view.options = {kHostile, "balance slots"};
   view.log_lines_dropped = 18'446'744'073'709'551'615U;
   view.log_dropped_ago = 5;
   view.next_restart = 6;
@@ -101,7 +102,7 @@ TEST_CASE("views come through the wire as they were, whatever their texts hold")
 TEST_CASE("each member of a view is among those that are shown") {
   // A member that is added and not shown would come through the wire as nothing, unnoticed.
   const nlohmann::json shown = ToJson(FullView());
-  CHECK(shown.size() == 29);
+  CHECK(shown.size() == 30);
   CHECK(shown["processes"][0].size() == 21);
   CHECK(shown["idle_slots"][0].size() == 5);
   for (const auto& member : shown.items()) {
