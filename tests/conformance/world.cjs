@@ -12,6 +12,7 @@ const SLC = path.join(process.env.SLC_BIN, 'slc');
 const CLIENTS = {
   'sl-pmctl': path.join(process.env.SLC_CLIENTS, 'strong-pm/bin/sl-pmctl.js'),
   'sl-deploy': path.join(process.env.SLC_CLIENTS, 'strong-deploy/bin/sl-deploy.js'),
+  'sl-build': path.join(process.env.SLC_CLIENTS, 'strong-build/bin/sl-build.js'),
 };
 const APP = path.resolve(__dirname, '../apps/express4');
 // LoopBack's, on a setting of sl-deploy's own.
