@@ -206,9 +206,25 @@ void HttpServer::Serve(UniqueFd socket, ClientAddress address) {
   if (!connection->poll.ok()) return;
   if (tls_) connection->tls = std::make_unique<TlsSession>(*tls_);
   connection->poll.Watch(true, false);
-  ++per_address_[connection->address.text];
+  Count(*connection, true);
   SetDeadline(*connection, loop_.now() + limits_.head);
   connections_[id] = std::move(connection);
+}
+
+void HttpServer::Count(const Connection& connection, bool more) {
+  std::size_t& count = connection.follower ? followers_ : per_address_[connection.address.text];
+  if (more) {
+    ++count;
+  } else if (--count == 0 && !connection.follower) {
+    per_address_.erase(connection.address.text);
+  }
+}
+
+void HttpServer::SetFollower(Connection& connection, bool follower) {
+  if (connection.follower == follower) return;
+  Count(connection, false);
+  connection.follower = follower;
+  Count(connection, true);
 }
 
 void HttpServer::OnReady(ConnectionId id, uv::Poll::Ready ready) {
@@ -341,9 +357,7 @@ void HttpServer::Doom(Connection& connection) {
   connection.doomed = true;
   connection.poll.Watch(false, false);
   doomed_.push_back(connection.id);
-  if (connection.follower) --followers_;
-  const auto known = per_address_.find(connection.address.text);
-  if (--known->second == 0) per_address_.erase(known);
+  Count(connection, false);
   const Depth depth(depth_);
   if (connection.within_exchange() && events_.on_gone) events_.on_gone(connection.exchange());
 }
@@ -510,10 +524,7 @@ void HttpServer::Begin(ExchangeId exchange, const Response& response, bool follo
       Answer(exchange, full);
       return;
     }
-    if (follower && !connection->follower) {
-      connection->follower = true;
-      ++followers_;
-    }
+    if (follower) SetFollower(*connection, true);
     if (connection->http10) connection->keep_alive = false;
     SendHead(*connection, response, connection->http10 ? Framing::kClose : Framing::kChunks);
     if (!connection->doomed) Write(exchange, response.body);
@@ -593,10 +604,7 @@ void HttpServer::Resume(ExchangeId exchange) {
 void HttpServer::FinishAnswer(Connection& connection) {
   connection.answered = true;
   if (connection.doomed) return;
-  if (connection.follower) {
-    connection.follower = false;
-    --followers_;
-  }
+  SetFollower(connection, false);
   if (connection.phase == Connection::Phase::kAnswer) return GoOn(connection);
   // In kBody the parser comes to the end by itself, or what is left of the body is thrown away.
   if (connection.keep_alive) return;

@@ -111,6 +111,9 @@ class HttpServer {
   void Accept();
   bool MakeRoom(const ClientAddress& address);
   void Serve(UniqueFd socket, ClientAddress address);
+  // Followers are counted by themselves, the others by their address.
+  void Count(const Connection& connection, bool more);
+  void SetFollower(Connection& connection, bool follower);
   void OnReady(ConnectionId id, uv::Poll::Ready ready);
   bool Read(Connection& connection);
   bool Unseal(Connection& connection, std::string_view sealed, std::string* plain);

@@ -408,6 +408,24 @@ TEST_CASE("hundreds who never ask do not keep out one who does") {
   CHECK(fixture.server->connections() <= HttpLimits{}.per_address + 1);
 }
 
+TEST_CASE("who follows takes no place of others of his address") {
+  HttpLimits limits;
+  limits.per_address = 2;
+  ServerFixture fixture(limits);
+  std::vector<std::unique_ptr<Client>> followers;
+  fixture.Serve([&] {
+    for (int i = 0; i < 5; ++i) {
+      followers.push_back(std::make_unique<Client>(fixture.port));
+      followers.back()->Send(Get("/follow"));
+      CHECK(StartsWith(followers.back()->Until("\r\n\r\n"), "HTTP/1.1 200"));
+    }
+    Client one(fixture.port);
+    one.Send(Get("/one"));
+    CHECK(!one.Until("GET /one: ").empty());
+  });
+  CHECK(fixture.gone.empty());
+}
+
 TEST_CASE("after its last request a connection ends") {
   HttpLimits limits;
   limits.requests = 3;
