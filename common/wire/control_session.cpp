@@ -24,8 +24,11 @@ std::string ControlSession::Ask(Question question, OnReply on_reply, OnProgress 
   request.descriptors = static_cast<std::uint32_t>(question.fds.size());
   request.body = std::move(question.body);
   asked_[request.id] = Asked{std::move(on_reply), std::move(on_progress)};
-  // Sent, and failures told, in the next turn of the loop.
-  if (!gone_) stream_.Queue(EncodeRequest(request), std::move(question.fds));
+  if (!gone_) {
+    stream_.Queue(EncodeRequest(request), std::move(question.fds));
+    if (stream_.Flush() && stream_.flushed()) return request.id;
+  }
+  // What finds no room is sent, and what has failed is told, in the next turn of the loop.
   poll_.Watch(true, true);
   return request.id;
 }
