@@ -58,6 +58,13 @@ class FakeBackend : public Backend {
       Reply reply;
       if (std::holds_alternative<ListServices>(body)) {
         reply.data = views;
+      } else if (const auto* look = std::get_if<GetStatus>(&body)) {
+        std::vector<ServiceView> found;
+        for (const ServiceView& view : views) {
+          if (std::to_string(view.id) == look->service) found.push_back(view);
+        }
+        if (found.empty()) reply.error = Error{ErrorCode::kNotFound, "there is no such service"};
+        reply.data = found;
       } else if (std::holds_alternative<DumpLogs>(body) ||
                  std::holds_alternative<ListPackages>(body)) {
         reply.error = refusal;

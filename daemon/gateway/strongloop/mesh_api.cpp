@@ -247,13 +247,34 @@ bool MeshApi::Handle(const Principal& who, const std::string& method, const http
 // ------------------------------------------------------------------------------------------------
 // looking
 
+std::optional<ServiceId> MeshApi::ServiceOfRow(Model model, const std::string& id) {
+  const auto number = Number(id);
+  if (!number) return std::nullopt;
+  if (model == Model::kProcesses) {
+    const auto process = ProcessOfRowId(*number);
+    return process ? std::optional(process->first) : std::nullopt;
+  }
+  if (*number > std::numeric_limits<ServiceId>::max()) return std::nullopt;
+  return static_cast<ServiceId>(*number);
+}
+
 void MeshApi::WithViews(const Call& call, std::function<void(const Views& views)> then) {
-  backend_.Ask(call.principal, ListServices{},
-               [call, then = std::move(then)](const Result<Reply>& reply) {
+  const auto given = call.parameters.find("id");
+  const bool all = given == call.parameters.end() || call.model == Model::kExecutors;
+  RequestBody question = ListServices{};
+  if (!all) {
+    const auto service = ServiceOfRow(call.model, given->second);
+    if (!service) return then({});
+    question = GetStatus{std::to_string(*service)};
+  }
+  backend_.Ask(call.principal, std::move(question),
+               [call, all, then = std::move(then)](const Result<Reply>& reply) {
                  if (!reply) return call.respond(Refused(reply.error()));
-                 if (reply->error) return call.respond(Refused(*reply->error));
+                 const bool none =
+                     !all && reply->error && reply->error->code == ErrorCode::kNotFound;
+                 if (reply->error && !none) return call.respond(Refused(*reply->error));
                  const auto* views = std::get_if<Views>(&reply->data);
-                 then(views != nullptr ? *views : Views{});
+                 then(views != nullptr && !none ? *views : Views{});
                });
 }
 

@@ -8,11 +8,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "common/base/ids.h"
 #include "common/http/response.h"
 #include "common/http/router.h"
 #include "common/http/target.h"
@@ -94,7 +96,10 @@ class MeshApi {
   void RefuseOfWorker(const Call& call);
   void RefuseDebugger(const Call& call);
 
-  // What slcd shows of all services; answers the call itself if that cannot be had.
+  // Whose row has that id; nothing if no service's can.
+  static std::optional<ServiceId> ServiceOfRow(Model model, const std::string& id);
+  // What slcd shows of the services that the call is about: the one of its {id}, which there need
+  // not be, else all. Answers the call itself if that cannot be had.
   void WithViews(const Call& call, std::function<void(const Views& views)> then);
   // The service of {id}, which is its instance's too; 404 in the name of the call's model if there
   // is none.
