@@ -300,25 +300,51 @@ void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
   if (asked.push || asked.streamed || (asked.deploy && asked.method == "POST")) {
     return BeginDeploy(front, exchange, asked);
   }
-  const auto target = http::ParseTarget(asked.target);
-  if (!target) {
-    return front.server->Answer(exchange, Message(400, "the target cannot be decoded"));
+  if (asked.method == "GET" && asked.body->empty()) {
+    const Look look{asked.principal->name, asked.principal->scopes, asked.target};
+    if (looks_.Join(look, {&front, exchange, asked.events})) Ask(look);
+    return;
   }
-  if (IsHealth(asked.method, asked.target)) return Health(front, exchange);
-  const auto respond = [&front, exchange](const http::Response& response) {
+  V1Api::Answerer answerer;
+  answerer.respond = [&front, exchange](const http::Response& response) {
     front.server->Answer(exchange, response);
   };
-  const auto follow = [this, &front, exchange, events = asked.events,
-                       who = asked.principal->name](LineRequest request) {
-    Follow(front, exchange, events, who, std::move(request));
+  answerer.stream = [this, &front, exchange, events = asked.events,
+                     who = asked.principal->name](LineRequest request) {
+    Follow({&front, exchange, events}, who, std::move(request));
   };
-  const auto control = [this, &front, exchange, &asked] {
+  answerer.control = [this, &front, exchange, &asked] {
     relay_.Serve(front.server.get(), exchange, *asked.principal, *asked.body);
   };
-  const bool taken =
-      mesh_->Handle(*asked.principal, asked.method, *target, *asked.body, respond) ||
-      v1_.Handle(*asked.principal, asked.method, *target, *asked.body, {respond, follow, control});
-  if (!taken) respond(Message(404, "there is nothing here"));
+  Serve(*asked.principal, asked.method, asked.target, *asked.body, answerer);
+}
+
+void Gateway::Ask(const Look& look) {
+  V1Api::Answerer answerer;
+  answerer.respond = [this, look](const http::Response& response) {
+    for (const Looker& one : Conclude(look)) one.front->server->Answer(one.exchange, response);
+  };
+  answerer.stream = [this, look](const LineRequest& request) {
+    for (const Looker& one : Conclude(look)) Follow(one, look.principal, request);
+  };
+  Serve({look.principal, look.scopes}, "GET", look.target, {}, answerer);
+}
+
+// Whoever waits for the next answer has it asked for before this one is written to many.
+std::vector<Gateway::Looker> Gateway::Conclude(const Look& look) {
+  auto concluded = looks_.Conclude(look);
+  if (concluded.again) Ask(look);
+  return std::move(concluded.askers);
+}
+
+void Gateway::Serve(const Principal& who, const std::string& method, const std::string& path,
+                    const std::string& body, const V1Api::Answerer& answerer) {
+  const auto target = http::ParseTarget(path);
+  if (!target) return answerer.respond(Message(400, "the target cannot be decoded"));
+  if (IsHealth(method, path)) return Health(answerer.respond);
+  const bool taken = mesh_->Handle(who, method, *target, body, answerer.respond) ||
+                     v1_.Handle(who, method, *target, body, answerer);
+  if (!taken) answerer.respond(Message(404, "there is nothing here"));
 }
 
 void Gateway::BeginDeploy(Front& front, http::ExchangeId exchange, const Asked& asked) {
@@ -334,33 +360,54 @@ void Gateway::BeginDeploy(Front& front, http::ExchangeId exchange, const Asked& 
   uploads_.RunFolder(server, exchange, who, *asked.deploy, *asked.body);
 }
 
-void Gateway::Follow(Front& front, http::ExchangeId exchange, bool events,
-                     const std::string& principal, LineRequest request) {
-  const LineStreams::Follower follower{front.server.get(), exchange, events, request.follow};
-  if (streams_.Join(request.shared, follower)) return;
-  front.to_follow.insert(exchange);
+void Gateway::Follow(const Looker& one, const std::string& principal, LineRequest request) {
+  const std::string shared = request.shared;
+  const bool endless = request.follow;
+  if (streams_.Join(shared, {one.front->server.get(), one.exchange, one.events, endless})) return;
+  one.front->to_follow.insert(one.exchange);
+  if (!shared.empty()) {
+    // Who comes before its pipe does not need one of his own.
+    auto& all = to_share_[shared];
+    all.push_back(one);
+    if (all.size() > 1) return;
+  }
   backend_.Ask(principal, std::move(request.body),
-               [this, &front, exchange, follower, shared = request.shared](Result<Reply> reply) {
-                 // Its client may have left meanwhile.
-                 if (front.to_follow.erase(exchange) == 0) return;
-                 const std::optional<Error> failed =
-                     reply ? reply->error : std::optional(reply.error());
-                 if (failed) return front.server->Answer(exchange, Message(503, failed->message));
-                 if (reply->descriptors.empty()) {
-                   return front.server->Answer(exchange, Message(500, "slcd sent no pipe"));
-                 }
-                 streams_.Add(std::move(reply->descriptors.front()), shared, follower);
+               [this, one, shared, endless](Result<Reply> reply) {
+                 std::vector<Looker> all{one};
+                 if (!shared.empty()) all = std::move(to_share_.extract(shared).mapped());
+                 BeginToFollow(std::move(all), shared, endless, std::move(reply));
                });
 }
 
+void Gateway::BeginToFollow(std::vector<Looker> all, const std::string& shared, bool endless,
+                            Result<Reply> reply) {
+  // Clients may have left meanwhile.
+  std::erase_if(all,
+                [](const Looker& one) { return one.front->to_follow.erase(one.exchange) == 0; });
+  if (all.empty()) return;
+  const std::optional<Error> failed = reply ? reply->error : std::optional(reply.error());
+  if (failed || reply->descriptors.empty()) {
+    const auto response =
+        failed ? Message(503, failed->message) : Message(500, "slcd sent no pipe");
+    for (const Looker& one : all) one.front->server->Answer(one.exchange, response);
+    return;
+  }
+  std::vector<LineStreams::Follower> followers;
+  followers.reserve(all.size());
+  for (const Looker& one : all) {
+    followers.push_back({one.front->server.get(), one.exchange, one.events, endless});
+  }
+  streams_.Add(std::move(reply->descriptors.front()), shared, followers);
+}
+
 // Well is who gets an answer of slcd.
-void Gateway::Health(Front& front, http::ExchangeId exchange) {
-  backend_.Ask({}, GetInfo{}, [&front, exchange](const Result<Reply>& reply) {
+void Gateway::Health(const std::function<void(const http::Response& response)>& respond) {
+  backend_.Ask({}, GetInfo{}, [respond](const Result<Reply>& reply) {
     http::Response response;
     const bool well = reply && !reply->error;
     response.status = well ? 200 : 503;
     response.body = well ? "{\"status\":\"ok\"}" : "{\"status\":\"slcd does not answer\"}";
-    front.server->Answer(exchange, response);
+    respond(response);
   });
 }
 

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +22,7 @@
 #include "daemon/gateway/authenticator.h"
 #include "daemon/gateway/control_relay.h"
 #include "daemon/gateway/core/request_guard.h"
+#include "daemon/gateway/core/shared_looks.h"
 #include "daemon/gateway/deploy_uploads.h"
 #include "daemon/gateway/git_pushes.h"
 #include "daemon/gateway/line_streams.h"
@@ -47,6 +50,12 @@ class Gateway {
  private:
   struct Asked;
   struct Front;
+  // Who waits for the answer of a look.
+  struct Looker {
+    Front* front = nullptr;
+    http::ExchangeId exchange = 0;
+    bool events = false;  // wants server-sent events
+  };
 
   void AskWhatToServe();
   void Begin(const GatewayWish& wish, std::vector<UniqueFd> fds);
@@ -55,11 +64,17 @@ class Gateway {
                                 const http::ClientAddress& address);
   void OnVerdict(Front& front, http::ExchangeId exchange, const Authenticator::Verdict& verdict);
   void Dispatch(Front& front, http::ExchangeId exchange);
-  void Follow(Front& front, http::ExchangeId exchange, bool events, const std::string& principal,
-              LineRequest request);
+  // Asks for all who share it.
+  void Ask(const Look& look);
+  std::vector<Looker> Conclude(const Look& look);
+  void Serve(const Principal& who, const std::string& method, const std::string& path,
+             const std::string& body, const V1Api::Answerer& answerer);
+  void Follow(const Looker& one, const std::string& principal, LineRequest request);
+  void BeginToFollow(std::vector<Looker> all, const std::string& shared, bool endless,
+                     Result<Reply> reply);
   // `asked` is about a deployment, by whatever way.
   void BeginDeploy(Front& front, http::ExchangeId exchange, const Asked& asked);
-  void Health(Front& front, http::ExchangeId exchange);
+  void Health(const std::function<void(const http::Response& response)>& respond);
   void End(const std::string& trouble);
 
   uv::Loop& loop_;
@@ -71,7 +86,9 @@ class Gateway {
   SlcdBackend backend_;
   std::unique_ptr<MeshApi> mesh_;
   V1Api v1_;
+  SharedLooks<Looker> looks_;
   LineStreams streams_;
+  std::map<std::string, std::vector<Looker>> to_share_;  // streams that slcd was asked for
   ControlRelay relay_;
   DeployUploads uploads_;
   GitPushes pushes_;

@@ -34,13 +34,14 @@ LineStreams::LineStreams(uv::Loop& loop)
 
 LineStreams::~LineStreams() = default;
 
-void LineStreams::Add(UniqueFd pipe, const std::string& shared, const Follower& follower) {
+void LineStreams::Add(UniqueFd pipe, const std::string& shared,
+                      const std::vector<Follower>& followers) {
   const Busy busy(*this);
   auto& place = streams_.emplace_back();
   place = std::make_unique<Stream>(loop_, std::move(pipe), shared,
                                    [this, &place](uv::Poll::Ready) { Read(*place); });
   place->poll.Watch(true, false);
-  Begin(*place, follower);
+  for (const Follower& follower : followers) Begin(*place, follower);
 }
 
 bool LineStreams::Join(const std::string& shared, const Follower& follower) {

@@ -41,8 +41,9 @@ class LineStreams {
   LineStreams(const LineStreams&) = delete;
   LineStreams& operator=(const LineStreams&) = delete;
 
-  // Begins the answer of `follower`. `shared`: others may join by that name; empty: none.
-  void Add(UniqueFd pipe, const std::string& shared, const Follower& follower);
+  // Begins the answers of `followers`, one at least. `shared`: others may join by that name;
+  // empty: none, and one follower.
+  void Add(UniqueFd pipe, const std::string& shared, const std::vector<Follower>& followers);
   // The same with a pipe that is there already; false if there is none of that name.
   bool Join(const std::string& shared, const Follower& follower);
   // Of the server's events. Exchanges that follow nothing are passed over.

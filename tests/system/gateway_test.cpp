@@ -8,6 +8,7 @@
 
 #include "common/base/text.h"
 #include "tests/system/harness.h"
+#include "tests/system/raw_connection.h"
 
 using namespace slc;
 using namespace slc::test;
@@ -322,6 +323,36 @@ TEST_SUITE("gateway") {
           return true;
         },
         20'000, "the readers to end");
+  }
+
+  TEST_CASE("a hundred of one address who follow the same have one reader, and leave others room") {
+    World world;
+    const Gateway gateway;
+    world.Must({"gateway", "start", "--listen", gateway.listen()});
+    std::vector<RawConnection> followers;
+    for (int i = 0; i < 5; ++i) {
+      // All at once: nobody's pipe is there when the others come.
+      for (int k = 0; k < 20; ++k) {
+        followers.emplace_back(gateway.port);
+        REQUIRE(
+            followers.back().Send("GET /v1/events?follow&lines=0 HTTP/1.1\r\nHost: localhost\r\n"
+                                  "Accept: text/event-stream\r\n\r\n"));
+      }
+      for (RawConnection& one : followers) REQUIRE(one.WaitFor(":\n\n", 20'000));
+    }
+    // The reader may begin a moment after they were answered.
+    for (int n = 0; n < 100 && !followers[0].WaitFor("\"service\":\"news", 200); ++n) {
+      world.Must({"ctl", "create", "news" + std::to_string(n)});
+    }
+    for (RawConnection& one : followers) CHECK(one.WaitFor("\"service\":\"news", 20'000));
+    const std::string daemon = std::to_string(world.Daemon()->pid);
+    std::size_t readers = 0;
+    for (const std::string& pid :
+         Split(Trim(ReadText("/proc/" + daemon + "/task/" + daemon + "/children")), ' ')) {
+      if (ReadText("/proc/" + pid + "/comm") == "slc\n") ++readers;
+    }
+    CHECK(readers == 1);
+    CHECK(Curl(world, {gateway.url("/healthz")}).status == 200);
   }
 
   TEST_CASE("a port that is taken, a key that is none: said so, and what ran goes on") {
