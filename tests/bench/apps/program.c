@@ -6,11 +6,19 @@
 //                              "BEGIN END FAILED" to FILE (FAILED: writes that were refused), and stays
 //   program again MB FILE      prints as above over and over; a line in FILE for each time
 //   program splice FILE        moves what comes on stdin into FILE, without looking at it
+//   program cat FROM TO        has one cat read FROM and another write TO, with a unix socket in between; prints
+//                              how long it took
+//   program put SOCKET HEAD FROM   sends HEAD and FROM to a unix socket as cat would; prints how long it took until
+//                              the first byte of an answer came, then the answer, to its end
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,15 +36,17 @@ static void Append(const char* file, const char* text) {
   close(fd);
 }
 
-static int PutAll(const char* data, size_t size) {
+static int PutTo(int fd, const char* data, size_t size) {
   while (size > 0) {
-    ssize_t put = write(STDOUT_FILENO, data, size);
+    ssize_t put = write(fd, data, size);
     if (put < 0) return -1;
     data += put;
     size -= (size_t)put;
   }
   return 0;
 }
+
+static int PutAll(const char* data, size_t size) { return PutTo(STDOUT_FILENO, data, size); }
 
 static void Print(long megabytes, const char* file) {
   static char buffer[kBlock + kLine];
@@ -68,6 +78,57 @@ static int Splice(const char* file) {
   return moved == 0 ? 0 : 1;
 }
 
+static void RunCat(int from, int to) {
+  if (fork() != 0) return;
+  dup2(from, STDIN_FILENO);
+  dup2(to, STDOUT_FILENO);
+  execlp("cat", "cat", (char*)NULL);
+  _exit(127);
+}
+
+static int Cat(const char* from, const char* to) {
+  int ends[2];
+  int in = open(from, O_RDONLY | O_CLOEXEC);
+  int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (in < 0 || out < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return 3;
+  const long long begin = Now();
+  RunCat(in, ends[0]);
+  RunCat(ends[1], out);
+  close(ends[0]);
+  close(ends[1]);
+  int failed = 0;
+  for (int status; wait(&status) > 0;) failed |= status;
+  printf("%lld\n", Now() - begin);
+  return failed != 0;
+}
+
+// A write that fails may have been refused with an answer.
+static int Send(int to, const char* file) {
+  static char buffer[128 << 10];  // cat's
+  int from = open(file, O_RDONLY | O_CLOEXEC);
+  if (from < 0) return 3;
+  for (ssize_t got; (got = read(from, buffer, sizeof(buffer))) > 0;) {
+    if (PutTo(to, buffer, (size_t)got) != 0) break;
+  }
+  close(from);
+  return 0;
+}
+
+static int Put(const char* socket_path, const char* head, const char* from) {
+  static char answer[64 << 10];
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, socket_path, sizeof(address.sun_path) - 1);
+  int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (server < 0 || connect(server, (struct sockaddr*)&address, sizeof(address)) != 0) return 3;
+  const long long begin = Now();
+  if (Send(server, head) != 0 || Send(server, from) != 0) return 3;
+  ssize_t got = read(server, answer, sizeof(answer));
+  printf("%lld\n", Now() - begin);
+  fflush(stdout);
+  for (; got > 0; got = read(server, answer, sizeof(answer))) PutAll(answer, (size_t)got);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   const char* mode = argc > 2 ? argv[1] : "";
   if (strcmp(mode, "pause") == 0 || strcmp(mode, "crash") == 0) {
@@ -77,6 +138,11 @@ int main(int argc, char** argv) {
     if (mode[0] == 'c') return 1;
   } else if (strcmp(mode, "splice") == 0) {
     return Splice(argv[2]);
+  } else if (argc > 3 && strcmp(mode, "cat") == 0) {
+    return Cat(argv[2], argv[3]);
+  } else if (argc > 4 && strcmp(mode, "put") == 0) {
+    signal(SIGPIPE, SIG_IGN);
+    return Put(argv[2], argv[3], argv[4]);
   } else if (argc > 3 && strcmp(mode, "print") == 0) {
     Print(atol(argv[2]), argv[3]);
   } else if (argc > 3 && strcmp(mode, "again") == 0) {

@@ -70,9 +70,10 @@ async function until(what, holds, limit = 30000) {
   }
 }
 
-function answers(port) {
+function answers(port, target = '/') {
   return new Promise((resolve) => {
-    const request = http.get({ port, host: '127.0.0.1', agent: false, timeout: 5000 }, (response) => {
+    const where = { port, host: '127.0.0.1', agent: false, timeout: 5000, path: target };
+    const request = http.get(where, (response) => {
       response.resume().on('end', () => resolve(response.statusCode === 200));
     });
     request.on('error', () => resolve(false)).on('timeout', () => request.destroy());

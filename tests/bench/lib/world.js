@@ -10,7 +10,7 @@ const { run, runOutput, freePort } = require('./command');
 
 const BENCH = path.resolve(__dirname, '..');
 const EXPRESS = path.resolve(BENCH, '../apps/express4');
-const PROGRAMS = ['slc', 'slcd', 'slc-master', 'slc-load', 'agent.cjs'];
+const PROGRAMS = ['slc', 'slcd', 'slc-master', 'slc-gateway', 'slc-unpack', 'slc-load', 'agent.cjs'];
 
 class World {
   constructor(options) {
@@ -25,6 +25,8 @@ class World {
   }
 
   async open() {
+    // Started by root, slcd has its gateway run as another user, who must come to the program.
+    fs.chmodSync(this.folder, 0o711);
     fs.mkdirSync(this.bin);
     for (const name of PROGRAMS) {
       const file = path.join(this.options.bin, name);
@@ -122,15 +124,12 @@ class World {
       .map((line) => JSON.parse(line));
   }
 
-  // One lane of slc-load; its report. A failed request is an error of the benchmark.
-  async load(seconds, keys) {
-    const out = await run(path.join(this.bin, 'slc-load'), [
-      '--duration',
-      String(seconds),
-      '--json',
-      '--lane',
-      laneOf(keys),
-    ]);
+  // One lane of slc-load, on the cores `cpus` if they are given ("1-3"); its report. A failed request is an error of
+  // the benchmark.
+  async load(seconds, keys, cpus = null) {
+    const load = [path.join(this.bin, 'slc-load'), '--duration', String(seconds), '--json', '--lane', laneOf(keys)];
+    const [file, ...args] = cpus ? ['taskset', '-c', cpus, ...load] : load;
+    const out = await run(file, args);
     return JSON.parse(out).lanes[0];
   }
 

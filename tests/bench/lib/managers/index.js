@@ -7,6 +7,7 @@ const { Pm2 } = require('./pm2');
 const { Runit } = require('./runit');
 const { Slc } = require('./slc');
 const { Strong } = require('./strong');
+const { StrongPm } = require('./strong_pm');
 const { Supervisord } = require('./supervisord');
 
 const of =
@@ -21,6 +22,7 @@ const MANAGERS = {
   'pm2': { title: 'PM2', make: of(Pm2) },
   'forever': { title: 'forever', make: of(Forever) },
   'strong': { title: 'sl-run', make: of(Strong) },
+  'strong-pm': { title: 'strong-pm', make: of(StrongPm) },
   'supervisord': { title: 'supervisord', make: of(Supervisord) },
   'runit': { title: 'runit', make: of(Runit) },
   'cluster-rr': { title: 'cluster rr', make: of(Cluster, 'rr') },

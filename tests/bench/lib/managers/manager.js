@@ -86,6 +86,9 @@ class Manager {
     throw new Unable(why);
   }
 
+  api() {
+    this.unable('has no HTTP API');
+  }
   startWeb() {
     this.unable('runs no web apps');
   }

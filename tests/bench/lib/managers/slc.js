@@ -7,7 +7,7 @@ const { Manager } = require('./manager');
 const { alive, processesOf } = require('../procfs');
 const { run, until } = require('../command');
 
-const PROGRAMS = ['slc', 'slcd', 'slc-master', 'agent.cjs'];
+const PROGRAMS = ['slc', 'slcd', 'slc-master', 'slc-gateway', 'slc-unpack', 'agent.cjs'];
 
 class Slc extends Manager {
   constructor(world, kind, balance = 'rr') {
@@ -76,6 +76,20 @@ class Slc extends Manager {
     await this.run(this.programCommand(this.newName('crowd'), count, ['pause', marks]));
     const times = await until(`${count} workers run`, () => this.marks(marks).length >= count && this.marks(marks));
     return Number(times.reduce((a, b) => (a > b ? a : b)) - begin) / 1e6;
+  }
+
+  // The gateway, before a web app of two workers: {port, socketPath}.
+  async api() {
+    const port = await this.world.freePort();
+    const socketPath = path.join(this.folder, 'api.sock');
+    await this.web({ workers: 2 });
+    const listen = [`127.0.0.1:${port}`, `unix:${socketPath}`].flatMap((one) => ['--listen', one]);
+    await this.run([this.slc, 'gateway', 'start', ...listen]);
+    return { port, socketPath };
+  }
+  // The gateway, slcd.
+  apiPids() {
+    return [...processesOf(path.join(this.bin, 'slc-gateway')), ...this.daemonPids()];
   }
 
   daemonPids() {

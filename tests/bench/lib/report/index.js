@@ -19,6 +19,7 @@ const GROUPS = {
   e: 'Reloads and killed workers',
   f: 'Faults and logs',
   g: 'Many at once',
+  i: 'The HTTP side',
   h: 'What the machine takes',
 };
 // The blows of rows/killed.js are columns, too.
