@@ -2,6 +2,7 @@
 // waits. So no more of it is held here than the server reads at once.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -25,13 +26,17 @@ class BodyPipe {
   bool ended() const { return ended_; }
 
  private:
+  // How much of it went in.
+  std::size_t Put(std::string_view data);
   void Write();
+  void Settle();
 
   http::HttpServer& server_;
   const http::ExchangeId exchange_;
   UniqueFd pipe_;     // none: its reader takes no more, or all is in
   std::string rest_;  // that has found no room in it
   bool ended_ = false;
+  bool refused_ = false;  // nobody reads any more
   uv::Poll poll_;
 };
 
