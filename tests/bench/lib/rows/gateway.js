@@ -44,7 +44,7 @@ const LOOKS = [
 ];
 
 function lookCase(world, [name, target, connections, managers]) {
-  const seconds = world.quick ? 0.5 : 3;
+  const seconds = world.quick ? 0.5 : 2;
   const kept = connections === 1 ? '1 kept connection' : `${connections} kept connections`;
   const what = `one core, GET ${target}, ${kept}`;
   return {
@@ -54,7 +54,7 @@ function lookCase(world, [name, target, connections, managers]) {
       { key: 'us', group: 'i', title: `${what}: CPU of whoever answers, a request`, unit: 'µs' },
     ],
     managers,
-    rounds: world.quick ? 1 : 7,
+    rounds: world.quick ? 1 : 5,
     open: async (manager) => {
       const api = await manager.api();
       // Until the code is optimised.
@@ -179,7 +179,7 @@ function uploadCase(world, name, compressed) {
       { key: 'unpack', group: 'i', title: `${what}: slc-unpack at most, RSS`, unit: 'MB' },
     ],
     managers: ['slc'],
-    rounds: world.quick ? 1 : 7,
+    rounds: world.quick ? 1 : 5,
     open: async (slc) => {
       const api = { ...(await slc.api()), file: await archive(slc, compressed) };
       const made = await ask(api, 'POST', '/api/Services', { name: 'up' });
