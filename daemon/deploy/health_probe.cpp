@@ -161,9 +161,12 @@ void HealthProbe::OnAnswer(const std::string& failure) {
 
 // The one that is meant may take its time: that is for whoever waits for all this.
 void HealthProbe::OnSilence() {
-  if (sent_ && Whose() == Who::kMeant) return;
-  ++unknown_;
-  if (not_well_.empty()) not_well_ = "it has not answered for " + FormatSpan(kPatience);
+  const Who who = Whose();
+  if (sent_ && who == Who::kMeant) return;
+  if (who != Who::kAnother) {
+    ++unknown_;
+    if (not_well_.empty()) not_well_ = "it has not answered for " + FormatSpan(kPatience);
+  }
   Next();
 }
 
@@ -186,7 +189,7 @@ void HealthProbe::Next() {
     return;
   }
   if (target_.worker == 0) return End({});
-  if (unknown_ == tried_) return End(not_well_);
+  if (unknown_ > 0) return End(not_well_);
   End("none of " + std::to_string(tried_) + " connections came to the new worker");
 }
 

@@ -5,8 +5,8 @@
 // connection is kept after its answer, until it is known which process has it open, and what others
 // answer counts nothing. An old release may know nothing of the path.
 //
-// What closes its connections together with the answer (HTTP/1.0) gives nobody away. If only such
-// answers come, all of them must be well.
+// What closes its connections together with the answer (HTTP/1.0) mostly gives nobody away. If no
+// answer is known to be that of the worker, all those must be well of which nothing is known.
 #pragma once
 
 #include <sys/types.h>
