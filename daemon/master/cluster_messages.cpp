@@ -139,7 +139,7 @@ WorkerMessage ParseAgent(const json& value) {
     constexpr std::size_t kLongest = 64;
     return AgentListening{Text(value, "address").substr(0, kLongest), Integer(value, "port", 0)};
   }
-  if (act == "pong") return AgentPong{Flag(value, "debugged")};
+  if (act == "pong") return AgentPong{Flag(value, "debugged"), Number(value, "id")};
   if (act == "inspected") return ParseInspected(value);
   if (act == "inspection") return ParseInspection(value);
   return OtherMessage{};
@@ -253,11 +253,18 @@ std::string AgentPromote(SlotNumber slot) {
 
 std::string AgentHangUp() { return "{\"cmd\":\"NODE_SLC\",\"act\":\"hangup\"}\n"; }
 
-std::string AgentPing() { return "{\"cmd\":\"NODE_SLC\",\"act\":\"ping\"}\n"; }
+std::string AgentPing(std::uint64_t id) {
+  const std::string number = id == 0 ? std::string() : R"(,"id":)" + std::to_string(id);
+  return R"({"cmd":"NODE_SLC","act":"ping")" + number + "}\n";
+}
 
 // The first one took whatever it did not know for the order to drain.
 bool AnswersPings(const std::string& agent_version) {
   return !agent_version.empty() && agent_version != "1.0.0";
+}
+
+bool EchoesPings(const std::string& agent_version) {
+  return AnswersPings(agent_version) && agent_version != "1.1.0" && agent_version != "1.2.0";
 }
 
 std::string AgentInspect(const AgentQuestion& question) {
@@ -273,8 +280,10 @@ std::string AgentInspect(const AgentQuestion& question) {
   return R"({"cmd":"NODE_HANDLE","type":"net.Native","msg":)" + DumpJson(message) + "}\n";
 }
 
-bool CanInspect(const std::string& agent_version) {
-  return AnswersPings(agent_version) && agent_version != "1.1.0";
+bool CanInspect(const std::string& agent_version, Inspection what) {
+  if (agent_version == kAgentVersion) return true;
+  // Whoever left a door open before slc was upgraded can close it.
+  return what == Inspection::kDebugStop && agent_version == "1.2.0";
 }
 
 std::string ShutdownText() { return "\"shutdown\"\n"; }

@@ -63,6 +63,7 @@ struct AgentListening {  // a server that bound by itself (exclusive, reusePort)
 };
 struct AgentPong {        // answers AgentPing
   bool debugged = false;  // a debugger is attached, or may be
+  std::uint64_t id = 0;   // the ping's
 };
 struct AgentInspected {  // answers AgentInspect
   std::uint64_t id = 0;
@@ -111,9 +112,13 @@ std::string AgentKeepCode();
 std::string AgentPromote(SlotNumber slot);
 // To our agent in a worker that drains: the drain timeout is over, end what is still connected.
 std::string AgentHangUp();
-// To our agent: answer from the event loop (AgentPong). Only to one that AnswersPings.
-std::string AgentPing();
+// To our agent: answer from the event loop (AgentPong). Only to one that AnswersPings. With an `id`,
+// which only one that EchoesPings gives back: when all that came before is answered.
+std::string AgentPing(std::uint64_t id = 0);
 bool AnswersPings(const std::string& agent_version);
+bool EchoesPings(const std::string& agent_version);
+// Of the agent that we are installed with.
+inline constexpr const char* kAgentVersion = "1.3.0";
 // To our agent: show something of yourself. Only to one that CanInspect. Of what HasResult() with
 // the socket for it.
 struct AgentQuestion {
@@ -125,7 +130,8 @@ struct AgentQuestion {
   std::string request;
 };
 std::string AgentInspect(const AgentQuestion& question);
-bool CanInspect(const std::string& agent_version);
+// Another agent than ours answers differently, and would load what is not its own.
+bool CanInspect(const std::string& agent_version, Inspection what);
 // The messages applications listen for to shut down: PM2's and StrongLoop's.
 std::string ShutdownText();
 std::string ShutdownCommand();

@@ -226,11 +226,17 @@ bool Connections::Answered(WorkerId worker, std::uint64_t seq, bool accepted) {
   return true;
 }
 
-bool Connections::Missed(WorkerId worker) {
+bool Connections::Missed(WorkerId worker, bool certain) {
   if (dispatch_.in_flight(worker) == 0) return false;
-  for (const std::uint64_t missed : dispatch_.Missed(worker)) Land(missed, false);
+  for (const std::uint64_t missed : dispatch_.Missed(worker, certain)) Land(missed, false);
   Resume();
   return true;
+}
+
+void Connections::Heard(WorkerId worker, std::uint64_t seq) {
+  const std::vector<std::uint64_t> known = dispatch_.MissedBefore(worker, seq);
+  for (const std::uint64_t missed : known) Land(missed, false);
+  if (!known.empty()) Resume();
 }
 
 void Connections::Land(std::uint64_t seq, bool accepted) {

@@ -106,9 +106,13 @@ class Connections {
   void Forget(WorkerId worker);
   // False if the worker was not given that, or has answered already.
   bool Answered(WorkerId worker, std::uint64_t seq, bool accepted);
-  // A connection has not arrived: the worker has no descriptor for it. It goes to another. False if
-  // none is on its way.
-  bool Missed(WorkerId worker);
+  // A descriptor has not arrived: the worker has no room for it. If it was a connection (`certain`:
+  // it was), that goes to another as soon as it is known which one; see Dispatch. False if none is
+  // on its way.
+  bool Missed(WorkerId worker, bool certain);
+  // The worker has answered the message of that number, which was about no connection.
+  void Heard(WorkerId worker, std::uint64_t seq);
+  std::size_t in_flight(WorkerId worker) const { return dispatch_.in_flight(worker); }
   // See Dispatch.
   std::optional<Millis> StuckSince(WorkerId worker) const {
     return dispatch_.StuckSince(worker, loop_.now());

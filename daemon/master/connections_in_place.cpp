@@ -72,6 +72,8 @@ void Connections::Adopt(Predecessor& predecessor) {
   for (auto& [seq, flight] : by_seq) {
     dispatch_.Pushed(workers[seq], seq, loop_.now());
     flights_[seq] = std::move(flight);
+    // The image before may have heard so.
+    dispatch_.Missed(workers[seq], false);
   }
   std::map<std::uint64_t, std::pair<std::string, UniqueFd>> in_order;
   for (auto& [rest, fd] : predecessor.TakeBelow("waiting/")) {

@@ -28,7 +28,7 @@ std::string NameOf(const WorkerProcess& worker) {
 
 }  // namespace
 
-std::string Inspections::Hindrance(const WorkerProcess& worker) const {
+std::string Inspections::Hindrance(const WorkerProcess& worker, Inspection what) const {
   const GenerationConfig& config = configs_.Of(fleet_.state(), worker.id());
   const std::string& agent = worker.facts().agent_version;
   if (!config.node) return "is not Node.js: only what runs on Node can be looked into";
@@ -39,9 +39,9 @@ std::string Inspections::Hindrance(const WorkerProcess& worker) const {
   if (worker.end || worker.killed) return "has ended";
   if (channel == nullptr || channel->ended()) return "is leaving: its channel is closed";
   if (agent.empty()) return "has not loaded its agent yet; try again in a moment";
-  if (!CanInspect(agent)) {
-    return "was started by an earlier slc, whose agent (" + agent +
-           ") cannot do this; slc ctl soft-restart replaces it";
+  if (!CanInspect(agent, what)) {
+    return "was started by another slc, whose agent (" + agent + ") is not the one of this (" +
+           kAgentVersion + "); slc ctl soft-restart replaces it";
   }
   if (worker.facts().stuck_since > 0) {
     return "hangs: its event loop has not turned for " +
@@ -56,7 +56,7 @@ void Inspections::Begin(const link::Inspect& question) {
     return Refuse(question.number, ErrorCode::kNotFound,
                   "there is no worker " + std::to_string(question.worker) + " any more");
   }
-  if (const std::string why = Hindrance(*worker); !why.empty()) {
+  if (const std::string why = Hindrance(*worker, question.what); !why.empty()) {
     return Refuse(question.number, ErrorCode::kInvalid, NameOf(*worker) + " " + why);
   }
   const std::uint64_t id = ++last_id_;
@@ -84,7 +84,6 @@ void Inspections::Begin(const link::Inspect& question) {
                    question.worker,
                    question.what,
                    loop_.now() + kPatience,
-                   pair.second ? channel.handles_taken() : 0,
                    std::move(pair.first)};
   ArmTimer();
 }
@@ -105,18 +104,6 @@ void Inspections::Answered(WorkerProcess& worker, const AgentInspected& answer) 
   } else if (!link_.Send(inspected, {open.result.get()})) {
     Refuse(open.number, ErrorCode::kSystem, "the master has no descriptor left for the result");
   }
-}
-
-bool Inspections::Missed(const WorkerProcess& worker, std::uint64_t handle) {
-  for (auto each = open_.begin(); each != open_.end(); ++each) {
-    const Open& open = each->second;
-    if (open.worker != worker.id() || open.handle == 0 || open.handle != handle) continue;
-    Refuse(open.number, ErrorCode::kConflict,
-           NameOf(worker) + " has too many files open: there is no room for the result's socket");
-    open_.erase(each);
-    return true;
-  }
-  return false;
 }
 
 void Inspections::Ended(const WorkerProcess& worker) {

@@ -47,9 +47,6 @@ class Inspections {
   void Begin(const link::Inspect& question);
   // What the agent said; of a question that is not open it is passed over.
   void Answered(WorkerProcess& worker, const AgentInspected& answer);
-  // A descriptor, `handle` in the order of those sent, did not find room in the worker. False: it
-  // was none of ours.
-  bool Missed(const WorkerProcess& worker, std::uint64_t handle);
   void Ended(const WorkerProcess& worker);
 
  private:
@@ -58,11 +55,10 @@ class Inspections {
     WorkerId worker = 0;
     Inspection what = Inspection::kCpuStart;
     Millis until = 0;
-    std::uint64_t handle = 0;
     UniqueFd result;  // to be read
   };
   // Why it cannot be asked; empty: it can.
-  std::string Hindrance(const WorkerProcess& worker) const;
+  std::string Hindrance(const WorkerProcess& worker, Inspection what) const;
   void Refuse(std::uint64_t number, ErrorCode code, const std::string& why);
   void GiveUp();
   void ArmTimer();

@@ -45,8 +45,12 @@ Status Instance::Bequeath(Bequest& bequest) {
   for (const KeptFd& kept : AllKept()) bequest.fds[kept.name] = kept.fd;
   connections_.Bequeath(bequest);
   for (const auto& [id, worker] : workers_.all()) {
-    if (worker->channel() == nullptr || worker->channel()->partial().empty()) continue;
-    Status added = bequest.Add("partial/" + std::to_string(id), worker->channel()->partial());
+    if (worker->channel() == nullptr) continue;
+    Status added =
+        bequest.Add("handles/" + std::to_string(id), worker->channel()->handles().Text());
+    if (!added) return added;
+    if (worker->channel()->partial().empty()) continue;
+    added = bequest.Add("partial/" + std::to_string(id), worker->channel()->partial());
     if (!added) return added;
   }
   for (const LogPump::Beginning& line : logs_.Beginnings()) {

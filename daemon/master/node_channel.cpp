@@ -52,18 +52,25 @@ NodeChannel::NodeChannel(uv::Loop& loop, int socket, Events events)
 
 NodeChannel::~NodeChannel() { *alive_ = false; }
 
-bool NodeChannel::TrySend(std::string_view frame, int fd) {
+bool NodeChannel::SendNow(std::string_view frame, int fd) {
   if (!has_room()) return false;
   const long sent = SendWithFds(socket_, frame, &fd, fd >= 0 ? 1 : 0);
   if (sent < 0) NoteSendError(errno);
-  const bool taken = sent == static_cast<long>(frame.size());
-  if (taken && fd >= 0) ++handles_taken_;
+  return sent == static_cast<long>(frame.size());
+}
+
+bool NodeChannel::TrySend(std::string_view frame, int connection) {
+  const bool taken = SendNow(frame, connection);
+  if (taken) handles_.Sent(true);
   return taken;
 }
 
 bool NodeChannel::Send(std::string frame, int fd) {
   if (ended_) return false;
-  if (TrySend(frame, fd)) return true;
+  if (SendNow(frame, fd)) {
+    if (fd >= 0) handles_.Sent(false);
+    return true;
+  }
   if (queued_bytes_ + frame.size() > kMostQueued) {
     Note(LeftUnread{});
     return false;
@@ -73,7 +80,7 @@ bool NodeChannel::Send(std::string frame, int fd) {
     copy.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
     if (!copy) return false;
   }
-  if (fd >= 0) ++handles_taken_;
+  if (fd >= 0) handles_.Sent(false);
   queued_bytes_ += frame.size();
   queue_.push_back(Waiting{std::move(frame), std::move(copy)});
   UpdateWatch();

@@ -13,7 +13,6 @@
 // than a look's worth of memory and one message's worth of descriptors.
 #pragma once
 
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -28,6 +27,7 @@
 #include "common/uv/timer.h"
 #include "daemon/master/core/conduct.h"
 #include "daemon/master/core/json_shape.h"
+#include "daemon/master/core/sent_handles.h"
 
 namespace slc {
 
@@ -48,10 +48,9 @@ class NodeChannel {
   // Sends now or queues (with a duplicate of `fd`). False if the worker does not read and a
   // megabyte is waiting, or the channel has ended.
   bool Send(std::string frame, int fd = -1);
-  // Sends now or not at all.
-  bool TrySend(std::string_view frame, int fd);
-  // Frames with a descriptor, taken so far: Node answers each, in this order.
-  std::uint64_t handles_taken() const { return handles_taken_; }
+  // Sends a connection, now or not at all.
+  bool TrySend(std::string_view frame, int connection);
+  SentHandles& handles() { return handles_; }
   bool has_room() const { return !ended_ && queue_.empty(); }
   bool ended() const { return ended_; }
   // Nothing waits here to be sent.
@@ -74,6 +73,7 @@ class NodeChannel {
     UniqueFd fd;
   };
   void OnReady(uv::Poll::Ready ready);
+  bool SendNow(std::string_view frame, int fd);
   // One look into the socket. False when there is nothing more for now, or not alive any more.
   bool ReadOnce(const bool& alive);
   bool Deliver(std::string_view line, const bool& alive);
@@ -93,7 +93,7 @@ class NodeChannel {
   Events events_;
   std::deque<Waiting> queue_;
   std::size_t queued_bytes_ = 0;
-  std::uint64_t handles_taken_ = 0;
+  SentHandles handles_;
   std::string partial_;            // the beginning of a line that has not ended yet
   std::size_t partial_bytes_ = 0;  // of that line so far
   JsonShape partial_shape_;

@@ -5,6 +5,7 @@
 //   "link"                         the connection with the daemon that rules
 //   "rest/WORKER/out|err"          the beginning of a line that was read from its pipe
 //   "partial/WORKER"               the same of its channel
+//   "handles/WORKER"               which of the descriptors it was sent it has answered
 //   "waiting/NUMBER/KEY"           a connection that was accepted and that no worker has
 //   "flight/WORKER/SEQ/NUMBER/KEY" one that a worker has got and not answered yet
 // and all that slcd keeps for a successor, by the same names.

@@ -97,6 +97,7 @@ void WorkerMessages::NoteMoved(WorkerProcess& worker, std::optional<bool> debugg
 
 void WorkerMessages::On(WorkerProcess& worker, const Accepted& answer) {
   NoteMoved(worker);
+  worker.channel()->handles().Answered(answer.ack);
   if (!connections_.Answered(worker.id(), answer.ack, answer.accepted)) {
     note_(worker, AnsweredUnasked{});
   }
@@ -117,10 +118,27 @@ void WorkerMessages::On(WorkerProcess& worker, const AgentInspection& told) {
   snapshot_.Save();
 }
 
+void WorkerMessages::On(WorkerProcess& worker, const AgentPong& pong) {
+  NoteMoved(worker, pong.debugged);
+  if (pong.id == 0 || pong.id != worker.asked_which) return;
+  worker.asked_which = 0;
+  connections_.Heard(worker.id(), pong.id);
+  if (worker.missed_since) AskWhich(worker);
+}
+
+// The answer says by its place among those to connections which of these have not arrived.
+void WorkerMessages::AskWhich(WorkerProcess& worker) {
+  worker.missed_since = worker.asked_which != 0;
+  if (worker.missed_since || connections_.in_flight(worker.id()) == 0) return;
+  const std::uint64_t number = numbers_.Next();
+  if (worker.channel()->Send(AgentPing(number))) worker.asked_which = number;
+}
+
 void WorkerMessages::On(WorkerProcess& worker, const HandleNack&) {
   NoteMoved(worker);
-  if (inspections_.Missed(worker, ++worker.handles_answered)) return;
-  if (!connections_.Missed(worker.id())) return note_(worker, AnsweredUnasked{});
+  const bool certain = worker.channel()->handles().Missed();
+  if (!connections_.Missed(worker.id(), certain)) return note_(worker, AnsweredUnasked{});
+  if (EchoesPings(worker.facts().agent_version)) AskWhich(worker);
   // With each connection, perhaps: once in a while is enough to be told.
   constexpr Millis kTellAgain = 10'000;
   const Millis now = loop_.now();

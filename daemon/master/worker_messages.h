@@ -50,16 +50,17 @@ class WorkerMessages {
  private:
   void NoteMoved(WorkerProcess& worker, std::optional<bool> debugged = std::nullopt);
   void Answer(WorkerProcess& worker, const QueryServer& query);
+  void AskWhich(WorkerProcess& worker);
   void On(WorkerProcess& worker, const QueryServer& query);
   void On(WorkerProcess& worker, const Listening& listening);
   void On(WorkerProcess& worker, const CloseServer& close);
   void On(WorkerProcess& worker, const ExitedAfterDisconnect& request);
   void On(WorkerProcess& worker, const Accepted& answer);
-  void On(WorkerProcess& worker, const HandleAck&) { ++worker.handles_answered; }
+  void On(WorkerProcess& worker, const HandleAck&) { worker.channel()->handles().Arrived(); }
   void On(WorkerProcess& worker, const HandleNack&);
   void On(WorkerProcess& worker, const AgentHello& hello);
   void On(WorkerProcess& worker, const AgentListening& listening);
-  void On(WorkerProcess& worker, const AgentPong& pong) { NoteMoved(worker, pong.debugged); }
+  void On(WorkerProcess& worker, const AgentPong& pong);
   void On(WorkerProcess& worker, const AgentParked&);
   void On(WorkerProcess& worker, const AgentInspected& answer);
   void On(WorkerProcess& worker, const AgentInspection& told);

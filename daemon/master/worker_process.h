@@ -108,7 +108,8 @@ class WorkerProcess {
   std::optional<Millis> missed_told_at;  // when it was last logged that it has no descriptors left
   std::string failed_listen;             // why the last listen that failed was refused, for people
   std::uint64_t cpu_ticks_seen = 0;      // see Workers::AnyWorked
-  std::uint64_t handles_answered = 0;    // of NodeChannel::handles_taken()
+  std::uint64_t asked_which = 0;         // the ping that tells which connections have not arrived
+  bool missed_since = false;             // another one has not, since that was sent
   bool stranger_told = false;            // it was logged that somebody else speaks for it
   bool killed = false;                   // by us
   std::optional<WorkerEnd> end;          // once it has ended

@@ -238,6 +238,8 @@ bool Workers::AdoptOne(const FleetWorker& worker, const WorkerFacts& facts,
     }
   }
   if (process.channel() != nullptr) {
+    SentHandles& handles = process.channel()->handles();
+    if (!handles.GoOn(predecessor.TakeText("handles/" + id))) handles.Inherit(numbers_.last());
     process.channel()->GoOn(predecessor.TakeText("partial/" + id));
   }
   return true;

@@ -39,8 +39,10 @@ async function until(what, predicate, patience = PATIENCE) {
 
 const app = (name) => path.join(__dirname, 'apps', name);
 
+// `agent`: another file, or false.
 function start(file, env = {}, agent = true) {
-  cluster.setupPrimary({ exec: file, execArgv: agent ? ['--require', AGENT] : [], silent: true });
+  const execArgv = agent ? ['--require', agent === true ? AGENT : agent] : [];
+  cluster.setupPrimary({ exec: file, execArgv, silent: true });
   return new Worker(cluster.fork(env));
 }
 
@@ -117,16 +119,17 @@ class Worker {
     this.drainedAt = now();
     this.worker.process.send({ cmd: 'NODE_SLC', act: 'drain', linger });
   }
-  askAgent() { this.worker.process.send({ cmd: 'NODE_SLC', act: 'ping' }); }
+  askAgent(id) { this.worker.process.send({ cmd: 'NODE_SLC', act: 'ping', id }); }
   // Asks it to show something of itself, as the master does; with `result`, over a socket of its own; `unread`: whose
-  // other end is gone.
-  async ask(what, { result = false, unread = false, deadline = 1e12, ...more } = {}) {
+  // other end is gone; `lost`: for which the worker had no room.
+  async ask(what, { result = false, unread = false, lost = false, deadline = 1e12, ...more } = {}) {
     const id = ++asked;
     const question = { cmd: 'NODE_SLC', act: 'inspect', id, what, until: deadline, by: 'uid 0', request: `r${id}`, ...more };
     let reader = null, theirs = null;
     if (result) [reader, theirs] = await socketPair();
     if (unread) reader.destroy();
-    this.worker.process.send(question, theirs ? theirs._handle : undefined);
+    if (lost) this.worker.process.send({ cmd: 'NODE_HANDLE', type: 'net.Native', msg: question });
+    else this.worker.process.send(question, theirs ? theirs._handle : undefined);
     const answer = await until(`answer to ${what}`, () => this.agentMessages('inspected').find((m) => m.id === id), 30000);
     if (theirs) theirs.destroy();
     return { answer, reader };

@@ -19,7 +19,7 @@ const SLACK = 300; // ms a close may come late; too little for a second linger
 const [MAJOR] = process.versions.node.split('.').map(Number);
 
 const scenarios = {};
-const http = (env) => start(app('app.cjs'), env).listening();
+const http = (env, agent) => start(app('app.cjs'), env, agent).listening();
 const https = (env) => http({ PROTO: 'https', TLS_DIR: certificateDir(), ...env });
 const SECURE = { secure: true };
 
@@ -633,7 +633,7 @@ scenarios['the app sees nothing of the agent'] = async () => {
 scenarios['says hello once, and nothing of a listen through the primary'] = async () => {
   const worker = await http();
   await worker.ping();
-  assert.deepStrictEqual(worker.agentMessages(), [{ cmd: 'NODE_SLC', act: 'hello', version: '1.2.0' }]);
+  assert.deepStrictEqual(worker.agentMessages(), [{ cmd: 'NODE_SLC', act: 'hello', version: '1.3.0' }]);
   worker.drain(0);
   await worker.gone();
 };
@@ -974,6 +974,36 @@ scenarios['a worker that somebody debugs ends when it exits or crashes'] = async
     await until('end', () => worker.exit);
     assert.deepStrictEqual(worker.exit, { code, signal: null });
   }
+};
+
+scenarios['a worker without descriptors says so of its own question, and Node is silent about it'] = async () => {
+  const worker = await http();
+  await refused(worker, 'heap-snapshot', /too many files open/, { lost: true });
+  await worker.ping();
+  assert.strictEqual(worker.internal.filter((m) => m.cmd === 'NODE_HANDLE_NACK').length, 0);
+  await fetched(worker, 'heap-snapshot');
+  worker.drain(LINGER);
+  await worker.gone();
+};
+
+scenarios['what is loaded late is of the same slc, or it is said what to do'] = async () => {
+  const folder = tempFolder();
+  for (const file of ['agent.cjs', 'inspect.cjs']) fs.copyFileSync(path.join(path.dirname(AGENT), file), path.join(folder, file));
+  const agent = path.join(folder, 'agent.cjs');
+  const looks = path.join(folder, 'inspect.cjs');
+  const worker = await http({}, agent);
+  fs.writeFileSync(looks, fs.readFileSync(looks, 'utf8').replace(/version = '.*'/, "version = '9.9.9'"));
+  await refused(worker, 'cpu-start', /exchanged .*installed is 9\.9\.9.*soft-restart/, { interval: 1000 });
+  const other = await http({}, agent);
+  fs.unlinkSync(looks);
+  await refused(other, 'heap-snapshot', /exchanged .*installed is another.*soft-restart/, { result: true });
+};
+
+scenarios['a ping with a number is answered behind what came before'] = async () => {
+  const worker = await http();
+  worker.askAgent(7);
+  const pong = await until('answer', () => worker.agentMessages('pong')[0]);
+  assert.deepStrictEqual([pong.id, pong.debugged], [7, false]);
 };
 
 scenarios['what nobody waits for, is not known, or has no socket is refused'] = async () => {

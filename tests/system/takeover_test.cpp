@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -175,9 +176,102 @@ std::string LastExit(World& world, const std::string& service, SlotNumber slot) 
   return {};
 }
 
+// The local port of each connection that the app was given, as often as it was: in `out.log`.
+std::vector<std::string> Given(World& world, const std::string& service) {
+  std::vector<std::string> ports;
+  for (const std::string& line : LinesOf(ReadText(world.log_folder(service) + "/out.log"))) {
+    const std::size_t at = line.find("connection from ");
+    if (at != std::string::npos) ports.push_back(line.substr(at));
+  }
+  return ports;
+}
+
+// Two workers, of which one has no descriptor left and stands still until the master has become
+// another: what it was given before does not arrive. That makes it room for what comes then.
+void MissedByOneOfTwo(bool agent, bool in_place) {
+  CAPTURE(agent);
+  CAPTURE(in_place);
+  constexpr std::size_t kFiles = 200;
+  World world;
+  const std::string folder = world.MakeFolder("full", {{"server.js", R"(
+const fs = require('fs');
+const hoard = [];
+const server = require('http').createServer((request, response) => response.end('ok'));
+server.on('connection', ({ remotePort }) => console.log(`connection from ${remotePort}.`));
+server.listen(process.env.PORT);
+console.log('begins');
+process.on('SIGUSR2', () => {
+  try { for (;;) hoard.push(fs.openSync('/dev/null')); } catch { /* full */ }
+});
+process.on('internalMessage', ({ cmd }, handle) => {
+  if (cmd === 'NODE_HANDLE' && !handle) for (const fd of hoard.splice(0)) fs.closeSync(fd);
+});
+)"}});
+  Words options{"--size", "2", "--nofile", std::to_string(kFiles)};
+  if (!agent) options.emplace_back("--no-agent");
+  const App app = world.StartPath(folder, options);
+  const ProcessIdentity full = *IdentifyProcess(world.ReadyPids(app.name).at(0));
+  Kill(full, SIGUSR2);
+  WaitUntil([&] { return CountOpenFiles(full.pid) >= kFiles; }, 10'000, "a worker that is full");
+  Kill(full, SIGSTOP);
+  WaitUntil([&] { return ReadUsage(full.pid)->state == 'T'; }, 5'000, "a stopped worker");
+  // In turn, so that each worker has one of two.
+  const auto ask_two = [&] {
+    std::vector<std::unique_ptr<RawConnection>> clients;
+    for (int i = 0; i < 2; ++i) {
+      clients.push_back(std::make_unique<RawConnection>(app.port));
+      REQUIRE(clients.back()->SendGet("/"));
+    }
+    return clients;
+  };
+  const auto answered = [](const auto& clients) {
+    return std::count_if(clients.begin(), clients.end(), [](const auto& client) {
+      client->Receive(0);
+      return Contains(client->received(), "200 OK");
+    });
+  };
+  const int master = world.MasterPid(app.name);
+  std::optional<Running> look;
+  if (agent) {
+    const std::size_t files = CountOpenFiles(master);
+    look.emplace(world.Begin({"ctl", "heap-snapshot", std::to_string(full.pid)}));
+    // The master has the end at which the result is to be read until that is asked for.
+    WaitUntil([&] { return CountOpenFiles(master) > files; }, 5'000, "the question");
+  }
+  const auto before = ask_two();
+  WaitUntil([&] { return answered(before) == 1; }, 10'000, "an answer of the other worker");
+  if (in_place) {
+    world.Must({"upgrade"});
+  } else {
+    KillMaster(world);
+    WaitUntil([&] { return world.MasterPid(app.name) != master; }, 10'000, "its successor");
+  }
+  if (look) CHECK_MESSAGE(Contains(look->Wait().err, "before it had answered"), look->Wait().err);
+  world.WaitForState(app.name, "running");
+  const auto after = ask_two();
+  WaitUntil([&] { return answered(after) >= 1; }, 10'000, "an answer under the new master");
+  Kill(full, SIGCONT);
+  WaitUntil([&] { return answered(after) == 2; }, 20'000, "both answers");
+  // Only those that the killed master had in hand are lost with it.
+  if (in_place) WaitUntil([&] { return answered(before) == 2; }, 20'000, "those of before");
+  for (int i = 0; i < 4; ++i) CHECK(Get(app.url()).status == 200);
+  WaitUntil([&] { return Given(world, app.name).size() >= 7; }, 10'000, "all in the log");
+  const std::vector<std::string> given = Given(world, app.name);
+  CHECK_MESSAGE(std::set<std::string>(given.begin(), given.end()).size() == given.size(),
+                "a connection was given to two workers");
+  CHECK(world.View(app.name).processes.size() == 3);
+}
+
 }  // namespace
 
 TEST_SUITE("takeover") {
+  TEST_CASE("what a worker without descriptors misses of one master costs nothing of the next") {
+    for (const bool agent : {true, false}) {
+      MissedByOneOfTwo(agent, false);
+      MissedByOneOfTwo(agent, true);
+    }
+  }
+
   TEST_CASE("slcd killed 20 times under load costs nothing") {
     constexpr int kKills = 20;
     Dice dice;

@@ -340,20 +340,42 @@ TEST_CASE("A connection that did not arrive is known by the answers to later one
   Dispatch dispatch;
   dispatch.AddHolder(1, 7);
   for (const std::uint64_t seq : {10, 11, 12, 13}) dispatch.Pushed(7, seq, 0);
-  CHECK(dispatch.Missed(7).empty());  // any of the four
+  CHECK(dispatch.Missed(7, true).empty());  // any of the four
   CHECK(dispatch.Answered(7, 10));
   CHECK(dispatch.MissedBefore(7, 10).empty());
   CHECK(dispatch.Answered(7, 12));
   CHECK(dispatch.MissedBefore(7, 12) == std::vector<std::uint64_t>{11});
   // No other is left.
-  CHECK(dispatch.Missed(7) == std::vector<std::uint64_t>{13});
+  CHECK(dispatch.Missed(7, true) == std::vector<std::uint64_t>{13});
   CHECK(dispatch.in_flight(7) == 0);
-  // Other messages carry descriptors too.
-  CHECK(dispatch.Missed(7).empty());
+  CHECK(dispatch.Missed(7, true).empty());
   dispatch.Pushed(7, 14, 0);
   CHECK(dispatch.MissedBefore(7, 0).empty());
   CHECK(dispatch.in_flight(7) == 1);
-  CHECK(dispatch.Missed(8).empty());
+  CHECK(dispatch.Missed(8, true).empty());
+}
+
+TEST_CASE("What has not arrived, and may not have been a connection, takes none from its worker") {
+  Dispatch dispatch;
+  dispatch.AddHolder(1, 7);
+  dispatch.Pushed(7, 10, 0);
+  CHECK(dispatch.Missed(7, false).empty());
+  CHECK(dispatch.Missed(7, false).empty());
+  CHECK(dispatch.Answered(7, 10));
+  CHECK(dispatch.MissedBefore(7, 10).empty());
+  // It had not been one.
+  dispatch.Pushed(7, 11, 0);
+  CHECK(dispatch.MissedBefore(7, 12).empty());
+  // It is asked under a number which.
+  CHECK(dispatch.Missed(7, false).empty());
+  dispatch.Pushed(7, 13, 0);
+  CHECK(dispatch.MissedBefore(7, 12) == std::vector<std::uint64_t>{11});
+  CHECK(dispatch.in_flight(7) == 1);
+  // One of the two for certain, and perhaps the other.
+  dispatch.Pushed(7, 14, 0);
+  CHECK(dispatch.Missed(7, true).empty());
+  CHECK(dispatch.Missed(7, false).empty());
+  CHECK(dispatch.Missed(7, true) == std::vector<std::uint64_t>{13, 14});
 }
 
 }  // namespace slc

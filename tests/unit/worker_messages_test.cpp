@@ -52,7 +52,8 @@ std::string Text(const AgentListening& message) {
   return "agent listening " + message.address + " " + std::to_string(message.port);
 }
 std::string Text(const AgentPong& message) {
-  return message.debugged ? "agent turns, debugged" : "agent turns";
+  return std::string("agent turns") + (message.debugged ? ", debugged" : "") +
+         (message.id != 0 ? ", " + std::to_string(message.id) : "");
 }
 std::string Text(const AgentInspected& message) {
   return "inspected " + std::to_string(message.id) + " port " +
@@ -246,9 +247,26 @@ TEST_CASE("A question to the agent comes with a descriptor if its answer is larg
   REQUIRE(parsed);
   CHECK((*parsed)["msg"]["until"] == 1234.5);
   CHECK((*parsed)["msg"]["request"] == "r\"1");
-  CHECK_FALSE(CanInspect(""));
-  CHECK_FALSE(CanInspect("1.1.0"));
-  CHECK(CanInspect("1.2.0"));
+}
+
+TEST_CASE("Another agent than ours is looked into by its own slc only") {
+  for (const char* version : {"", "1.0.0", "1.1.0", "1.2.0", "9.0.0"}) {
+    CAPTURE(version);
+    CHECK_FALSE(CanInspect(version, Inspection::kHeapSnapshot));
+  }
+  CHECK(CanInspect(kAgentVersion, Inspection::kHeapSnapshot));
+  // What it has left open can be closed.
+  CHECK(CanInspect("1.2.0", Inspection::kDebugStop));
+  CHECK_FALSE(CanInspect("1.1.0", Inspection::kDebugStop));
+}
+
+TEST_CASE("A ping has a number for an agent that gives it back") {
+  CHECK(AgentPing() == "{\"cmd\":\"NODE_SLC\",\"act\":\"ping\"}\n");
+  CHECK(AgentPing(7) == "{\"cmd\":\"NODE_SLC\",\"act\":\"ping\",\"id\":7}\n");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"pong","debugged":false,"id":7})") ==
+        "agent turns, 7");
+  for (const char* version : {"", "1.0.0", "1.1.0", "1.2.0"}) CHECK_FALSE(EchoesPings(version));
+  CHECK(EchoesPings(kAgentVersion));
 }
 
 TEST_CASE("A message deeper than our parser goes is one all the same") {

@@ -5,7 +5,7 @@
 // says that the worker drains, this file does better. Until then it costs two calls and a map entry per connection and
 // nothing per request: diagnostics_channel does not show TLS sockets, a wrapped emit() would cost each request.
 
-const VERSION = '1.2.0';
+const VERSION = '1.3.0'; // inspect.cjs and the master's kAgentVersion have the same
 const TICK = 20; // ms between two looks at the connections while draining: the precision of the linger
 const MOST_CACHED = 20000; // files of compiled code for one version of Node, of some KB each
 const BATCH = 64; // connections closed per turn of the event loop, see closeIdle()
@@ -186,18 +186,36 @@ function install() {
 
   const orders = {
     drain: ({ linger: ms }) => drain(ms), hangup: hangUp, keep: keepCode, promote: ({ slot }) => promote(slot),
-    ping: () => tell({ act: 'pong', debugged: isDebugged() }), inspect: (question, handle) => inspect(question, handle),
+    ping: ({ id }) => (id ? setImmediate(pong, id) : pong()), inspect: (question, handle) => inspect(question, handle),
   };
+  // With an id: behind the answers to all that came before, so that those tell which connections have not come.
+  const pong = guard((id) => tell({ act: 'pong', debugged: isDebugged(), id }));
 
   let answer = null; // of inspect.cjs
   function inspect(question, handle) {
     try {
-      if (!answer) answer = require('./inspect.cjs')(tell);
+      if (!answer) answer = loadInspect()(tell);
       answer(question, handle);
     } catch (error) {
       if (handle) handle.close();
-      tell({ act: 'inspected', id: question.id, error: String(error.message).slice(0, 1000) });
+      refuse(question, error.message);
     }
+  }
+  const refuse = ({ id }, why) => tell({ act: 'inspected', id, error: String(why).slice(0, 1000) });
+  // What is installed may be another slc by now.
+  function loadInspect() {
+    const file = './inspect.cjs';
+    let found = null;
+    try { found = require(file); } catch (error) { if (error.code !== 'MODULE_NOT_FOUND') throw error; }
+    if (found && found.version === VERSION) return found;
+    throw new Error(`slc was exchanged since it started (agent ${VERSION}, installed is ` +
+      `${(found && found.version) || 'another'}); slc ctl soft-restart replaces it`);
+  }
+  // There was no room for the descriptor that came along. Node would say so without saying of what, and its master
+  // might take it for a connection: hidden from Node, which listens behind us.
+  function missed(message) {
+    message.cmd = 'NODE_SLC_MISSED';
+    refuse(message.msg, 'it has too many files open: there is no room for the socket of the result');
   }
 
   // Who waits at a breakpoint does not answer, and does not hang. Some builds have no inspector.
@@ -208,6 +226,7 @@ function install() {
   // Ahead of cluster's own listener. This event, unlike 'message', does not ref the channel.
   process.prependListener('internalMessage', guard((message, handle) => {
     if (message.cmd === 'NODE_SLC') return orders[message.act](message, handle);
+    if (message.cmd === 'NODE_HANDLE' && !handle && message.msg.cmd === 'NODE_SLC') return missed(message);
     if (message.cmd !== 'NODE_CLUSTER' || message.act !== 'disconnect') return;
     drain();
     for (const server of own) server.close();

@@ -380,3 +380,4 @@ module.exports = (tell) => {
     if (produce) deliver(new Result(handle), produce);
   };
 };
+module.exports.version = '1.3.0'; // of the agent that it belongs to

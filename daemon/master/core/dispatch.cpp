@@ -152,24 +152,29 @@ bool Dispatch::Answered(WorkerId worker, std::uint64_t seq) {
   return true;
 }
 
-std::vector<std::uint64_t> Dispatch::Missed(WorkerId worker) {
+std::vector<std::uint64_t> Dispatch::Missed(WorkerId worker, bool certain) {
   const auto found = outgoing_.find(worker);
-  // Other messages carry descriptors too.
   if (found == outgoing_.end() || found->second.pushes.empty()) return {};
-  ++found->second.missed;
-  return MissedBefore(worker, 0);
+  auto& [pushes, doubtful, missed] = found->second;
+  doubtful = true;
+  if (certain) ++missed;
+  return missed < pushes.size() ? std::vector<std::uint64_t>()
+                                : MissedBefore(worker, pushes.back().seq + 1);
 }
 
 std::vector<std::uint64_t> Dispatch::MissedBefore(WorkerId worker, std::uint64_t answered) {
   std::vector<std::uint64_t> known;
   const auto found = outgoing_.find(worker);
   if (found == outgoing_.end()) return known;
-  auto& [pushes, missed] = found->second;
-  while (missed > 0 && !pushes.empty() &&
-         (pushes.front().seq < answered || pushes.size() <= missed)) {
+  auto& [pushes, doubtful, missed] = found->second;
+  while (doubtful && !pushes.empty() && pushes.front().seq < answered) {
     known.push_back(pushes.front().seq);
     pushes.pop_front();
-    --missed;
+    if (missed > 0) --missed;
+  }
+  if (pushes.empty()) {
+    doubtful = false;
+    missed = 0;
   }
   return known;
 }

@@ -68,11 +68,13 @@ class Dispatch {
   // The worker accepted or refused it. False if it was not waiting for that.
   bool Answered(WorkerId worker, std::uint64_t seq);
 
-  // One of the connections that went out to `worker` has not arrived (NODE_HANDLE_NACK: it is out
-  // of descriptors). Which one shows when a later one is answered, or when no other is left.
-  // Missed() and what follows an answer return those that are now known; they are the caller's to
-  // give away.
-  std::vector<std::uint64_t> Missed(WorkerId worker);
+  // A descriptor that went out to `worker` has not arrived (NODE_HANDLE_NACK: it is out of them),
+  // which may have been a connection. Which one shows when the worker answers what came later: it
+  // answers in order, so that all before that has not arrived. If it is `certain` that it was a
+  // connection, also when there are no others. Missed() and what follows an answer return those
+  // that are now known; they are the caller's to give away.
+  std::vector<std::uint64_t> Missed(WorkerId worker, bool certain);
+  // To be asked with each answer to a message of ours, whatever it was about.
   std::vector<std::uint64_t> MissedBefore(WorkerId worker, std::uint64_t answered);
 
   // Of a worker that gets nothing because it is stuck: when its oldest un-acknowledged connection
@@ -100,7 +102,8 @@ class Dispatch {
   static std::vector<Holder>::iterator FindHolder(Listener& listener, WorkerId worker);
   struct Outgoing {
     std::deque<Push> pushes;  // oldest first
-    std::size_t missed = 0;   // how many of them have not arrived
+    bool doubtful = false;    // some of them may not have arrived
+    std::size_t missed = 0;   // so many have not, for certain
   };
   bool IsStuck(WorkerId worker, Millis now) const;
   bool CanTake(WorkerId worker, Millis now) const;
