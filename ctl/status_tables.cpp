@@ -163,6 +163,10 @@ std::string StateRemark(const ServiceView& service) {
 
 std::string StuckRemark(const ProcessView& process) {
   if (process.stuck <= 0) return {};
+  if (const auto what = InspectionFromName(process.shows); what && HasResult(*what)) {
+    return std::string(Deed(*what)) + " and stands still for that, so far for " +
+           FormatSpan(process.stuck);
+  }
   return "has not answered for " + FormatSpan(process.stuck) +
          (process.replaced ? ", it is being replaced" : "");
 }
@@ -234,7 +238,7 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     if (!log.empty()) text += "Log: " + log + "\n";
     for (const ProcessView& process : service.processes) {
       if (process.stuck <= 0) continue;
-      text += "Hangs: worker " + std::to_string(process.worker) + " (pid " +
+      text += std::string(process.shows.empty() ? "Hangs" : "Shows") + ": worker " + std::to_string(process.worker) + " (pid " +
               std::to_string(process.pid) + ") " + StuckRemark(process) + "\n";
     }
     text += "Environment variables:\n";

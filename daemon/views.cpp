@@ -82,6 +82,7 @@ ProcessView WorkerView(const InstanceState& state, const FleetWorker& worker,
     if (worker.state == WorkerState::kReady) {
       view.listening = Addresses(state, facts->second);
       view.stuck = StuckFor(facts->second, input);
+      view.shows = facts->second.shows;
       view.reloading = facts->second.reloading;
     }
   }

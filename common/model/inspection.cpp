@@ -20,11 +20,14 @@ std::optional<Inspection> InspectionFromName(const std::string& name) {
   return static_cast<Inspection>(found - std::begin(kNames));
 }
 
-bool HasResult(Inspection what) { return what == Inspection::kCpuStop || Pauses(what); }
+bool HasResult(Inspection what) {
+  return what == Inspection::kCpuStop || what == Inspection::kHeapSnapshot ||
+         what == Inspection::kObjectsStart || what == Inspection::kObjectsStop;
+}
 
-bool Pauses(Inspection what) {
-  return what == Inspection::kHeapSnapshot || what == Inspection::kObjectsStart ||
-         what == Inspection::kObjectsStop;
+const char* Deed(Inspection what) {
+  if (what == Inspection::kCpuStop) return "ends its CPU profile";
+  return what == Inspection::kHeapSnapshot ? "makes a heap snapshot" : "counts its objects";
 }
 
 }  // namespace slc

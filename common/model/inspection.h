@@ -26,8 +26,9 @@ const char* Name(Inspection what);
 std::optional<Inspection> InspectionFromName(const std::string& name);
 // A result comes on a descriptor of its own, see common/wire/result_stream.h.
 bool HasResult(Inspection what);
-// The event loop of the worker stands still for it: for seconds if its heap is large.
-bool Pauses(Inspection what);
+// "makes a heap snapshot": what a worker does that stands still for one that HasResult(): for
+// seconds if its heap is large.
+const char* Deed(Inspection what);
 
 // Of a CPU profile, in microseconds.
 inline constexpr std::uint32_t kSamplingInterval = 1000;

@@ -144,6 +144,10 @@ struct WorkerFacts {
   // When (BOOTTIME) it was given the connection, or asked, that it has not answered, if that was
   // seen to be too long; 0: it answers. Seen up to 10 s late; over at once.
   Millis stuck_since = 0;
+  // It stands still for that by our order, until it answers: the name of an Inspection, or empty.
+  // Until then (BOOTTIME) at most that is no hang.
+  std::string shows;
+  Millis excused_until = 0;
   bool reloading = false;  // so it has said, and not yet that it is done
   std::string status;      // what it last said of itself, for people
   InspectionState inspection;

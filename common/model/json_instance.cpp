@@ -240,6 +240,8 @@ std::string EncodeInstanceState(const InstanceState& state) {
       entry.Text("agent_version", worker.agent_version);
       entry.Flag("drain_sent", worker.drain_sent);
       if (worker.stuck_since > 0) entry.Number("stuck_since", worker.stuck_since);
+      if (!worker.shows.empty()) entry.Text("shows", worker.shows);
+      if (worker.excused_until > 0) entry.Number("excused_until", worker.excused_until);
       if (worker.reloading) entry.Flag("reloading", true);
       if (!worker.status.empty()) entry.Text("status", worker.status);
       const InspectionState& inspection = worker.inspection;
@@ -316,6 +318,8 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
     entry.Read("agent_version", worker.agent_version);
     entry.Read("drain_sent", worker.drain_sent);
     entry.Read("stuck_since", worker.stuck_since);
+    entry.Read("shows", worker.shows);
+    entry.Read("excused_until", worker.excused_until);
     entry.Read("reloading", worker.reloading);
     entry.Read("status", worker.status);
     entry.Read("profiling_since", worker.inspection.profiling_since);

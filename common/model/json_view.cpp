@@ -121,6 +121,7 @@ void Describe(const ProcessView& view, Object& object) {
   object.Put("uptime_ms", view.uptime);
   object.Put("restarts", view.restarts);
   object.Put("stuck_ms", view.stuck);
+  object.Put("shows", view.shows);
   object.Put("replaced", view.replaced);
   object.Put("reloading", view.reloading);
   object.Put("status_text", view.status_text);
@@ -200,6 +201,7 @@ Status FromJson(const json& value, ProcessView& view) {
   fields.Read("uptime_ms", view.uptime);
   fields.Read("restarts", view.restarts);
   fields.Read("stuck_ms", view.stuck);
+  fields.Read("shows", view.shows);
   fields.Read("replaced", view.replaced);
   fields.Read("reloading", view.reloading);
   fields.Read("status_text", view.status_text);

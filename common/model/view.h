@@ -31,6 +31,9 @@ struct ProcessView {
   // when it was asked because connections wait for it; 0: it answers, or nothing is due. Noticed
   // 1 s after at the earliest, 11 s at the latest; over at once.
   Millis stuck = 0;
+  // What it shows of itself, and therefore stands still: "heap-snapshot"; empty: nothing. It is
+  // given no connections meanwhile, and is not taken for hung.
+  std::string shows;
   bool replaced = false;    // its successor is to take its place, see --hang-timeout
   bool reloading = false;   // a program that is not Node has said so by sd_notify
   std::string status_text;  // and this of itself; seen 10 s late at most

@@ -59,8 +59,15 @@ std::string NameOf(const ProcessView& process) {
 void AddHangs(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis) {
   if (Stuck(view) == 0) return;
   bool all_replaced = true;
+  bool by_order = true;
   for (const ProcessView& process : view.processes) {
     if (process.stuck <= 0) continue;
+    if (!process.shows.empty()) {
+      diagnosis.hangs.push_back("worker " + std::to_string(process.worker) + " (pid " +
+                                std::to_string(process.pid) + ") " + StuckRemark(process));
+      continue;
+    }
+    by_order = false;
     diagnosis.hangs.push_back("worker " + std::to_string(process.worker) + " (pid " +
                               std::to_string(process.pid) + ") " + StuckRemark(process) +
                               ": its event loop is busy or blocked, or the process is stopped");
@@ -70,6 +77,10 @@ void AddHangs(const ServiceView& view, std::size_t serving, Diagnosis& diagnosis
   doing.push_back(serving > 0
                       ? Workers(serving) + " on: new connections go there and none to what hangs"
                       : "nobody serves: new connections wait in the kernel's queue");
+  if (by_order) {
+    doing.emplace_back("it goes on by itself when that is done");
+    return;
+  }
   doing.push_back(
       "how much CPU it takes tells an endless loop (100 %) from a call that does not "
       "return (0 %): slc ctl status " +

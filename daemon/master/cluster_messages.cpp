@@ -142,6 +142,10 @@ WorkerMessage ParseAgent(const json& value) {
   if (act == "pong") return AgentPong{Flag(value, "debugged"), Number(value, "id")};
   if (act == "inspected") return ParseInspected(value);
   if (act == "inspection") return ParseInspection(value);
+  if (act == "standstill") {
+    const auto what = InspectionFromName(Text(value, "what"));
+    if (what && HasResult(*what)) return AgentStandstill{*what};
+  }
   return OtherMessage{};
 }
 

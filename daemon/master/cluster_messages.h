@@ -73,6 +73,9 @@ struct AgentInspected {  // answers AgentInspect
 struct AgentInspection {  // what goes on in it now
   InspectionState state;
 };
+struct AgentStandstill {  // its event loop stands still from now on, for that
+  Inspection what = Inspection::kHeapSnapshot;
+};
 struct AgentParked {};   // a spare: it has come to a listen() that would bind by itself
 struct AppReady {};      // process.send('ready')
 struct OtherMessage {};  // the app's own business
@@ -84,8 +87,8 @@ struct Garbage {};  // not JSON
 using WorkerMessage =
     std::variant<Online, QueryServer, Listening, CloseServer, ExitedAfterDisconnect, Accepted,
                  HandleAck, HandleNack, HandleSent, AgentHello, AgentListening, AgentPong,
-                 AgentParked, AgentInspected, AgentInspection, AppReady, OtherMessage, TooDeep,
-                 Garbage>;
+                 AgentParked, AgentInspected, AgentInspection, AgentStandstill, AppReady,
+                 OtherMessage, TooDeep, Garbage>;
 
 // `line` without its '\n'. A leading 0x02 (Bun) is passed over.
 WorkerMessage ParseWorkerMessage(std::string_view line);

@@ -88,7 +88,7 @@ void Inspections::Begin(const link::Inspect& question) {
   ArmTimer();
 }
 
-void Inspections::Answered(WorkerProcess& worker, const AgentInspected& answer) {
+void Inspections::Answered(const WorkerProcess& worker, const AgentInspected& answer) {
   const auto found = open_.find(answer.id);
   if (found == open_.end() || found->second.worker != worker.id()) return;
   const Open open = std::move(found->second);
@@ -96,8 +96,6 @@ void Inspections::Answered(WorkerProcess& worker, const AgentInspected& answer) 
   if (answer.error) {
     return Refuse(open.number, ErrorCode::kConflict, NameOf(worker) + ": " + *answer.error);
   }
-  // The end of a profile is serialised in one piece, too.
-  if (HasResult(open.what)) worker.heartbeat.Excuse(loop_.now() + kLongestPause);
   const link::Inspected inspected{open.number, {}, answer.debugger_port};
   if (!open.result) {
     link_.Send(inspected);

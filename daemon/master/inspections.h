@@ -30,8 +30,6 @@ class Inspections {
   // So much earlier the agent does not begin any more: whoever was told that nothing was done must
   // be right, by whatever clock.
   static constexpr Millis kMargin = 1000;
-  // A worker that shows itself stands still for so long at most before it counts as hung.
-  static constexpr Millis kLongestPause = 10 * 60'000;
 
   // All is owned by the caller and outlives this. `find`: null for a worker that is not there.
   Inspections(uv::Loop& loop, ControlLink& link, const Fleet& fleet,
@@ -46,7 +44,7 @@ class Inspections {
 
   void Begin(const link::Inspect& question);
   // What the agent said; of a question that is not open it is passed over.
-  void Answered(WorkerProcess& worker, const AgentInspected& answer);
+  void Answered(const WorkerProcess& worker, const AgentInspected& answer);
   void Ended(const WorkerProcess& worker);
 
  private:

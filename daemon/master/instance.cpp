@@ -56,6 +56,7 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
           [this](const WorkerProcess& worker) {
             Feed(WorkerHindered{worker.id(), worker.failed_listen});
           },
+          [this](const WorkerProcess& worker) { OnStandstill(worker); },
           [this](const WorkerProcess& worker) { OnMoved(worker); },
           [this](WorkerProcess& worker, const ConductFact& fact) { workers_.Note(worker, fact); }),
       workers_(loop, std::move(environment), logs, safekeeping_, snapshot_, numbers_,
@@ -289,6 +290,7 @@ void Instance::BeginHeartbeat(WorkerProcess& worker) {
   if (!ready || !AnswersPings(worker.facts().agent_version)) return;
   const WorkerLimits& limits = configs_.Of(fleet_.state(), worker.id()).limits;
   worker.heartbeat.Begin(limits.hang_timeout, loop_.now());
+  worker.heartbeat.Excuse(worker.facts().excused_until);
   if (worker.facts().stuck_since == 0) return;
   connections_.SetStuck(worker.id(), true);
   workers_.Suspect(worker.id());
@@ -312,6 +314,13 @@ void Instance::JudgeSilence() {
                  std::to_string(worker->facts().process.pid) + ") " + why + "; it is replaced");
     Feed(WorkerHung{id, since, why});
   }
+}
+
+// What comes meanwhile is for the others, from the first on.
+void Instance::OnStandstill(const WorkerProcess& worker) {
+  connections_.SetStuck(worker.id(), true);
+  workers_.Suspect(worker.id());
+  ArmTimer();
 }
 
 void Instance::OnMoved(const WorkerProcess& worker) {

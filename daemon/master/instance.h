@@ -111,6 +111,7 @@ class Instance {
   void JudgeReadiness();
   void JudgeConduct();
   void JudgeSilence();
+  void OnStandstill(const WorkerProcess& worker);
   void OnMoved(const WorkerProcess& worker);
   void BeginHeartbeat(WorkerProcess& worker);
   void AddConfig(UniqueFd memfd);

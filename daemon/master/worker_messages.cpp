@@ -88,8 +88,10 @@ void WorkerMessages::On(WorkerProcess& worker, const ExitedAfterDisconnect& requ
 // messages from within an endless loop.
 void WorkerMessages::NoteMoved(WorkerProcess& worker, std::optional<bool> debugged) {
   worker.heartbeat.Heard(debugged);
-  if (worker.facts().stuck_since == 0) return;
-  worker.facts().stuck_since = 0;
+  WorkerFacts& facts = worker.facts();
+  if (facts.stuck_since == 0 && facts.excused_until == 0) return;
+  facts.stuck_since = facts.excused_until = 0;
+  facts.shows.clear();
   snapshot_.NoteChange();
   snapshot_.Save();
   on_moved_(worker);
@@ -108,6 +110,21 @@ void WorkerMessages::On(WorkerProcess& worker, const AgentInspected& answer) {
   // It may stop at a breakpoint before the next pong tells.
   NoteMoved(worker, answer.error ? std::nullopt : std::optional(answer.debugger_port > 0));
   inspections_.Answered(worker, answer);
+}
+
+void WorkerMessages::On(WorkerProcess& worker, const AgentStandstill& told) {
+  note_(worker, Requested{});
+  WorkerFacts& facts = worker.facts();
+  const Millis now = loop_.now();
+  if (facts.stuck_since == 0) facts.stuck_since = now;
+  facts.shows = Name(told.what);
+  facts.excused_until = now + Heartbeat::kLongestExcuse;
+  worker.heartbeat.Excuse(facts.excused_until);
+  snapshot_.NoteChange();
+  snapshot_.Save();
+  on_standstill_(worker);
+  // Its answer is the end.
+  worker.channel()->Send(AgentPing());
 }
 
 void WorkerMessages::On(WorkerProcess& worker, const AgentInspection& told) {

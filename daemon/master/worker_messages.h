@@ -22,12 +22,14 @@ class WorkerMessages {
   // `on_listens`: it listens, or would if it were not held back.
   // `on_progress`: a worker has come nearer to being ready, or listens on something more.
   // `on_refused`: it may not listen where it wants to; its failed_listen says why.
-  // `on_moved`: the event loop of one that was stuck or hung turns again.
+  // `on_standstill`: its event loop stands still by our order, until it answers.
+  // `on_moved`: the event loop of one that was stuck or hung, or stood still, turns again.
   // `note`: what the message says about the worker's conduct. Must not destroy the channel.
   WorkerMessages(const uv::Loop& loop, ListenerDesk& desk, Connections& connections,
                  Inspections& inspections, SnapshotWriter& snapshot, MessageNumbers& numbers,
                  std::function<void(WorkerProcess&)> on_listens, std::function<void()> on_progress,
                  std::function<void(const WorkerProcess&)> on_refused,
+                 std::function<void(const WorkerProcess&)> on_standstill,
                  std::function<void(const WorkerProcess&)> on_moved,
                  std::function<void(WorkerProcess&, const ConductFact&)> note)
       : loop_(loop),
@@ -39,6 +41,7 @@ class WorkerMessages {
         on_listens_(std::move(on_listens)),
         on_progress_(std::move(on_progress)),
         on_refused_(std::move(on_refused)),
+        on_standstill_(std::move(on_standstill)),
         on_moved_(std::move(on_moved)),
         note_(std::move(note)) {}
 
@@ -64,6 +67,7 @@ class WorkerMessages {
   void On(WorkerProcess& worker, const AgentParked&);
   void On(WorkerProcess& worker, const AgentInspected& answer);
   void On(WorkerProcess& worker, const AgentInspection& told);
+  void On(WorkerProcess& worker, const AgentStandstill& told);
   void On(WorkerProcess& worker, const AppReady&);
   void On(WorkerProcess& worker, const HandleSent&) { note_(worker, Requested{}); }
   void On(WorkerProcess& worker, const TooDeep& message) {
@@ -83,6 +87,7 @@ class WorkerMessages {
   std::function<void(WorkerProcess&)> on_listens_;
   std::function<void()> on_progress_;
   std::function<void(const WorkerProcess&)> on_refused_;
+  std::function<void(const WorkerProcess&)> on_standstill_;
   std::function<void(const WorkerProcess&)> on_moved_;
   std::function<void(WorkerProcess&, const ConductFact&)> note_;
 };

@@ -874,6 +874,7 @@ scenarios['a profile that nobody has read is not lost, and comes again for the s
 scenarios['a heap snapshot is whole'] = async () => {
   const worker = await http();
   const { snapshot, nodes, strings } = JSON.parse((await fetched(worker, 'heap-snapshot')).text());
+  assert.deepStrictEqual(worker.agentMessages('standstill').map((m) => m.what), ['heap-snapshot']);
   assert.strictEqual(nodes.length, snapshot.node_count * snapshot.meta.node_fields.length);
   assert(strings.includes('burnCpu'));
   worker.drain(LINGER);

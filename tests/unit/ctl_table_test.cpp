@@ -196,6 +196,10 @@ TEST_CASE("A worker that takes no connections is named above the table, and in i
   CHECK(StatusText({view}, true, {}).find(remark + "; last end: exit code 1") != std::string::npos);
   view.processes[2].replaced = true;
   CHECK(StatusText({view}, false, {}).find(remark + ", it is being replaced") != std::string::npos);
+  view.processes[2].shows = "heap-snapshot";
+  CHECK(StatusText({view}, false, {})
+            .find("\nShows: worker 2 (pid 102) makes a heap snapshot and stands still for that, "
+                  "so far for 12 s\n") != std::string::npos);
 }
 
 TEST_CASE(

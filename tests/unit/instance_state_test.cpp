@@ -62,6 +62,8 @@ InstanceState FullState() {
   facts.agent_version = "0.1.0";
   facts.drain_sent = true;
   facts.stuck_since = 77;
+  facts.shows = "heap-snapshot";
+  facts.excused_until = 78;
   facts.reloading = true;
   facts.status = "half done";
   facts.inspection = {78, 79, 80};

@@ -48,7 +48,8 @@ ServiceView FullView() {
   process.worker = 10;
   process.slot = 11;
   process.generation = 12;
-  for (std::string* text : {&process.state, &process.status_text, &process.reason}) {
+  for (std::string* text :
+       {&process.state, &process.shows, &process.status_text, &process.reason}) {
     *text = kHostile;
   }
   process.spare = true;

@@ -304,6 +304,13 @@ TEST_CASE("Workers that hang: which, since when, whether others serve, and what 
   CHECK(Contains(text, "worker 2 (pid 901) has not answered for 1m15s"));
   CHECK(Contains(text, "nobody serves: new connections wait in the kernel's queue"));
 
+  Symptoms looked = symptoms;
+  for (ProcessView& process : looked.view->processes) process.shows = "objects-start";
+  text = Text(Diagnose(looked));
+  CHECK(Contains(text, "worker 1 (pid 900) counts its objects and stands still for that"));
+  CHECK_FALSE(Contains(text, "busy or blocked"));
+  CHECK_FALSE(Contains(text, "slc ctl soft-restart web"));
+
   for (ProcessView& process : symptoms.view->processes) process.replaced = true;
   text = Text(Diagnose(symptoms));
   CHECK(Contains(text, "has not answered for 12 s, it is being replaced: its event loop"));

@@ -64,6 +64,9 @@ std::string Text(const AgentInspection& message) {
          std::to_string(message.state.tracking_since) + " " +
          std::to_string(message.state.debugger_port);
 }
+std::string Text(const AgentStandstill& message) {
+  return std::string("stands still for ") + Name(message.what);
+}
 std::string Text(const AppReady& /*message*/) { return "ready"; }
 std::string Text(const OtherMessage& /*message*/) { return "other"; }
 std::string Text(const TooDeep& message) { return "deep " + std::to_string(message.depth); }
@@ -234,6 +237,10 @@ TEST_CASE("What the agent says of looks into it is clipped to what can be") {
                   R"("debugger":7})") == "inspection 5 6 7");
   CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspection","profiling":18446744073709551615,)"
                   R"("tracking":-1,"debugger":"x"})") == "inspection 0 0 0");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"standstill","what":"heap-snapshot"})") ==
+        "stands still for heap-snapshot");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"standstill","what":"dbg-start"})") == "other");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"standstill","what":7})") == "other");
 }
 
 TEST_CASE("A question to the agent comes with a descriptor if its answer is large") {

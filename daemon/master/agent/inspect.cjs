@@ -6,7 +6,8 @@
 // A question has `id`, `what`, `until` (process.hrtime, ms: nobody waits for the answer any more), `by` (who asks, for
 // people) and `request` (the same question may come twice). Each is answered once, at once: `inspected`, with `error` if
 // it is refused. What is large or takes long follows on a socket of its own that came with the question, in the frames
-// of common/wire/result_stream.h. `inspection` tells what goes on, whenever that has changed.
+// of common/wire/result_stream.h. `inspection` tells what goes on, whenever that has changed; `standstill`, that the
+// event loop stands still from now on.
 
 const fs = require('fs');
 const { Socket } = require('net');
@@ -75,6 +76,7 @@ module.exports = (tell) => {
     profile = { post, since: Date.now(), by, request, result: null };
     const mine = profile;
     mine.timer = setTimeout(() => {
+      tell({ act: 'standstill', what: 'cpu-stop' });
       try { mine.result = endProfile(mine); } catch { /* who fetches it is told */ }
     }, MOST_SAMPLES * interval / 1000);
     mine.timer.unref();
@@ -377,7 +379,9 @@ module.exports = (tell) => {
     }
     tellState();
     tell({ act: 'inspected', id, port: debuggerPort() });
-    if (produce) deliver(new Result(handle), produce);
+    if (!produce) return;
+    tell({ act: 'standstill', what });
+    deliver(new Result(handle), produce);
   };
 };
 module.exports.version = '1.3.0'; // of the agent that it belongs to

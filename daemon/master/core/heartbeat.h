@@ -7,7 +7,7 @@
 //   stuck  something waits for it, and it has not answered within kAnswersWithin
 //   hung   it has not answered for the timeout, so its loop has stood still for that long at least.
 //          Not while a debugger was attached to it when it answered last: who looks at a breakpoint
-//          stops the loop. Nor while it makes a snapshot of its heap.
+//          stops the loop. Nor while it is excused, since it shows something of itself.
 //
 // What counts is time in which we could have read an answer: when a look comes late (the machine
 // slept, this process was stopped or got no CPU) the wait begins anew, and what is overdue is
@@ -27,6 +27,8 @@ class Heartbeat {
   // For a look that comes so much later than it was due nobody else is to blame.
   static constexpr Millis kLate = 500;
   static constexpr Millis kReadFirst = 50;
+  // For so long at most one that shows itself stands still before it counts as hung.
+  static constexpr Millis kLongestExcuse = 10 * 60'000;
 
   enum class Deed {
     kAsk,  // send a ping
