@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <functional>
@@ -55,16 +57,23 @@ Status Fetch(const StreamSource& stream, const FetchHow& how, const InterruptGua
   ProgressLine line(!how.quiet && IsTerminal(STDERR_FILENO));
   const Millis began = BootNow();
   Millis heard = began;
+  Millis waited = 0;  // that we were stopped for a while is no fault of the worker's
   bool last_look = false;
   ResultReader reader;
   while (reader.state() == ResultReader::State::kGoesOn) {
     if (guard.pressed()) return Interrupted(reader);
     const Millis now = BootNow();
+    if (waited > how.patience &&
+        reader.size() < static_cast<std::uint64_t>((waited - how.patience) / 1000) * how.slowest) {
+      return Error{ErrorCode::kTimeout,
+                   "it comes too slowly: " + SoFar(reader) + " within " + FormatSpan(waited)};
+    }
     if (line.enabled() && now - began >= kProgressAfter) {
       line.Show(how.doing + ": " + FormatBytes(reader.size()) + " (" + FormatSpan(now - began) +
                 ")");
     }
     auto came = stream(kTurn);
+    waited += std::min(kTurn, BootNow() - now);
     if (!came) return came.error().During(SoFar(reader));
     if (!*came) {
       if (BootNow() - heard < how.patience) continue;
@@ -79,6 +88,9 @@ Status Fetch(const StreamSource& stream, const FetchHow& how, const InterruptGua
     while (!bytes.empty()) {
       const std::string_view part = reader.Take(bytes);
       if (part.empty()) continue;
+      if (reader.size() > how.most) {
+        return Error{ErrorCode::kProtocol, "it is longer than " + FormatBytes(how.most)};
+      }
       if (Status kept = keep(part); !kept) return kept;
     }
     heard = BootNow();
@@ -121,7 +133,14 @@ class FileInTheMaking {
     return file_ ? Ok() : Status(SystemError("make " + making_, errno));
   }
   Status Write(std::string_view bytes) {
+    constexpr std::uint64_t kSmall = 256ULL << 20;
+    constexpr std::uint64_t kLookEvery = 16ULL << 20;
     Status written = WriteAll(file_.get(), bytes);
+    size_ += bytes.size();
+    if (written && size_ > kSmall && size_ >= looked_at_ + kLookEvery) {
+      looked_at_ = size_;
+      written = LeavesRoom();
+    }
     return written ? written : written.error().During("write " + making_);
   }
   Status Finish(const InterruptGuard& guard) {
@@ -137,6 +156,13 @@ class FileInTheMaking {
   }
 
  private:
+  Status LeavesRoom() const {
+    constexpr std::uint64_t kPart = 20;
+    struct statvfs disk {};
+    if (::fstatvfs(file_.get(), &disk) != 0 || disk.f_bavail >= disk.f_blocks / kPart) return Ok();
+    return Error{ErrorCode::kSystem, "the disk has less than a twentieth left after " +
+                                         FormatBytes(size_) + "; write it to another"};
+  }
   void Create() {
     file_.reset(
         ::open(making_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -151,6 +177,8 @@ class FileInTheMaking {
   std::string path_;
   std::string making_;
   UniqueFd file_;
+  std::uint64_t size_ = 0;
+  std::uint64_t looked_at_ = 0;
 };
 
 }  // namespace

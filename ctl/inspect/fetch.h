@@ -22,6 +22,10 @@ struct FetchHow {
   std::string doing;          // "heap-snapshot 1.1.57693": for the terminal
   Millis patience = 120'000;  // without a byte; a worker with a large heap thinks for long
   bool quiet = false;
+  // What sends it is in the hands of the app: it must neither fill the disk nor go on for ever. Of
+  // the disk a twentieth stays free, once it is a large one.
+  std::uint64_t most = 64ULL << 30;  // bytes
+  std::uint64_t slowest = 1024;      // bytes a second on the average, once `patience` is over
 };
 
 // Whether a file of that name could be made, as far as that can be told without making it. To be

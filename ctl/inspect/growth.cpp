@@ -26,6 +26,11 @@ Result<Growth> ReadGrowth(const std::string& text) {
   fields.Read("since", growth.since);
   fields.Read("until", growth.until);
   fields.Read("paused_ms", growth.paused);
+  for (const Millis time : {growth.since, growth.until, growth.paused}) {
+    // The year 2286: they come from the app's process, and are reckoned with.
+    constexpr Millis kMost = 10'000'000'000'000;
+    if (time < 0 || time > kMost) return Error{ErrorCode::kInvalid, "counts: a time that is none"};
+  }
   fields.Read("objects", growth.objects);
   fields.ReadObject("classes", [&](const json& classes) -> Status {
     if (!classes.is_object()) return Error{ErrorCode::kInvalid, "counts.classes: no object"};

@@ -110,6 +110,24 @@ TEST_CASE("Who was stopped for long still takes what lay there meanwhile") {
   CHECK(*text == "whole");
 }
 
+TEST_CASE("What is too long, or comes in drops, is given up") {
+  const TempFolder folder;
+  FetchHow how = kQuick;
+  how.most = 3;
+  CHECK(FetchFile(Stream(EncodeFrame("abc") + kEnd), folder / "x", how));
+  CHECK(FetchFile(Stream(EncodeFrame("abcd") + kEnd), folder / "y", how).error().code ==
+        ErrorCode::kProtocol);
+  const std::string drop = EncodeFrame("x");
+  const StreamSource drops = [&](Millis) -> Result<std::optional<std::string_view>> {
+    ::poll(nullptr, 0, 50);
+    return std::optional(std::string_view(drop));
+  };
+  const auto slow = FetchFile(drops, folder / "z", kQuick);
+  REQUIRE_FALSE(slow);
+  CHECK_MESSAGE(slow.error().message.find("too slowly") != std::string::npos, slow.error().message);
+  CHECK(FilesIn(folder.path()) == 1);
+}
+
 TEST_CASE("A text has its limit") {
   const auto whole = FetchText(Stream(EncodeFrame("abc") + kEnd), 3, kQuick);
   REQUIRE(whole);

@@ -29,6 +29,8 @@ TEST_CASE("Counts without growth, or that are none") {
   CHECK_FALSE(ReadGrowth("{"));
   CHECK_FALSE(ReadGrowth(R"({"classes":[]})"));
   CHECK_FALSE(ReadGrowth(R"({"classes":{"A":{"count":"x"}}})"));
+  CHECK_FALSE(ReadGrowth(R"({"since":-9223372036854775808,"until":1})"));
+  CHECK_FALSE(ReadGrowth(R"({"until":9223372036854775807})"));
 }
 
 }  // namespace slc::ctl
