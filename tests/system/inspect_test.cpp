@@ -38,6 +38,25 @@ app.get('/hang', (request, response) => {
   response.send('hangs');
   setImmediate(() => { for (;;); });
 });
+app.get('/open', (request, response) => {
+  require('inspector').open(0, '0.0.0.0');
+  response.send('open');
+});
+// It answers in the agent's place, and what it writes is no result.
+app.get('/forge', (request, response) => {
+  process.prependListener('internalMessage', (message, handle) => {
+    if (message.cmd !== 'NODE_SLC' || message.act !== 'inspect') return;
+    process.send({ cmd: 'NODE_SLC', act: 'inspected', id: message.id });
+    message.act = 'ping';
+    new (require('net').Socket)({ handle }).end(Buffer.concat([Buffer.alloc(4), Buffer.from('more')]));
+  });
+  response.send('forges');
+});
+const hoard = [];
+process.on('SIGUSR2', () => {
+  if (hoard.length) return hoard.splice(0).forEach((fd) => require('fs').closeSync(fd));
+  try { for (;;) hoard.push(require('fs').openSync('/dev/null')); } catch { /* full */ }
+});
 app.listen(process.env.PORT);
 )";
 
@@ -87,6 +106,16 @@ std::size_t FilesIn(const std::string& folder) {
 }
 
 json ReadJson(const std::string& path) { return json::parse(ReadText(path)); }
+
+// Somebody does on that address of this machine.
+bool Listening(const char* address, int port) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<std::uint16_t>(port));
+  REQUIRE(::inet_pton(AF_INET, address, &to.sin_addr) == 1);
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+}
 
 std::vector<int> Versions() {
   return Variable("SLC_LONG").empty() ? std::vector<int>{20} : std::vector<int>{16, 18, 20, 22, 24};
@@ -181,22 +210,129 @@ TEST_SUITE("inspect") {
     CHECK(Contains(Refused(world, {"ctl", "dbg-stop", id}), "not open"));
     const json begun = world.Json({"ctl", "dbg-start", id});
     const int port = begun["port"];
-    CHECK(world.Must({"ctl", "dbg-start", id}).out ==
-          "Debugger listening on port " + std::to_string(port) + ".\n");
-    // It keeps the connection when it has answered.
-    RawConnection debugger(static_cast<std::uint16_t>(port));
-    REQUIRE(debugger.SendGet("/json/version"));
-    WaitUntil(
-        [&] {
-          debugger.Receive(0);
-          return Contains(debugger.received(), "\"Browser\": \"node.js/");
-        },
-        10'000, "the debugger's answer");
+    CHECK(begun["host"] == "127.0.0.1");
+    const Ran again = world.Must({"ctl", "dbg-start", id});
+    CHECK(again.out == "Debugger listening on port " + std::to_string(port) + ".\n");
+    CHECK_MESSAGE(Contains(again.err, "every user of this machine, on 127.0.0.1:"), again.err);
+    CHECK(Listening("127.0.0.1", port));
+    CHECK_FALSE(Listening("127.0.0.2", port));
+    {
+      // It keeps the connection when it has answered.
+      RawConnection debugger(static_cast<std::uint16_t>(port));
+      REQUIRE(debugger.SendGet("/json/version"));
+      WaitUntil(
+          [&] {
+            debugger.Receive(0);
+            return Contains(debugger.received(), "\"Browser\": \"node.js/");
+          },
+          10'000, "the debugger's answer");
+    }
     CHECK(Process(world, worker).inspection.debugger_port == port);
     CHECK(Contains(world.Must({"ctl", "status"}).out, "Debugging?"));
     CHECK(world.Must({"ctl", "dbg-stop", id}).out == "Debugger was disabled.\n");
-    CHECK(Get("http://127.0.0.1:" + std::to_string(port) + "/json/version").status == 0);
+    // It is answered before it is done.
+    WaitUntil([&] { return !Listening("127.0.0.1", port); }, 10'000, "a closed debugger");
     CHECK_FALSE(Contains(world.Must({"ctl", "status"}).out, "Debugging?"));
+  }
+
+  TEST_CASE("of a debugger that the app has opened to others it is said where, with a warning") {
+    World world;
+    const App app = StartLooked(world, {"--size", "1"});
+    REQUIRE(Get(app.url("/open")).status == 200);
+    const WorkerId worker = FirstWorker(world);
+    const std::string id = IdOf(world, worker);
+    const Ran begun = world.Must({"ctl", "dbg-start", id});
+    const std::string where =
+        "0.0.0.0:" + std::to_string(Process(world, worker).inspection.debugger_port);
+    CHECK(Listening("127.0.0.2", Process(world, worker).inspection.debugger_port));
+    CHECK_MESSAGE(Contains(begun.err, "WARNING: it is open to whoever can reach " + where),
+                  begun.err);
+    CHECK(Contains(world.Must({"ctl", "status"}).out, "on " + where + "\n"));
+    world.Must({"ctl", "dbg-stop", id});
+  }
+
+  TEST_CASE("a worker without descriptors is told of, and serves on") {
+    constexpr std::size_t kFiles = 200;
+    World world;
+    const App app = StartLooked(world, {"--size", "1", "--nofile", std::to_string(kFiles)});
+    const WorkerId worker = FirstWorker(world);
+    const ProcessIdentity process = *IdentifyProcess(Process(world, worker).pid);
+    const std::string id = IdOf(world, worker);
+    Kill(process, SIGUSR2);
+    WaitUntil([&] { return CountOpenFiles(process.pid) >= kFiles; }, 10'000, "a full worker");
+    const std::string refused = Refused(world, {"ctl", "heap-snapshot", id, "full"});
+    CHECK_MESSAGE(Contains(refused, "too many files open"), refused);
+    CHECK(FilesIn(world.folder()) == 0);
+    Kill(process, SIGUSR2);
+    WaitUntil([&] { return CountOpenFiles(process.pid) < kFiles / 2; }, 10'000, "room");
+    CHECK(Get(app.url()).status == 200);
+    world.Must({"ctl", "heap-snapshot", id, "again"});
+    CHECK(Process(world, worker).pid == process.pid);
+  }
+
+  TEST_CASE("two snapshots at once are both whole, and leave no descriptor behind") {
+    World world;
+    StartLooked(world, {"--size", "1"});
+    const WorkerId worker = FirstWorker(world);
+    const std::string id = IdOf(world, worker);
+    const auto open_files = [&] {
+      return std::vector<std::size_t>{CountOpenFiles(Process(world, worker).pid),
+                                      CountOpenFiles(world.MasterPid("web")),
+                                      CountOpenFiles(world.Daemon()->pid)};
+    };
+    world.Must({"ctl", "objects-start", id});
+    const std::vector<std::size_t> before = open_files();
+    Running one = world.Begin({"ctl", "heap-snapshot", id, "one"});
+    Running other = world.Begin({"ctl", "heap-snapshot", id, "other"});
+    CHECK_MESSAGE(one.Wait().code == 0, one.Wait().err);
+    CHECK_MESSAGE(other.Wait().code == 0, other.Wait().err);
+    for (const char* name : {"one", "other"}) {
+      CHECK(ReadJson(world.folder() + "/" + name + ".heapsnapshot")["nodes"].size() > 0);
+    }
+    WaitUntil([&] { return open_files() == before; }, 5'000, "as many descriptors as before");
+  }
+
+  TEST_CASE("what a worker forges is no result, and hurts nobody") {
+    World world;
+    const App app = StartLooked(world, {"--size", "1"});
+    const std::string id = IdOf(world, FirstWorker(world));
+    REQUIRE(Get(app.url("/forge")).status == 200);
+    const std::string refused = Refused(world, {"ctl", "heap-snapshot", id});
+    CHECK_MESSAGE(Contains(refused, "no result"), refused);
+    CHECK(FilesIn(world.folder()) == 0);
+    CHECK(Get(app.url()).status == 200);
+  }
+
+  TEST_CASE("a snapshot longer than --hang-timeout costs no worker, though the master is killed") {
+    World world;
+    const App app = StartLooked(world, {"--size", "1", "--hang-timeout", "1s"});
+    REQUIRE(Get(app.url("/leak?count=500000")).status == 200);
+    const WorkerId worker = FirstWorker(world);
+    const int pid = Process(world, worker).pid;
+    world.Must({"ctl", "set-size", "web", "2"});
+    Running snapshot = world.Begin({"ctl", "heap-snapshot", IdOf(world, worker)});
+    WaitUntil([&] { return FilesIn(world.folder()) > 0; }, 20'000, "the file in the making");
+    CHECK(Contains(world.Must({"ctl", "status", "web"}).out,
+                   "Shows: worker " + std::to_string(worker) + " (pid " + std::to_string(pid) +
+                       ") makes a heap snapshot and stands still for that"));
+    // From the first on all go to the other.
+    for (int i = 0; i < 10; ++i) {
+      const Response response = Get(app.url(), 1'000);
+      CHECK(response.status == 200);
+      CHECK(response.body != std::to_string(pid));
+    }
+    const int master = world.MasterPid("web");
+    world.KillMaster("web");
+    WaitUntil([&] { return world.MasterPid("web") != master; }, 10'000, "its successor");
+    const Millis taken_over = BootNow();
+    const Ran& ran = snapshot.Wait();
+    CHECK_MESSAGE(ran.code == 0, ran.err);
+    // Else it was no test of the successor.
+    WARN(BootNow() - taken_over > 1'500);
+    WaitUntil([&] { return Process(world, worker).shows.empty(); }, 5'000, "its end");
+    CHECK(Process(world, worker).pid == pid);
+    CHECK_FALSE(Contains(world.Must({"events", "web"}).out, "hung"));
+    WaitUntil([&] { return Get(app.url()).body == std::to_string(pid); }, 5'000, "connections");
   }
 
   TEST_CASE("a profile is not thrown away where its file cannot be made") {
