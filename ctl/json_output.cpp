@@ -99,7 +99,10 @@ std::string InspectedJson(const Inspected& inspected) {
     value["file"] = inspected.file;
     value["bytes"] = inspected.bytes;
   }
-  if (inspected.port > 0) value["port"] = inspected.port;
+  if (inspected.port > 0) {
+    value["port"] = inspected.port;
+    value["host"] = inspected.host;
+  }
   if (!inspected.objects) return Line(value);
   value["objects"] = inspected.objects->objects;
   value["paused_ms"] = inspected.objects->paused;

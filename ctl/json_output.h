@@ -103,7 +103,8 @@ struct Inspected {
   NamedWorker worker;
   std::string file;  // empty: there is none
   std::uint64_t bytes = 0;
-  int port = 0;
+  int port = 0;      // of its debugger; 0: it is not about that
+  std::string host;  // the same
   std::optional<Growth> objects;
   bool ended = false;  // `objects` are those of objects-stop
   Millis took = 0;

@@ -52,6 +52,14 @@ std::string ReasonOf(const ProcessView& process) {
   return text;
 }
 
+// Where, if that is a place which others than the users of this machine can reach.
+std::string Debugging(const InspectionState& state) {
+  if (state.debugger_port == 0 || !IsOpenToOthers(state.debugger_host)) {
+    return YesOrBlank(state.debugger_port > 0);
+  }
+  return "on " + Printable(DebuggerAddress(state.debugger_host, state.debugger_port));
+}
+
 Row ProcessRow(const ServiceView& service, const ProcessView& process, bool debugging, bool wide,
                const UsageByPid& usage) {
   const std::string pid = std::to_string(process.pid);
@@ -63,7 +71,7 @@ Row ProcessRow(const ServiceView& service, const ProcessView& process, bool debu
           ListeningPorts(process),
           YesOrBlank(process.inspection.tracking_since > 0),
           YesOrBlank(process.inspection.profiling_since > 0)};
-  if (debugging) row.push_back(YesOrBlank(process.inspection.debugger_port > 0));
+  if (debugging) row.push_back(Debugging(process.inspection));
   if (!wide) return row;
   const auto used = usage.find(process.pid);
   const bool known = used != usage.end();
@@ -164,7 +172,7 @@ std::string StateRemark(const ServiceView& service) {
 std::string StuckRemark(const ProcessView& process) {
   if (process.stuck <= 0) return {};
   if (const auto what = InspectionFromName(process.shows); what && HasResult(*what)) {
-    return std::string(Deed(*what)) + " and stands still for that, so far for " +
+    return std::string(DeedOf(*what)) + " and stands still for that, so far for " +
            FormatSpan(process.stuck);
   }
   return "has not answered for " + FormatSpan(process.stuck) +
@@ -238,8 +246,9 @@ std::string StatusText(const std::vector<ServiceView>& services, bool wide,
     if (!log.empty()) text += "Log: " + log + "\n";
     for (const ProcessView& process : service.processes) {
       if (process.stuck <= 0) continue;
-      text += std::string(process.shows.empty() ? "Hangs" : "Shows") + ": worker " + std::to_string(process.worker) + " (pid " +
-              std::to_string(process.pid) + ") " + StuckRemark(process) + "\n";
+      text += std::string(process.shows.empty() ? "Hangs" : "Shows") + ": worker " +
+              std::to_string(process.worker) + " (pid " + std::to_string(process.pid) + ") " +
+              StuckRemark(process) + "\n";
     }
     text += "Environment variables:\n";
     text += EnvironmentText(service.environment, "No environment variables defined");

@@ -92,6 +92,7 @@ class InstanceHandle {
   void UpgradeMaster();
 
   // Asks the master to look into a worker. False: it cannot be told.
+  bool can_look() const { return hello_.looks; }
   bool Inspect(const link::Inspect& question) { return link_ && link_->Send(question); }
 
   // Where the run directory of a living master, its lock or its socket in there has been removed no

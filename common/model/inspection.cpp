@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "common/base/text.h"
+
 namespace slc {
 namespace {
 
@@ -25,7 +27,17 @@ bool HasResult(Inspection what) {
          what == Inspection::kObjectsStart || what == Inspection::kObjectsStop;
 }
 
-const char* Deed(Inspection what) {
+bool IsOpenToOthers(const std::string& debugger_host) {
+  return !debugger_host.empty() && debugger_host != "localhost" && debugger_host != "::1" &&
+         !StartsWith(debugger_host, "127.");
+}
+
+std::string DebuggerAddress(const std::string& host, int port) {
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+const char* DeedOf(Inspection what) {
   if (what == Inspection::kCpuStop) return "ends its CPU profile";
   return what == Inspection::kHeapSnapshot ? "makes a heap snapshot" : "counts its objects";
 }

@@ -28,7 +28,7 @@ std::optional<Inspection> InspectionFromName(const std::string& name);
 bool HasResult(Inspection what);
 // "makes a heap snapshot": what a worker does that stands still for one that HasResult(): for
 // seconds if its heap is large.
-const char* Deed(Inspection what);
+const char* DeedOf(Inspection what);
 
 // Of a CPU profile, in microseconds.
 inline constexpr std::uint32_t kSamplingInterval = 1000;
@@ -39,10 +39,16 @@ inline constexpr std::uint32_t kMostSamplingInterval = 100'000;
 struct InspectionState {
   Millis profiling_since = 0;  // wall; 0: no CPU profile is under way
   Millis tracking_since = 0;   // wall; 0: its objects are not tracked
-  int debugger_port = 0;       // on 127.0.0.1; 0: its debugger is not open
+  int debugger_port = 0;       // 0: its debugger is not open
+  std::string debugger_host;   // where: as a rule 127.0.0.1; empty: not known
 
   bool operator==(const InspectionState&) const = default;
 };
+
+// Others than those on this machine can reach a debugger there.
+bool IsOpenToOthers(const std::string& debugger_host);
+// "127.0.0.1:9229", "[::]:9229"
+std::string DebuggerAddress(const std::string& host, int port);
 
 // Of commands of StrongLoop's that nothing here carries out.
 inline constexpr const char* kNoPatch =

@@ -250,6 +250,7 @@ std::string EncodeInstanceState(const InstanceState& state) {
       }
       if (inspection.tracking_since > 0) entry.Number("tracking_since", inspection.tracking_since);
       if (inspection.debugger_port > 0) entry.Number("debugger_port", inspection.debugger_port);
+      if (!inspection.debugger_host.empty()) entry.Text("debugger_host", inspection.debugger_host);
     }
     out += ']';
     object.Key("listeners") += '[';
@@ -325,6 +326,7 @@ Result<InstanceState> DecodeInstanceState(const std::string& text) {
     entry.Read("profiling_since", worker.inspection.profiling_since);
     entry.Read("tracking_since", worker.inspection.tracking_since);
     entry.Read("debugger_port", worker.inspection.debugger_port);
+    entry.Read("debugger_host", worker.inspection.debugger_host);
     Status done = ReadProcess(entry, worker.process);
     state.workers[id] = worker;
     return done;

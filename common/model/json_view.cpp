@@ -130,6 +130,7 @@ void Describe(const ProcessView& view, Object& object) {
   object.PutTime("tracking_objects_since", view.inspection.tracking_since);
   object.Put("tracking_objects_since_ms", view.inspection.tracking_since);
   object.Put("debugger_port", view.inspection.debugger_port);
+  object.Put("debugger_host", view.inspection.debugger_host);
   object.Put("reason", view.reason);
 }
 
@@ -208,6 +209,7 @@ Status FromJson(const json& value, ProcessView& view) {
   fields.Read("profiling_since_ms", view.inspection.profiling_since);
   fields.Read("tracking_objects_since_ms", view.inspection.tracking_since);
   fields.Read("debugger_port", view.inspection.debugger_port);
+  fields.Read("debugger_host", view.inspection.debugger_host);
   fields.Read("reason", view.reason);
   return fields.status();
 }

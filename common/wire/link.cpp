@@ -24,7 +24,8 @@ json Body(const MasterHello& p) {
               {"start", p.master.start_time},
               {"boot_id", p.boot_id},
               {"in_charge", p.in_charge},
-              {"trials", p.trials}};
+              {"trials", p.trials},
+              {"looks", p.looks}};
 }
 json Body(const Setup& p) {
   return json{{"service", p.service},
@@ -89,7 +90,8 @@ json Body(const Inspect& p) {
               {"interval", p.interval}, {"by", p.by},         {"request", p.request}};
 }
 json Body(const Inspected& p) {
-  json value{{"number", p.number}, {"debugger_port", p.debugger_port}};
+  json value{
+      {"number", p.number}, {"debugger_port", p.debugger_port}, {"debugger_host", p.debugger_host}};
   if (p.error) {
     value["code"] = ErrorCodeName(p.error->code);
     value["message"] = p.error->message;
@@ -123,6 +125,8 @@ void Fill(JsonFields& f, MasterHello& p) {
   f.Read("in_charge", p.in_charge);
   p.trials = false;
   f.Read("trials", p.trials);
+  p.looks = false;
+  f.Read("looks", p.looks);
 }
 void Fill(JsonFields& f, Setup& p) {
   f.Require("service");
@@ -215,6 +219,7 @@ void Fill(JsonFields& f, Inspected& p) {
   f.Require("number");
   f.Read("number", p.number);
   f.Read("debugger_port", p.debugger_port);
+  f.Read("debugger_host", p.debugger_host);
   f.ReadName("code", [&](const std::string& name) {
     p.error.emplace().code = ErrorCodeFromName(name);
     return true;

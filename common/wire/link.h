@@ -45,6 +45,7 @@ struct MasterHello {
   // Of what came into the protocol without a number of its own: it knows FleetWish::trial. One that
   // does not would take the order for that of an ordinary roll.
   bool trials = true;
+  bool looks = true;       // it understands Inspect
 };
 // What a master needs that is not in a generation's config.
 struct Setup {
@@ -141,6 +142,7 @@ struct Inspected {
   std::uint64_t number = 0;
   std::optional<Error> error;
   int debugger_port = 0;
+  std::string debugger_host;
 };
 
 using Packet = std::variant<Hello, MasterHello, Setup, Order, AdoptFds, AdoptEnd, ExitStatus, Ping,

@@ -354,7 +354,8 @@ json ReplyToJson(const Reply& reply) {
   } else if (const auto* wish = std::get_if<GatewayWish>(&reply.data)) {
     value["gateway_wish"] = ToJson(*wish, Secrets::kShown);
   } else if (const auto* inspection = std::get_if<InspectionReply>(&reply.data)) {
-    value["inspection"] = json{{"debugger_port", inspection->debugger_port}};
+    value["inspection"] = json{{"debugger_port", inspection->debugger_port},
+                               {"debugger_host", inspection->debugger_host}};
   } else if (const auto* deployed = std::get_if<DeployReply>(&reply.data)) {
     value["deployed"] = json{{"release", deployed->release}, {"text", deployed->text}};
   } else if (const auto* releases = std::get_if<ReleaseList>(&reply.data)) {
@@ -408,7 +409,9 @@ Status ReadReply(const json& value, Reply& reply) {
   });
   fields.ReadObject("inspection", [&](const json& element) {
     JsonFields parts(element, "inspection");
-    parts.Read("debugger_port", reply.data.emplace<InspectionReply>().debugger_port);
+    auto& inspection = reply.data.emplace<InspectionReply>();
+    parts.Read("debugger_port", inspection.debugger_port);
+    parts.Read("debugger_host", inspection.debugger_host);
     return parts.status();
   });
   fields.ReadObject("deployed", [&](const json& element) {

@@ -205,6 +205,7 @@ struct Progress {
 // Answers InspectWorker.
 struct InspectionReply {
   int debugger_port = 0;  // where it is open now; 0: nowhere
+  std::string debugger_host;
 };
 
 // Answers Deploy and Rollback.

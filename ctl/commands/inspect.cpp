@@ -93,6 +93,20 @@ bool MakesFile(Inspection what) {
   return what == Inspection::kCpuStop || what == Inspection::kHeapSnapshot;
 }
 
+// Who can run code in the worker now.
+std::string DebuggerRemark(const InspectOptions& options, const Inspected& done) {
+  const std::string close = "slc ctl dbg-stop " + Printable(options.worker);
+  const std::string where =
+      Printable(DebuggerAddress(done.host.empty() ? "127.0.0.1" : done.host, done.port));
+  if (IsOpenToOthers(done.host)) {
+    return "WARNING: it is open to whoever can reach " + where +
+           ", where the app itself has opened it (--inspect); to close it: " + close;
+  }
+  return std::string("it is open to every user of ") +
+         (IsRemote(options.control) ? "that" : "this") + " machine, on " + where +
+         ", until: " + close;
+}
+
 // What the command prints, and what it has to say beside that.
 void Tell(const InspectOptions& options, const Inspected& done) {
   const std::string worker = "worker " + std::to_string(done.worker.worker);
@@ -113,10 +127,7 @@ void Tell(const InspectOptions& options, const Inspected& done) {
       return Remark("slc: " + worker + " stood still for " + TookText(done.objects->paused) + "\n");
     case Inspection::kDebugStart:
       Print("Debugger listening on port " + std::to_string(done.port) + ".\n");
-      return Remark(std::string("slc: it is open to every user of ") +
-                    (IsRemote(options.control) ? "that" : "this") +
-                    " machine, on 127.0.0.1, until: slc ctl dbg-stop " + Printable(options.worker) +
-                    "\n");
+      return Remark("slc: " + DebuggerRemark(options, done) + "\n");
     case Inspection::kDebugStop:
       return Print("Debugger was disabled.\n");
   }
@@ -280,6 +291,7 @@ int Run(const InspectOptions& options) {
   done.worker = *worker;
   if (const auto* reply = std::get_if<InspectionReply>(&answer.reply.data)) {
     done.port = options.what == Inspection::kDebugStart ? reply->debugger_port : 0;
+    done.host = reply->debugger_host;
   }
   if (HasResult(options.what)) {
     const bool comes = answer.channel && answer.channel->streams() == 1;

@@ -54,6 +54,12 @@ bool WorkerLooks::TryAsk(Open& open) {
     clients_.Refuse(open.command, Error{ErrorCode::kConflict, "the service does not run"});
     return true;
   }
+  if (instance.in_charge() && !instance.can_look()) {
+    clients_.Refuse(open.command, Error{ErrorCode::kProtocol,
+                                        "the master is one of an earlier slc, which cannot look "
+                                        "into its workers: slc upgrade"});
+    return true;
+  }
   if (instance.in_charge() && services_.Inspect(open.service, open.question)) {
     open.asked = true;
     open.until = loop_.now() + kPatience;
@@ -83,7 +89,7 @@ void WorkerLooks::OnAnswer(const link::Inspected& answer, std::vector<UniqueFd> 
   if (reply.error) {
     fds.clear();
   } else {
-    reply.data = InspectionReply{answer.debugger_port};
+    reply.data = InspectionReply{answer.debugger_port, answer.debugger_host};
   }
   clients_.Answer(open.command, reply, std::move(fds));
 }
@@ -111,11 +117,9 @@ void WorkerLooks::GiveUp() {
     }
     const Open open = std::move(each->second);
     each = open_.erase(each);
-    const std::string what = open.asked
-                                 ? "has not answered for " + FormatSpan(kPatience) +
-                                       "; one of an earlier version does not know how: slc upgrade"
-                                 : "is not in charge yet after " + FormatSpan(kPatience) +
-                                       "; try again when slc ctl status shows it running";
+    const std::string what = open.asked ? "has not answered for " + FormatSpan(kPatience)
+                                        : "is not in charge yet after " + FormatSpan(kPatience) +
+                                              "; try again when slc ctl status shows it running";
     clients_.Refuse(open.command, Error{ErrorCode::kTimeout, "the master " + what});
   }
   ArmTimer();

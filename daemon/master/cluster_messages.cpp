@@ -112,10 +112,15 @@ int Port(const json& value, const char* key) {
   return port > 0 && port <= 65535 ? port : 0;
 }
 
+// Longer than any numeric address with its scope.
+constexpr std::size_t kLongestAddress = 64;
+
+std::string Host(const json& value) { return Text(value, "host").substr(0, kLongestAddress); }
+
 WorkerMessage ParseInspected(const json& value) {
   // A sentence; an app that forges one must not fill a snapshot or a journal.
   constexpr std::size_t kLongest = 1024;
-  AgentInspected inspected{Number(value, "id"), {}, Port(value, "port")};
+  AgentInspected inspected{Number(value, "id"), {}, Port(value, "port"), Host(value)};
   if (value.contains("error")) inspected.error = Text(value, "error").substr(0, kLongest);
   return inspected;
 }
@@ -127,7 +132,8 @@ WorkerMessage ParseInspection(const json& value) {
     const std::uint64_t wall = Number(value, key);
     return wall < kMost ? static_cast<Millis>(wall) : 0;
   };
-  return AgentInspection{{since("profiling"), since("tracking"), Port(value, "debugger")}};
+  return AgentInspection{
+      {since("profiling"), since("tracking"), Port(value, "debugger"), Host(value)}};
 }
 
 WorkerMessage ParseAgent(const json& value) {
@@ -135,9 +141,8 @@ WorkerMessage ParseAgent(const json& value) {
   if (act == "hello") return AgentHello{Text(value, "version").substr(0, 32)};
   if (act == "parked") return AgentParked{};
   if (act == "listening") {
-    // Longer than any numeric address with its scope.
-    constexpr std::size_t kLongest = 64;
-    return AgentListening{Text(value, "address").substr(0, kLongest), Integer(value, "port", 0)};
+    return AgentListening{Text(value, "address").substr(0, kLongestAddress),
+                          Integer(value, "port", 0)};
   }
   if (act == "pong") return AgentPong{Flag(value, "debugged"), Number(value, "id")};
   if (act == "inspected") return ParseInspected(value);

@@ -69,6 +69,7 @@ struct AgentInspected {  // answers AgentInspect
   std::uint64_t id = 0;
   std::optional<std::string> error;
   int debugger_port = 0;
+  std::string debugger_host;
 };
 struct AgentInspection {  // what goes on in it now
   InspectionState state;
@@ -115,8 +116,8 @@ std::string AgentKeepCode();
 std::string AgentPromote(SlotNumber slot);
 // To our agent in a worker that drains: the drain timeout is over, end what is still connected.
 std::string AgentHangUp();
-// To our agent: answer from the event loop (AgentPong). Only to one that AnswersPings. With an `id`,
-// which only one that EchoesPings gives back: when all that came before is answered.
+// To our agent: answer from the event loop (AgentPong). Only to one that AnswersPings. With an
+// `id`, which only one that EchoesPings gives back: when all that came before is answered.
 std::string AgentPing(std::uint64_t id = 0);
 bool AnswersPings(const std::string& agent_version);
 bool EchoesPings(const std::string& agent_version);

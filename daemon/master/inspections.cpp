@@ -59,6 +59,10 @@ void Inspections::Begin(const link::Inspect& question) {
   if (const std::string why = Hindrance(*worker, question.what); !why.empty()) {
     return Refuse(question.number, ErrorCode::kInvalid, NameOf(*worker) + " " + why);
   }
+  if (open_.size() >= kMostOpen) {
+    return Refuse(question.number, ErrorCode::kConflict,
+                  std::to_string(kMostOpen) + " looks wait for their workers' answers already");
+  }
   const std::uint64_t id = ++last_id_;
   const AgentQuestion asked{id,
                             question.what,
@@ -80,11 +84,8 @@ void Inspections::Begin(const link::Inspect& question) {
     return Refuse(question.number, ErrorCode::kTimeout,
                   NameOf(*worker) + " does not read what it is sent");
   }
-  open_[id] = Open{question.number,
-                   question.worker,
-                   question.what,
-                   loop_.now() + kPatience,
-                   std::move(pair.first)};
+  open_[id] =
+      Open{question.number, question.worker, loop_.now() + kPatience, std::move(pair.first)};
   ArmTimer();
 }
 
@@ -96,7 +97,7 @@ void Inspections::Answered(const WorkerProcess& worker, const AgentInspected& an
   if (answer.error) {
     return Refuse(open.number, ErrorCode::kConflict, NameOf(worker) + ": " + *answer.error);
   }
-  const link::Inspected inspected{open.number, {}, answer.debugger_port};
+  const link::Inspected inspected{open.number, {}, answer.debugger_port, answer.debugger_host};
   if (!open.result) {
     link_.Send(inspected);
   } else if (!link_.Send(inspected, {open.result.get()})) {
@@ -104,20 +105,27 @@ void Inspections::Answered(const WorkerProcess& worker, const AgentInspected& an
   }
 }
 
+void Inspections::Disconnected(const WorkerProcess& worker) {
+  RefuseAll(worker, "leaves, and has closed its channel before it answered");
+}
+
 void Inspections::Ended(const WorkerProcess& worker) {
+  RefuseAll(worker, "has ended" + (worker.end ? ": " + worker.end->how : std::string()));
+}
+
+void Inspections::RefuseAll(const WorkerProcess& worker, const std::string& why) {
   for (auto each = open_.begin(); each != open_.end();) {
     if (each->second.worker != worker.id()) {
       ++each;
       continue;
     }
-    Refuse(each->second.number, ErrorCode::kConflict,
-           NameOf(worker) + " has ended" + (worker.end ? ": " + worker.end->how : std::string()));
+    Refuse(each->second.number, ErrorCode::kConflict, NameOf(worker) + " " + why);
     each = open_.erase(each);
   }
 }
 
 void Inspections::Refuse(std::uint64_t number, ErrorCode code, const std::string& why) {
-  link_.Send(link::Inspected{number, Error{code, why}, 0});
+  link_.Send(link::Inspected{number, Error{code, why}, 0, {}});
 }
 
 void Inspections::GiveUp() {

@@ -6,6 +6,7 @@
 // agent will not begin with it any more.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -30,6 +31,8 @@ class Inspections {
   // So much earlier the agent does not begin any more: whoever was told that nothing was done must
   // be right, by whatever clock.
   static constexpr Millis kMargin = 1000;
+  // Each has two descriptors until it is answered.
+  static constexpr std::size_t kMostOpen = 64;
 
   // All is owned by the caller and outlives this. `find`: null for a worker that is not there.
   Inspections(uv::Loop& loop, ControlLink& link, const Fleet& fleet,
@@ -45,18 +48,19 @@ class Inspections {
   void Begin(const link::Inspect& question);
   // What the agent said; of a question that is not open it is passed over.
   void Answered(const WorkerProcess& worker, const AgentInspected& answer);
+  void Disconnected(const WorkerProcess& worker);
   void Ended(const WorkerProcess& worker);
 
  private:
   struct Open {
     std::uint64_t number = 0;
     WorkerId worker = 0;
-    Inspection what = Inspection::kCpuStart;
     Millis until = 0;
     UniqueFd result;  // to be read
   };
   // Why it cannot be asked; empty: it can.
   std::string Hindrance(const WorkerProcess& worker, Inspection what) const;
+  void RefuseAll(const WorkerProcess& worker, const std::string& why);
   void Refuse(std::uint64_t number, ErrorCode code, const std::string& why);
   void GiveUp();
   void ArmTimer();

@@ -64,6 +64,9 @@ Instance::Instance(uv::Loop& loop, ControlLink& link, LogPump& logs, const link:
                                  messages_.Read(worker, line);
                                },
                                [this](WorkerId id) {
+                                 if (const WorkerProcess* worker = workers_.Find(id)) {
+                                   inspections_.Disconnected(*worker);
+                                 }
                                  connections_.Retire(id);
                                  Feed(WorkerDisconnected{id});
                                },

@@ -139,6 +139,7 @@ void WorkerMessages::On(WorkerProcess& worker, const AgentPong& pong) {
   NoteMoved(worker, pong.debugged);
   if (pong.id == 0 || pong.id != worker.asked_which) return;
   worker.asked_which = 0;
+  worker.channel()->handles().Answered(pong.id);
   connections_.Heard(worker.id(), pong.id);
   if (worker.missed_since) AskWhich(worker);
 }

@@ -885,9 +885,15 @@ scenarios['a heap snapshot is whole'] = async () => {
 scenarios['a reader that is slow gets its snapshot, and holds the app for two seconds at most'] = async () => {
   const worker = await http();
   const client = await Client.open(worker.port);
+  let began = now();
+  await fetched(worker, 'heap-snapshot');
+  const most = now() - began + 2000;
+  began = now();
   const { answer, reader } = await worker.ask('heap-snapshot', { result: true });
   assert.strictEqual(answer.error, undefined);
   await client.get('/'); // nothing was read yet, and the event loop turns
+  const took = now() - began;
+  assert(took < most + 1000 + longestStall(), `${took} ms, of at most ${most}`);
   const result = await readResult(reader);
   assert(result.whole);
   JSON.parse(result.text());
@@ -925,6 +931,20 @@ scenarios['objects are counted by class, and what grew is told'] = async () => {
   return `paused ${paused} ms`;
 };
 
+scenarios['counts that nobody has read are not lost, and come again for the same question'] = async () => {
+  const worker = await http();
+  const client = await Client.open(worker.port);
+  await fetched(worker, 'objects-start');
+  await client.get('/leak');
+  await worker.ask('objects-stop', { result: true, unread: true });
+  await until('it to be put back', () => worker.agentMessages('inspection').filter((m) => m.tracking).length > 1);
+  for (let i = 0; i < 2; i++) {
+    const { classes } = JSON.parse((await fetched(worker, 'objects-stop', { request: 'mine' })).text());
+    assert.strictEqual(classes.Leaked.count, 1000);
+  }
+  await refused(worker, 'objects-stop', /not being tracked/, { result: true, request: 'yours' });
+};
+
 const askDebugger = (port, about) => new Promise((resolve, reject) => {
   require('http').get({ port, host: '127.0.0.1', path: `/json/${about}` }, (response) => {
     let body = '';
@@ -947,7 +967,8 @@ const attach = async (port, mute = false) => {
 scenarios['the debugger opens on loopback, and is gone when closed, or when the worker drains'] = async () => {
   const worker = await http();
   await refused(worker, 'dbg-stop', /not open/);
-  const { port } = await inspected(worker, 'dbg-start');
+  const { host, port } = await inspected(worker, 'dbg-start');
+  assert.deepStrictEqual([host, worker.inspection().host], ['127.0.0.1', '127.0.0.1']);
   assert.match((await versionOf(port)).Browser, /^node\.js\//);
   assert.strictEqual((await inspected(worker, 'dbg-start')).port, port);
   assert.strictEqual(worker.inspection().debugger, port);

@@ -85,6 +85,10 @@ TEST_CASE(
   const std::string debugged = StatusText({view}, false, {});
   CHECK(debugged.find("CPU profiling?  Debugging?\n") != std::string::npos);
   CHECK(debugged.find("yes             yes\n") != std::string::npos);
+  view.processes[1].inspection.debugger_host = "::1";
+  CHECK(StatusText({view}, false, {}) == debugged);
+  view.processes[1].inspection.debugger_host = "::";
+  CHECK(StatusText({view}, false, {}).find("yes             on [::]:45401\n") != std::string::npos);
   view.idle_slots.emplace_back();
   view.idle_slots.back().state = "backoff";
   CHECK(StatusText({view}, true, {}).find("backoff\n") != std::string::npos);

@@ -71,7 +71,7 @@ TEST_CASE("rows hold what the original's client cannot do without") {
   CHECK(processes[1]["isProfiling"] == false);
   CHECK(processes[1]["debugger"] == json{{"running", false}, {"port", nullptr}});
   ServiceView looked = web;
-  looked.processes[1].inspection = {5, 6, 45401};
+  looked.processes[1].inspection = {5, 6, 45401, {}};
   const auto row = ProcessRows(looked, kFacts)[1];
   CHECK(row["isProfiling"] == true);
   CHECK(row["isTrackingObjects"] == true);

@@ -66,7 +66,7 @@ InstanceState FullState() {
   facts.excused_until = 78;
   facts.reloading = true;
   facts.status = "half done";
-  facts.inspection = {78, 79, 80};
+  facts.inspection = {78, 79, 80, "::1"};
   state.workers[8] = facts;
   state.held = {{"listen/:3001:4", 12}, {"worker/8/channel", 13}};
   state.workers[9] = WorkerFacts{};

@@ -71,6 +71,10 @@ TEST_CASE("a hello without a range speaks one protocol, and without a version ha
   CHECK(hello.protocol == ProtocolRange{7, 7});
   CHECK(hello.version.empty());
   CHECK_FALSE(hello.trials);
+  CHECK_FALSE(hello.looks);
+  const auto own = link::Decode(link::Encode(link::MasterHello{}));
+  REQUIRE(own);
+  CHECK(std::get<link::MasterHello>(*own).looks);
 }
 
 TEST_CASE("what is said of a trial comes through") {

@@ -60,7 +60,7 @@ ServiceView FullView() {
   process.stuck = 16;
   process.replaced = true;
   process.reloading = true;
-  process.inspection = {1'795'722'932'202, 1'795'722'932'203, 20};
+  process.inspection = {1'795'722'932'202, 1'795'722'932'203, 20, kHostile};
   view.processes = {process, ProcessView{}};
   SlotView slot;
   slot.slot = 17;

@@ -87,9 +87,9 @@ TEST_CASE("What a program says of itself is shown, and that it reloads as long a
 TEST_CASE("What is looked at in a worker is shown, whatever it does") {
   InstanceState state = OneReady();
   state.workers[2].process = {101, 1};
-  state.workers[2].inspection = {5, 6, 7};
+  state.workers[2].inspection = {5, 6, 7, "::1"};
   state.fleet.workers[2].state = WorkerState::kDraining;
-  CHECK(Look(state).processes.at(1).inspection == InspectionState{5, 6, 7});
+  CHECK(Look(state).processes.at(1).inspection == InspectionState{5, 6, 7, "::1"});
 }
 
 TEST_CASE("A spare is shown as one, and why there is none is told if one is wanted") {

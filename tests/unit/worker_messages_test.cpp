@@ -57,12 +57,13 @@ std::string Text(const AgentPong& message) {
 }
 std::string Text(const AgentInspected& message) {
   return "inspected " + std::to_string(message.id) + " port " +
-         std::to_string(message.debugger_port) + (message.error ? ": " + *message.error : "");
+         std::to_string(message.debugger_port) + message.debugger_host +
+         (message.error ? ": " + *message.error : "");
 }
 std::string Text(const AgentInspection& message) {
   return "inspection " + std::to_string(message.state.profiling_since) + " " +
          std::to_string(message.state.tracking_since) + " " +
-         std::to_string(message.state.debugger_port);
+         std::to_string(message.state.debugger_port) + message.state.debugger_host;
 }
 std::string Text(const AgentStandstill& message) {
   return std::string("stands still for ") + Name(message.what);
@@ -226,6 +227,11 @@ TEST_CASE("What no Node was seen to send is read too, or is garbage") {
 TEST_CASE("What the agent says of looks into it is clipped to what can be") {
   CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspected","id":7,"port":45401})") ==
         "inspected 7 port 45401");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspected","id":7,"port":45401,"host":"::1"})") ==
+        "inspected 7 port 45401::1");
+  CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspection","debugger":7,"host":")" +
+                  std::string(1000, 'x') + "\"}")
+            .size() < 100);
   CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspected","id":7,"error":"no"})") ==
         "inspected 7 port 0: no");
   CHECK(MeaningOf(R"({"cmd":"NODE_SLC","act":"inspected","id":-7,"port":70000,"error":7})") ==

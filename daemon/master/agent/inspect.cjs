@@ -31,21 +31,28 @@ module.exports = (tell) => {
   let profile = null; // {post, since, by, request, timer, result}
   let taken = null; // the last one that was taken, and `for` which question
   let tracking = null; // {since, by, request, counted}
+  let compared = null; // the last with which was compared, and `for` which question
   let closing = null; // the debugger is about to be
 
   const inspector = () => {
     try { return require('inspector'); } catch { throw new Error('this build of Node has no inspector'); }
   };
-  const debuggerPort = () => {
+  const debuggerAt = () => { // the app may have opened it itself, and elsewhere than we would
     const url = !closing && inspector().url();
-    return url ? Number(new URL(url).port) : 0;
+    if (!url) return { port: 0 };
+    const { hostname, port } = new URL(url);
+    return { host: hostname.replace(/[[\]]/g, ''), port: Number(port) || 80 }; // of ws: that is left out
   };
-  const tellState = () => tell({
-    act: 'inspection',
-    profiling: profile ? profile.since : 0,
-    tracking: tracking ? tracking.since : 0,
-    debugger: debuggerPort(),
-  });
+  const tellState = () => {
+    const { host, port } = debuggerAt();
+    tell({
+      act: 'inspection',
+      profiling: profile ? profile.since : 0,
+      tracking: tracking ? tracking.since : 0,
+      debugger: port,
+      host,
+    });
+  };
 
   // The methods of a session on this thread are done when post() returns.
   function open() {
@@ -203,13 +210,19 @@ module.exports = (tell) => {
   }
 
   // What there is of each class of which there is more or less than before.
-  function* stopTracking() {
+  function* stopTracking(mine, request) {
     const { counted, paused } = countObjects();
     const { classes, objects } = parse(counted);
-    const { since } = tracking;
-    const before = parse(tracking.counted).classes;
-    tracking = null;
+    const { since } = mine;
+    const before = parse(mine.counted).classes;
+    if (tracking === mine) tracking = null;
     tellState();
+    // As with a profile: the same question may come again.
+    compared = mine;
+    mine.for = request;
+    clearTimeout(mine.timer);
+    mine.timer = setTimeout(() => { if (compared === mine) compared = null; }, ONCE_MORE);
+    mine.timer.unref();
     yield `${JSON.stringify({ since, until: Date.now(), paused_ms: paused, objects }).slice(0, -1)},"classes":{`;
     let separator = '';
     for (const name of new Set([...classes.keys(), ...before.keys()])) {
@@ -223,10 +236,18 @@ module.exports = (tell) => {
     yield '}}';
   }
 
+  function putBackTracking(mine) {
+    if (tracking) return;
+    clearTimeout(mine.timer);
+    compared = null;
+    tracking = mine;
+    tellState();
+  }
+
   // --- debugger
   function openDebugger() {
     if (closing) closing = clearImmediate(closing) || null;
-    if (debuggerPort()) return;
+    if (debuggerAt().port) return;
     inspector().open(0, '127.0.0.1');
     for (const end of ENDS) process.once(end, closeDebugger);
   }
@@ -235,7 +256,7 @@ module.exports = (tell) => {
   function closeDebugger() {
     closing = null;
     for (const end of ENDS) process.removeListener(end, closeDebugger);
-    if (debuggerPort()) inspector().close();
+    if (debuggerAt().port) inspector().close();
   }
 
   // --- results
@@ -355,10 +376,14 @@ module.exports = (tell) => {
         tracking && `its objects are being tracked already, since ${clock(tracking.since)} by ${tracking.by}`);
       return () => startTracking(question);
     },
-    'objects-stop': () => { refuseUnless(tracking, 'its objects are not being tracked'); return stopTracking; },
+    'objects-stop': ({ request }) => {
+      const mine = compared && compared.for === request ? compared : tracking;
+      refuseUnless(mine, 'its objects are not being tracked');
+      return Object.assign(() => stopTracking(mine, request), { undo: () => putBackTracking(mine) });
+    },
     'dbg-start': () => openDebugger(),
     'dbg-stop': () => {
-      refuseUnless(debuggerPort(), 'its debugger is not open');
+      refuseUnless(debuggerAt().port, 'its debugger is not open');
       closing = setImmediate(closeDebugger);
     },
   };
@@ -378,7 +403,7 @@ module.exports = (tell) => {
       return tell({ act: 'inspected', id, error: String(error.message).slice(0, 1000) });
     }
     tellState();
-    tell({ act: 'inspected', id, port: debuggerPort() });
+    tell({ act: 'inspected', id, ...debuggerAt() });
     if (!produce) return;
     tell({ act: 'standstill', what });
     deliver(new Result(handle), produce);
