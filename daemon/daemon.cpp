@@ -69,6 +69,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
                                       [this](ServiceId id, JournalRecord record) {
                                         journal_.NoteEvent(id, std::move(record));
                                       }}),
+      profiles_(loop_, registry_, services_, looks_, clients_, directories_.home.get()),
       schedules_(loop, registry_, disk_, ScheduleHands()),
       watches_(loop, registry_, disk_, options_.paths.home, WatchHands()),
       upgrade_(loop_, options_.context, services_, clients_, disk_, *options_.previous,
@@ -87,15 +88,17 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
           [this] { services_.ReapChildren(); }),
       requests_(
           registry_, services_, operations_, changes_, looks_, recorder_, clients_, gateway_,
-          log_readers_, deploys_, About(options_),
+          log_readers_, deploys_, profiles_, About(options_),
           [this](const Command& command) {
             shutdowns_.push_back(command);
             StopAll();
           },
           [this](const Command& command) {
-            if (!deploys_.busy()) return upgrade_.Begin(command);
+            if (!deploys_.busy() && !profiles_.busy()) return upgrade_.Begin(command);
+            const char* what =
+                deploys_.busy() ? "a deploy is under way" : "a profile is being kept";
             clients_.Refuse(command, Error{ErrorCode::kConflict,
-                                           "a deploy is under way; when it is over: slc upgrade"});
+                                           std::string(what) + "; when it is over: slc upgrade"});
           }),
       confirm_(loop_,
                [this] {
@@ -116,6 +119,7 @@ Daemon::Daemon(uv::Loop& loop, HomeDirectories directories, DaemonOptions option
     schedules_.Settle(id);
     watches_.Settle(id);
     deploys_.OnChanged(id);
+    profiles_.OnChanged(id);
   });
   changes_.SetDeployer(Changes::Deployer{
       [this](ServiceId id) { return deploys_.Refusal(id); },
@@ -208,6 +212,7 @@ Services::Events Daemon::ServiceEvents() {
   events.on_view = [this](ServiceView& view) {
     schedules_.Describe(view);
     watches_.Describe(view);
+    profiles_.Describe(view);
   };
   events.on_prepared = [this](ServiceId id) { changes_.Settle(id); };
   events.is_awaited = [this](int pid) {
@@ -304,6 +309,7 @@ Status Daemon::Begin() {
   services_.Inherit(std::move(options_.kept));
   if (options_.before) services_.Inherit(options_.inheritance, *options_.before);
   deploys_.Begin();
+  profiles_.Begin();
   for (const Wish& wish : loaded->wishes) {
     if (registry_.GetFallback(wish.id) != nullptr) {
       fallbacks_.TakeUp(wish.id);

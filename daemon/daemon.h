@@ -32,6 +32,7 @@
 #include "daemon/log_readers.h"
 #include "daemon/place.h"
 #include "daemon/previous_version.h"
+#include "daemon/profiles/profiles.h"
 #include "daemon/recorder.h"
 #include "daemon/schedules.h"
 #include "daemon/services.h"
@@ -118,6 +119,7 @@ class Daemon {
   Fallbacks fallbacks_;
   Changes changes_;
   deploy::Deploys deploys_;
+  profiles::Profiles profiles_;
   Schedules schedules_;
   FileWatches watches_;
   Upgrade upgrade_;

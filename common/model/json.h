@@ -9,6 +9,7 @@
 #include "common/model/gateway.h"
 #include "common/model/generation.h"
 #include "common/model/instance.h"
+#include "common/model/profile.h"
 #include "common/model/release.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
@@ -43,6 +44,9 @@ nlohmann::json ToJson(const Release& release);
 Status FromJson(const nlohmann::json& value, Release& release);
 nlohmann::json ToJson(const ReleaseView& view);
 Status FromJson(const nlohmann::json& value, ReleaseView& view);
+
+nlohmann::json ToJson(const Profile& profile);
+Status FromJson(const nlohmann::json& value, Profile& profile);
 
 // Hashes of secrets are for the file, and for the gateway.
 enum class Secrets { kHidden, kShown };

@@ -131,6 +131,7 @@ void Describe(const ProcessView& view, Object& object) {
   object.Put("tracking_objects_since_ms", view.inspection.tracking_since);
   object.Put("debugger_port", view.inspection.debugger_port);
   object.Put("debugger_host", view.inspection.debugger_host);
+  object.Put("snapshotting", view.snapshotting);
   object.Put("reason", view.reason);
 }
 
@@ -210,6 +211,7 @@ Status FromJson(const json& value, ProcessView& view) {
   fields.Read("tracking_objects_since_ms", view.inspection.tracking_since);
   fields.Read("debugger_port", view.inspection.debugger_port);
   fields.Read("debugger_host", view.inspection.debugger_host);
+  fields.Read("snapshotting", view.snapshotting);
   fields.Read("reason", view.reason);
   return fields.status();
 }

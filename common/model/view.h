@@ -38,6 +38,7 @@ struct ProcessView {
   bool reloading = false;   // a program that is not Node has said so by sd_notify
   std::string status_text;  // and this of itself; seen 10 s late at most
   InspectionState inspection;
+  bool snapshotting = false;  // a heap snapshot of it is being kept
   // The last unexpected end in its slot, as long as that explains what is seen: while the successor
   // is starting, and for 10 minutes behind a worker that serves: "last end: exit code 1, 3m2s ago".
   // Of a worker that is to be replaced, why.

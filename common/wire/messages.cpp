@@ -113,6 +113,17 @@ json BodyToJson(const ServeGit& body) {
   return json{{"service", body.service}, {"step", kGitSteps[static_cast<std::size_t>(body.step)]}};
 }
 
+json BodyToJson(const CaptureProfile& body) {
+  return json{{"service", body.service}, {"worker", body.worker}, {"type", Name(body.type)}};
+}
+json BodyToJson(const ListProfiles& body) { return json{{"service", body.service}}; }
+json BodyToJson(const ReadProfile& body) {
+  return json{{"service", body.service}, {"profile", body.profile}, {"secrets", body.secrets}};
+}
+json BodyToJson(const RemoveProfile& body) {
+  return json{{"service", body.service}, {"profile", body.profile}};
+}
+
 void ReadSize(JsonFields& fields, std::uint32_t& size) {
   fields.ReadName("size", [&](const std::string& text) {
     const auto parsed = ParseSize(text);
@@ -310,12 +321,36 @@ void Fill(JsonFields& fields, ServeGit& body) {
   });
 }
 
+void Fill(JsonFields& fields, CaptureProfile& body) {
+  for (const char* key : {"service", "worker", "type"}) fields.Require(key);
+  fields.Read("service", body.service);
+  fields.Read("worker", body.worker);
+  fields.ReadName("type", [&](const std::string& name) {
+    const auto type = ProfileTypeFromName(name);
+    if (type) body.type = *type;
+    return type.has_value();
+  });
+}
+void Fill(JsonFields& fields, ListProfiles& body) { fields.Read("service", body.service); }
+void Fill(JsonFields& fields, ReadProfile& body) {
+  fields.Require("profile");
+  fields.Read("service", body.service);
+  fields.Read("profile", body.profile);
+  fields.Read("secrets", body.secrets);
+}
+void Fill(JsonFields& fields, RemoveProfile& body) {
+  fields.Require("profile");
+  fields.Read("service", body.service);
+  fields.Read("profile", body.profile);
+}
+
 // The wire's verb of each request type, in the order of RequestBody.
 constexpr const char* kVerbs[] = {
     "slc-start",   "create",    "list",     "status",        "info",     "start",    "stop",
     "restart",     "set-size",  "env-set",  "remove",        "shutdown", "upgrade",  "gateway",
     "gateway-set", "token-add", "token-rm", "gateway-serve", "logs",     "events",   "log-dump",
-    "npmls",       "inspect",   "print",    "deploy",        "releases", "rollback", "git"};
+    "npmls",       "inspect",   "print",    "deploy",        "releases", "rollback", "git",
+    "capture",     "profiles",  "profile",  "profile-rm"};
 static_assert(std::size(kVerbs) == std::variant_size_v<RequestBody>);
 
 template <std::size_t I = 0>
@@ -361,6 +396,9 @@ json ReplyToJson(const Reply& reply) {
   } else if (const auto* releases = std::get_if<ReleaseList>(&reply.data)) {
     json& list = value["releases"] = json::array();
     for (const ReleaseView& release : *releases) list.push_back(ToJson(release));
+  } else if (const auto* profiles = std::get_if<ProfileList>(&reply.data)) {
+    json& list = value["profiles"] = json::array();
+    for (const Profile& profile : *profiles) list.push_back(ToJson(profile));
   }
   return value;
 }
@@ -426,6 +464,13 @@ Status ReadReply(const json& value, Reply& reply) {
     fields.ReadArray("releases", [&](const json& element) {
       releases.emplace_back();
       return FromJson(element, releases.back());
+    });
+  }
+  if (value.is_object() && value.contains("profiles")) {
+    auto& profiles = reply.data.emplace<ProfileList>();
+    fields.ReadArray("profiles", [&](const json& element) {
+      profiles.emplace_back();
+      return FromJson(element, profiles.back());
     });
   }
   if (value.is_object() && value.contains("upgrade")) {

@@ -17,6 +17,7 @@
 #include "common/base/unique_fd.h"
 #include "common/model/gateway.h"
 #include "common/model/inspection.h"
+#include "common/model/profile.h"
 #include "common/model/release.h"
 #include "common/model/service.h"
 #include "common/model/view.h"
@@ -167,12 +168,35 @@ struct ServeGit {
   GitStep step = GitStep::kAdvertiseReceive;
 };
 
+// Has a worker make a profile, which slcd keeps: ends a CPU profile that is under way, or takes a
+// heap snapshot. Answered with its row when the worker has begun with it; the data comes later, and
+// the row tells when all of it is there.
+struct CaptureProfile {
+  std::string service;
+  WorkerId worker = 0;
+  ProfileType type = ProfileType::kCpu;
+};
+struct ListProfiles {
+  std::string service;  // empty: all
+};
+// Its row, and if it is whole its file, as a descriptor to be read.
+struct ReadProfile {
+  std::string service;  // empty: whichever it is of
+  ProfileId profile = 0;
+  bool secrets = false;  // may be a heap snapshot, which holds what the app has in memory
+};
+struct RemoveProfile {
+  std::string service;  // as of ReadProfile
+  ProfileId profile = 0;
+};
+
 using RequestBody =
     std::variant<StartService, CreateService, ListServices, GetStatus, GetInfo, RunService,
                  StopService, RestartService, SetSize, SetEnvironment, RemoveService, Shutdown,
                  UpgradeAll, GetGateway, SetGateway, AddCredential, RemoveCredential, ServeGateway,
                  ReadLogs, ReadEvents, DumpLogs, ListPackages, InspectWorker, PrintLook, Deploy,
-                 ListReleases, Rollback, ServeGit>;
+                 ListReleases, Rollback, ServeGit, CaptureProfile, ListProfiles, ReadProfile,
+                 RemoveProfile>;
 
 struct Request {
   std::string id;  // see NewRequestId; a repeat of one that changed something has no second effect
@@ -222,7 +246,7 @@ struct Reply {
   std::vector<std::string> log_tail;  // with an error: the last lines the worker printed
   std::vector<std::string> notes;     // what else a person should know, one sentence each
   std::variant<std::monostate, std::vector<ServiceView>, DaemonInfo, UpgradeReport, GatewayView,
-               GatewayWish, InspectionReply, DeployReply, ReleaseList>
+               GatewayWish, InspectionReply, DeployReply, ReleaseList, ProfileList>
       data;
   // Of one that was received: what came with it. What they are depends on the request.
   std::vector<UniqueFd> descriptors = {};

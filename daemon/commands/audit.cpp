@@ -66,6 +66,12 @@ std::string Describe(const Deploy& body) {
 std::string Describe(const Rollback& body) {
   return body.release.empty() ? std::string() : "to release " + Printable(body.release);
 }
+std::string Describe(const CaptureProfile& body) {
+  return "worker " + std::to_string(body.worker) + ", kept";
+}
+std::string Describe(const RemoveProfile& body) {
+  return "profile " + std::to_string(body.profile);
+}
 template <typename Body>
 std::string Describe(const Body&) {
   return {};
@@ -95,7 +101,8 @@ bool IsChange(const RequestBody& body) {
          !std::holds_alternative<ServeGateway>(body) && !std::holds_alternative<ReadLogs>(body) &&
          !std::holds_alternative<ReadEvents>(body) && !std::holds_alternative<DumpLogs>(body) &&
          !std::holds_alternative<ListPackages>(body) && !std::holds_alternative<PrintLook>(body) &&
-         !std::holds_alternative<ListReleases>(body) && !std::holds_alternative<ServeGit>(body);
+         !std::holds_alternative<ListReleases>(body) && !std::holds_alternative<ServeGit>(body) &&
+         !std::holds_alternative<ListProfiles>(body) && !std::holds_alternative<ReadProfile>(body);
 }
 
 const char* NameOfChange(const RequestBody& body) {
@@ -108,6 +115,9 @@ const char* NameOfChange(const RequestBody& body) {
     return setting->set.empty() ? "env-unset" : "env-set";
   }
   if (const auto* look = std::get_if<InspectWorker>(&body)) return Name(look->what);
+  if (const auto* capture = std::get_if<CaptureProfile>(&body)) {
+    return Name(MakerOf(capture->type));
+  }
   return VerbOf(body);
 }
 

@@ -10,7 +10,8 @@ namespace slc {
 Requests::Requests(const Registry& registry, Services& services, Operations& operations,
                    Changes& changes, WorkerLooks& looks, const Recorder& recorder, Clients& clients,
                    GatewayHost& gateway, LogReaders& logs, deploy::Deploys& deploys,
-                   DaemonInfo about, std::function<void(const Command& command)> shut_down,
+                   profiles::Profiles& profiles, DaemonInfo about,
+                   std::function<void(const Command& command)> shut_down,
                    std::function<void(const Command& command)> upgrade)
     : registry_(registry),
       services_(services),
@@ -22,6 +23,7 @@ Requests::Requests(const Registry& registry, Services& services, Operations& ope
       gateway_(gateway),
       logs_(logs),
       deploys_(deploys),
+      profiles_(profiles),
       about_(std::move(about)),
       started_(BootNow()),
       shut_down_(std::move(shut_down)),

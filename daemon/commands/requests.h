@@ -13,6 +13,7 @@
 #include "daemon/deploy/deploys.h"
 #include "daemon/gateway_host.h"
 #include "daemon/log_readers.h"
+#include "daemon/profiles/profiles.h"
 #include "daemon/services.h"
 
 namespace slc {
@@ -23,8 +24,8 @@ class Requests {
   // `upgrade` are to answer the command themselves. All references are to outlive this.
   Requests(const Registry& registry, Services& services, Operations& operations, Changes& changes,
            WorkerLooks& looks, const Recorder& recorder, Clients& clients, GatewayHost& gateway,
-           LogReaders& logs, deploy::Deploys& deploys, DaemonInfo about,
-           std::function<void(const Command& command)> shut_down,
+           LogReaders& logs, deploy::Deploys& deploys, profiles::Profiles& profiles,
+           DaemonInfo about, std::function<void(const Command& command)> shut_down,
            std::function<void(const Command& command)> upgrade);
 
   void OnFrame(ClientId client, const std::string& payload);
@@ -61,6 +62,14 @@ class Requests {
   void Handle(const Command& command, const ListReleases& body) { deploys_.Handle(command, body); }
   void Handle(const Command& command, const Rollback& body) { deploys_.Handle(command, body); }
   void Handle(const Command& command, const ServeGit& body);
+  void Handle(const Command& command, const CaptureProfile& body) {
+    profiles_.Handle(command, body);
+  }
+  void Handle(const Command& command, const ListProfiles& body) { profiles_.Handle(command, body); }
+  void Handle(const Command& command, const ReadProfile& body) { profiles_.Handle(command, body); }
+  void Handle(const Command& command, const RemoveProfile& body) {
+    profiles_.Handle(command, body);
+  }
   void AnswerLogs(const Command& command, Result<UniqueFd> output);
   // With what whoever looks should know of the disk.
   void AnswerLooking(const Command& command, Reply reply);
@@ -77,6 +86,7 @@ class Requests {
   GatewayHost& gateway_;
   LogReaders& logs_;
   deploy::Deploys& deploys_;
+  profiles::Profiles& profiles_;
   std::vector<UniqueFd> received_;  // with the request that is being handled
   DaemonInfo about_;
   Millis started_;

@@ -12,12 +12,6 @@ namespace {
 // The master waits for ten seconds.
 constexpr Millis kPatience = 12'000;
 
-std::string Whom(const Command& command) {
-  if (!command.request.principal.empty()) return command.request.principal;
-  return "uid " + std::to_string(command.peer.uid) + " (pid " + std::to_string(command.peer.pid) +
-         ")";
-}
-
 std::string WhyNotOfMaster(Inspection what) {
   if (what == Inspection::kDebugStart || what == Inspection::kDebugStop) {
     return "Cannot debug the supervisor process itself.";
@@ -27,16 +21,33 @@ std::string WhyNotOfMaster(Inspection what) {
 
 }  // namespace
 
+std::string WhoLooks(const Command& command) {
+  if (!command.request.principal.empty()) return command.request.principal;
+  return "uid " + std::to_string(command.peer.uid) + " (pid " + std::to_string(command.peer.pid) +
+         ")";
+}
+
 void WorkerLooks::Begin(const Command& command, const InspectWorker& body) {
+  Ask(command, body, [this, command](Result<Look> look) {
+    if (!look) return clients_.Refuse(command, look.error());
+    Reply reply;
+    reply.data = InspectionReply{look->debugger_port, look->debugger_host};
+    std::vector<UniqueFd> fds;
+    if (look->result) fds.push_back(std::move(look->result));
+    clients_.Answer(command, reply, std::move(fds));
+  });
+}
+
+void WorkerLooks::Ask(const Command& command, const InspectWorker& body, OnLook on_look) {
   const auto id = registry_.Find(body.service);
-  if (!id) return clients_.Refuse(command, id.error());
+  if (!id) return on_look(id.error());
   if (body.worker == 0) {
-    return clients_.Refuse(command, Error{ErrorCode::kInvalid, WhyNotOfMaster(body.what)});
+    return on_look(Error{ErrorCode::kInvalid, WhyNotOfMaster(body.what)});
   }
   const std::uint64_t number = ++last_number_;
-  Open open{command,
+  Open open{std::move(on_look),
             *id,
-            {number, body.worker, body.what, body.interval, Whom(command), command.request.id},
+            {number, body.worker, body.what, body.interval, WhoLooks(command), command.request.id},
             loop_.now() + kPatience,
             false};
   if (TryAsk(open)) return;
@@ -47,17 +58,17 @@ void WorkerLooks::Begin(const Command& command, const InspectWorker& body) {
 bool WorkerLooks::TryAsk(Open& open) {
   const InstanceHandle& instance = services_.InstanceOf(open.service);
   if (!instance.foreign().empty()) {
-    clients_.Refuse(open.command, Error{ErrorCode::kProtocol, instance.foreign()});
+    open.on_look(Error{ErrorCode::kProtocol, instance.foreign()});
     return true;
   }
   if (!instance.has_master()) {
-    clients_.Refuse(open.command, Error{ErrorCode::kConflict, "the service does not run"});
+    open.on_look(Error{ErrorCode::kConflict, "the service does not run"});
     return true;
   }
   if (instance.in_charge() && !instance.can_look()) {
-    clients_.Refuse(open.command, Error{ErrorCode::kProtocol,
-                                        "the master is one of an earlier slc, which cannot look "
-                                        "into its workers: slc upgrade"});
+    open.on_look(Error{ErrorCode::kProtocol,
+                       "the master is one of an earlier slc, which cannot look into its workers: slc "
+                       "upgrade"});
     return true;
   }
   if (instance.in_charge() && services_.Inspect(open.service, open.question)) {
@@ -80,18 +91,13 @@ void WorkerLooks::OnAnswer(const link::Inspected& answer, std::vector<UniqueFd> 
   if (found == open_.end()) return;
   const Open open = std::move(found->second);
   open_.erase(found);
-  Reply reply;
-  reply.error = answer.error;
-  const bool whole = answer.error || fds.size() == (HasResult(open.question.what) ? 1U : 0U);
-  if (!whole) {
-    reply.error = Error{ErrorCode::kSystem, "slcd has no descriptor left for the result"};
+  if (answer.error) return open.on_look(*answer.error);
+  if (fds.size() != (HasResult(open.question.what) ? 1U : 0U)) {
+    return open.on_look(Error{ErrorCode::kSystem, "slcd has no descriptor left for the result"});
   }
-  if (reply.error) {
-    fds.clear();
-  } else {
-    reply.data = InspectionReply{answer.debugger_port, answer.debugger_host};
-  }
-  clients_.Answer(open.command, reply, std::move(fds));
+  Look look{answer.debugger_port, answer.debugger_host, {}};
+  if (!fds.empty()) look.result = std::move(fds.front());
+  open.on_look(std::move(look));
 }
 
 void WorkerLooks::OnCut(ServiceId id) {
@@ -102,10 +108,9 @@ void WorkerLooks::OnCut(ServiceId id) {
     }
     const Open open = std::move(each->second);
     each = open_.erase(each);
-    clients_.Refuse(open.command,
-                    Error{ErrorCode::kUnreachable,
-                          "the master ended, or became another, before it had answered; it may "
-                          "have been done: see slc ctl status, then try again"});
+    open.on_look(Error{ErrorCode::kUnreachable,
+                       "the master ended, or became another, before it had answered; it may "
+                       "have been done: see slc ctl status, then try again"});
   }
 }
 
@@ -120,7 +125,7 @@ void WorkerLooks::GiveUp() {
     const std::string what = open.asked ? "has not answered for " + FormatSpan(kPatience)
                                         : "is not in charge yet after " + FormatSpan(kPatience) +
                                               "; try again when slc ctl status shows it running";
-    clients_.Refuse(open.command, Error{ErrorCode::kTimeout, "the master " + what});
+    open.on_look(Error{ErrorCode::kTimeout, "the master " + what});
   }
   ArmTimer();
 }

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "common/base/unique_fd.h"
@@ -29,7 +31,18 @@ class WorkerLooks {
         last_number_(static_cast<std::uint64_t>(BootNow())),
         timer_(loop, [this] { GiveUp(); }) {}
 
+  // What a worker has begun with.
+  struct Look {
+    int debugger_port = 0;
+    std::string debugger_host;
+    UniqueFd result;  // of what has one, see HasResult
+  };
+  using OnLook = std::function<void(Result<Look> look)>;
+
+  // Answers the command.
   void Begin(const Command& command, const InspectWorker& body);
+  // The same for whoever asks on behalf of a command: `on_look` is called once.
+  void Ask(const Command& command, const InspectWorker& body, OnLook on_look);
   void OnAnswer(const link::Inspected& answer, std::vector<UniqueFd> fds);
   // Its master has said something, or is gone for good.
   void OnMaster(ServiceId id);
@@ -38,7 +51,7 @@ class WorkerLooks {
 
  private:
   struct Open {
-    Command command;
+    OnLook on_look;
     ServiceId service = 0;
     link::Inspect question;
     Millis until = 0;
@@ -57,5 +70,8 @@ class WorkerLooks {
   std::map<std::uint64_t, Open> open_;
   uv::Timer timer_;
 };
+
+// Who asks, for people: the gateway's client, or a user of this machine.
+std::string WhoLooks(const Command& command);
 
 }  // namespace slc

@@ -32,7 +32,8 @@ TEST_CASE("each request of the control protocol takes a scope, or is not for afa
             {"logs", "read"},           {"events", "read"},        {"log-dump", "read"},
             {"npmls", "read"},          {"inspect", "operate"},    {"print", "read"},
             {"deploy", "here only"},    {"releases", "read"},      {"rollback", "deploy"},
-            {"git", "here only"}});
+            {"git", "here only"},       {"capture", "operate"},    {"profiles", "read"},
+            {"profile", "operate"},     {"profile-rm", "operate"}});
   static_assert(kScopeOf<RemoveService> == Scope::kAdmin);
 }
 

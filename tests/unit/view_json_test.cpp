@@ -61,6 +61,7 @@ ServiceView FullView() {
   process.replaced = true;
   process.reloading = true;
   process.inspection = {1'795'722'932'202, 1'795'722'932'203, 20, kHostile};
+  process.snapshotting = true;
   view.processes = {process, ProcessView{}};
   SlotView slot;
   slot.slot = 17;
@@ -104,7 +105,7 @@ TEST_CASE("each member of a view is among those that are shown") {
   // A member that is added and not shown would come through the wire as nothing, unnoticed.
   const nlohmann::json shown = ToJson(FullView());
   CHECK(shown.size() == 30);
-  CHECK(shown["processes"][0].size() == 21);
+  CHECK(shown["processes"][0].size() == 22);
   CHECK(shown["idle_slots"][0].size() == 5);
   for (const auto& member : shown.items()) {
     INFO(member.key());

@@ -53,6 +53,17 @@ constexpr std::optional<Scope> ScopeOf(const Rollback*) { return Scope::kDeploy;
 // Its answer is a descriptor of git's.
 constexpr std::optional<Scope> ScopeOf(const ServeGit*) { return kHereOnly; }
 
+// Null: whatever it is about.
+constexpr std::optional<Scope> ScopeOf(const CaptureProfile* capture) {
+  const bool cpu = capture != nullptr && capture->type == ProfileType::kCpu;
+  return cpu ? Scope::kOperate : Scope::kAdmin;
+}
+constexpr std::optional<Scope> ScopeOf(const ListProfiles*) { return Scope::kRead; }
+constexpr std::optional<Scope> ScopeOf(const ReadProfile* read) {
+  return read != nullptr && !read->secrets ? Scope::kOperate : Scope::kAdmin;
+}
+constexpr std::optional<Scope> ScopeOf(const RemoveProfile*) { return Scope::kOperate; }
+
 inline std::optional<Scope> ScopeOf(const RequestBody& body) {
   return std::visit([](const auto& request) { return ScopeOf(&request); }, body);
 }
