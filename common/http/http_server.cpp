@@ -573,6 +573,14 @@ void HttpServer::Break(ExchangeId exchange) {
   BuryDoomed();
 }
 
+bool HttpServer::awaits(ExchangeId exchange) const {
+  const auto found = connections_.find(static_cast<ConnectionId>(exchange >> 32));
+  if (found == connections_.end()) return false;
+  const Connection& connection = *found->second;
+  return !connection.doomed && connection.exchange() == exchange && connection.within_exchange() &&
+         !connection.begun;
+}
+
 std::size_t HttpServer::unsent(ExchangeId exchange) const {
   const auto found = connections_.find(static_cast<ConnectionId>(exchange >> 32));
   if (found == connections_.end() || found->second->exchange() != exchange) return 0;

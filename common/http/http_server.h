@@ -95,6 +95,8 @@ class HttpServer {
   void End(ExchangeId exchange);
   // Lets the client go in the midst of its answer, which it can tell from a complete one.
   void Break(ExchangeId exchange);
+  // The client is there, and nothing of its answer was begun.
+  bool awaits(ExchangeId exchange) const;
   // Bytes of the answer that wait to be sent.
   std::size_t unsent(ExchangeId exchange) const;
 

@@ -61,4 +61,21 @@ void ResultReader::Break(const char* reason) {
   reason_ = reason;
 }
 
+Result<std::string> WholeResult(std::string_view stream) {
+  ResultReader reader;
+  std::string result;
+  while (!stream.empty()) result += reader.Take(stream);
+  switch (reader.state()) {
+    case ResultReader::State::kWhole:
+      return result;
+    case ResultReader::State::kFailed:
+      return Error{ErrorCode::kSystem, "the worker could not make it: " + reader.reason()};
+    case ResultReader::State::kBroken:
+      return Error{ErrorCode::kProtocol, "what the worker sent is no result: " + reader.reason()};
+    case ResultReader::State::kGoesOn:
+      break;
+  }
+  return Error{ErrorCode::kUnreachable, "the worker ended, or gave up, before all of it had come"};
+}
+
 }  // namespace slc

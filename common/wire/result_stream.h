@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/result.h"
+
 namespace slc {
 
 // Pure: bytes in, parts of the result out. Keeps nothing of the result, and the beginning of a
@@ -42,5 +44,8 @@ class ResultReader {
   std::uint64_t size_ = 0;
   std::string reason_;
 };
+
+// Of a stream that was read to its end: the result, or why there is none.
+Result<std::string> WholeResult(std::string_view stream);
 
 }  // namespace slc

@@ -1,5 +1,6 @@
 #include "daemon/gateway/control_relay.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,12 @@ bool IsId(const std::string& id) {
   return !id.empty() && id.size() <= kMost && std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
   });
+}
+
+// It cannot be polled, and a disk may hang.
+bool IsFile(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
 }
 
 bool Follows(const RequestBody& body) {
@@ -149,6 +156,7 @@ void ControlRelay::OnReply(Talk& talk, Result<Reply> reply) {
   for (std::size_t i = 0; i < fds.size(); ++i) {
     Stream& stream = talk.streams.emplace_back();
     stream.fd = std::move(fds[i]);
+    if (IsFile(stream.fd.get())) continue;
     stream.poll = std::make_unique<uv::Poll>(loop_, stream.fd.get(),
                                              [this, &talk, i](uv::Poll::Ready) { Read(talk, i); });
   }
@@ -156,9 +164,41 @@ void ControlRelay::OnReply(Talk& talk, Result<Reply> reply) {
 }
 
 void ControlRelay::Watch(Talk& talk, bool on) {
-  for (Stream& stream : talk.streams) {
-    if (!stream.ended) stream.poll->Watch(on, false);
+  for (std::size_t i = 0; i < talk.streams.size() && talk.server != nullptr; ++i) {
+    Stream& stream = talk.streams[i];
+    if (stream.ended) continue;
+    if (stream.poll) {
+      stream.poll->Watch(on, false);
+    } else if (on && !stream.reading) {
+      ReadFile(talk, i);
+    }
   }
+}
+
+void ControlRelay::ReadFile(Talk& talk, std::size_t index) {
+  if (!disk_) {
+    auto thread = uv::DiskThread::Make(loop_);
+    // It is cut off, which the client can tell.
+    if (!thread) return std::exchange(talk.server, nullptr)->Break(talk.exchange);
+    disk_ = std::move(*thread);
+  }
+  Stream& stream = talk.streams[index];
+  stream.reading = true;
+  disk_->Run(
+      [&stream] {
+        stream.piece.resize(kPiece);
+        const ssize_t got = ::read(stream.fd.get(), stream.piece.data(), stream.piece.size());
+        stream.piece.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+      },
+      [this, &talk, &stream, index] {
+        const Busy busy(*this);
+        stream.reading = false;
+        if (talk.server == nullptr) return;
+        PassOn(talk, index, stream.piece);
+        const bool more = talk.server != nullptr && !stream.ended &&
+                          talk.server->unsent(talk.exchange) < http::HttpServer::kRoom;
+        if (more) ReadFile(talk, index);
+      });
 }
 
 void ControlRelay::Read(Talk& talk, std::size_t index) {
@@ -168,17 +208,22 @@ void ControlRelay::Read(Talk& talk, std::size_t index) {
   std::array<char, kPiece> buffer;
   const ssize_t got = ::read(stream.fd.get(), buffer.data(), buffer.size());
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  const std::string_view data(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  PassOn(talk, index, {buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0});
+  if (talk.server == nullptr) return;
+  if (talk.server->unsent(talk.exchange) >= http::HttpServer::kRoom) Watch(talk, false);
+}
+
+void ControlRelay::PassOn(Talk& talk, std::size_t index, std::string_view data) {
+  Stream& stream = talk.streams[index];
   Send(talk, EncodePiece({index, data}));
   if (talk.server == nullptr) return;
   if (data.empty()) {
     stream.ended = true;
-    stream.poll->Watch(false, false);
+    if (stream.poll) stream.poll->Watch(false, false);
     const bool all = std::all_of(talk.streams.begin(), talk.streams.end(),
                                  [](const Stream& each) { return each.ended; });
-    if (all) return std::exchange(talk.server, nullptr)->End(talk.exchange);
+    if (all) std::exchange(talk.server, nullptr)->End(talk.exchange);
   }
-  if (talk.server->unsent(talk.exchange) >= http::HttpServer::kRoom) Watch(talk, false);
 }
 
 void ControlRelay::OnRoom(http::HttpServer* server, http::ExchangeId exchange) {
@@ -192,7 +237,11 @@ void ControlRelay::OnGone(http::HttpServer* server, http::ExchangeId exchange) {
 }
 
 void ControlRelay::Sweep() {
-  talks_.remove_if([](const auto& talk) { return talk->server == nullptr && talk->replied; });
+  talks_.remove_if([](const auto& talk) {
+    const bool read = std::any_of(talk->streams.begin(), talk->streams.end(),
+                                  [](const Stream& each) { return each.reading; });
+    return talk->server == nullptr && talk->replied && !read;
+  });
   if (talks_.empty()) signs_.Stop();
 }
 

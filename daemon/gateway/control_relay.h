@@ -19,6 +19,7 @@
 #include "common/base/time.h"
 #include "common/base/unique_fd.h"
 #include "common/http/http_server.h"
+#include "common/uv/disk_thread.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "common/uv/timer.h"
@@ -46,7 +47,9 @@ class ControlRelay {
   struct Stream {
     UniqueFd fd;
     bool ended = false;
-    std::unique_ptr<uv::Poll> poll;
+    std::unique_ptr<uv::Poll> poll;  // null: it is a file, which the thread reads
+    bool reading = false;            // it does
+    std::string piece;               // the thread's meanwhile
   };
   struct Talk {
     std::string key;  // of the request: its id, and whose it is
@@ -75,7 +78,10 @@ class ControlRelay {
   static void Send(Talk& talk, std::string_view payload);
   void OnReply(Talk& talk, Result<Reply> reply);
   void Read(Talk& talk, std::size_t stream);
-  static void Watch(Talk& talk, bool on);
+  void ReadFile(Talk& talk, std::size_t stream);
+  // Empty: its end.
+  void PassOn(Talk& talk, std::size_t stream, std::string_view data);
+  void Watch(Talk& talk, bool on);
   void SaySignOfLife();
   void ArmTimer();
   void Sweep();
@@ -87,6 +93,7 @@ class ControlRelay {
   bool asks_ = false;  // whether slcd lives
   Millis sign_due_ = 0;
   uv::Timer signs_;
+  std::unique_ptr<uv::DiskThread> disk_;  // made for the first file; ends before what it reads into
 };
 
 }  // namespace slc::gateway

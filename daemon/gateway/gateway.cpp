@@ -139,6 +139,7 @@ Gateway::Gateway(uv::Loop& loop, UniqueFd control, Authenticator::Owner owner,
       backend_(loop, session_),
       v1_(backend_),
       streams_(loop),
+      files_(loop),
       relay_(loop, session_),
       uploads_(loop, backend_),
       pushes_(loop, backend_) {
@@ -221,6 +222,7 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
   };
   events.on_room = [this, added](http::ExchangeId exchange) {
     streams_.OnRoom(added->server.get(), exchange);
+    files_.OnRoom(added->server.get(), exchange);
     relay_.OnRoom(added->server.get(), exchange);
     pushes_.OnRoom(added->server.get(), exchange);
   };
@@ -228,6 +230,7 @@ void Gateway::Listen(UniqueFd socket, const std::optional<http::TlsContext>& tls
     added->asked.erase(exchange);
     added->to_follow.erase(exchange);
     streams_.OnGone(added->server.get(), exchange);
+    files_.OnGone(added->server.get(), exchange);
     relay_.OnGone(added->server.get(), exchange);
     uploads_.OnGone(added->server.get(), exchange);
     pushes_.OnGone(added->server.get(), exchange);
@@ -316,6 +319,9 @@ void Gateway::Dispatch(Front& front, http::ExchangeId exchange) {
   answerer.control = [this, &front, exchange, &asked] {
     relay_.Serve(front.server.get(), exchange, *asked.principal, *asked.body);
   };
+  answerer.send = [this, &front, exchange](const http::Response& head, UniqueFd file) {
+    files_.Send(front.server.get(), exchange, head, std::move(file));
+  };
   Serve(*asked.principal, asked.method, asked.target, *asked.body, answerer);
 }
 
@@ -326,6 +332,11 @@ void Gateway::Ask(const Look& look) {
   };
   answerer.stream = [this, look](const LineRequest& request) {
     for (const Looker& one : Conclude(look)) Follow(one, look.principal, request);
+  };
+  answerer.send = [this, look](const http::Response& head, const UniqueFd& file) {
+    for (const Looker& one : Conclude(look)) {
+      files_.Send(one.front->server.get(), one.exchange, head, file.Duplicate());
+    }
   };
   Serve({look.principal, look.scopes}, "GET", look.target, {}, answerer);
 }
@@ -342,7 +353,7 @@ void Gateway::Serve(const Principal& who, const std::string& method, const std::
   const auto target = http::ParseTarget(path);
   if (!target) return answerer.respond(Message(400, "the target cannot be decoded"));
   if (IsHealth(method, path)) return Health(answerer.respond);
-  const bool taken = mesh_->Handle(who, method, *target, body, answerer.respond) ||
+  const bool taken = mesh_->Handle(who, method, *target, body, answerer.respond, answerer.send) ||
                      v1_.Handle(who, method, *target, body, answerer);
   if (!taken) answerer.respond(Message(404, "there is nothing here"));
 }

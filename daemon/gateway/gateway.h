@@ -24,6 +24,7 @@
 #include "daemon/gateway/core/request_guard.h"
 #include "daemon/gateway/core/shared_looks.h"
 #include "daemon/gateway/deploy_uploads.h"
+#include "daemon/gateway/file_streams.h"
 #include "daemon/gateway/git_pushes.h"
 #include "daemon/gateway/line_streams.h"
 #include "daemon/gateway/slcd_backend.h"
@@ -89,6 +90,7 @@ class Gateway {
   SharedLooks<Looker> looks_;
   LineStreams streams_;
   std::map<std::string, std::vector<Looker>> to_share_;  // streams that slcd was asked for
+  FileStreams files_;
   ControlRelay relay_;
   DeployUploads uploads_;
   GitPushes pushes_;

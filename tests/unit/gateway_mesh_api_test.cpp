@@ -35,12 +35,21 @@ class FakeBackend : public Backend {
     ProcessView worker;
     worker.pid = 101;
     worker.worker = 1;
+    worker.started_wall = 5000;
     web.processes = {master, worker};
+    web.agent_version = "0.1.0";
     ServiceView bare;
     bare.id = 2;
     bare.name = "bare";
     bare.size = "cpu";
     views = {web, bare};
+    Profile profile;
+    profile.id = 3;
+    profile.service = 1;
+    profile.worker = 1;
+    profile.pid = 101;
+    profile.started = 1000;
+    profiles = {profile};
   }
 
   void Ask(const std::string& principal, RequestBody body, OnReply on_reply) override {
@@ -65,6 +74,17 @@ class FakeBackend : public Backend {
         }
         if (found.empty()) reply.error = Error{ErrorCode::kNotFound, "there is no such service"};
         reply.data = found;
+      } else if (std::holds_alternative<ListProfiles>(body)) {
+        reply.data = profiles;
+      } else if (const auto* read = std::get_if<ReadProfile>(&body)) {
+        secrets = read->secrets;
+        reply.error = Error{ErrorCode::kNotFound, "there is no profile"};
+        for (const Profile& profile : profiles) {
+          if (profile.id != read->profile) continue;
+          reply.error.reset();
+          reply.data = ProfileList{profile};
+          if (profile.whole()) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY));
+        }
       } else if (std::holds_alternative<DumpLogs>(body) ||
                  std::holds_alternative<ListPackages>(body)) {
         reply.error = refusal;
@@ -76,8 +96,13 @@ class FakeBackend : public Backend {
           view.name = create->name;
           views.push_back(view);
         }
-        changes.push_back(std::move(body));
         reply.error = refusal;
+        if (const auto* asks = std::get_if<InspectWorker>(&body); asks != nullptr && !refusal) {
+          reply.data = InspectionReply{asks->what == Inspection::kDebugStart ? 4711 : 0};
+          if (HasResult(asks->what)) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY));
+        }
+        if (std::holds_alternative<CaptureProfile>(body)) reply.data = ProfileList{profiles[0]};
+        changes.push_back(std::move(body));
       }
       on_reply(std::move(reply));
     }
@@ -95,6 +120,8 @@ class FakeBackend : public Backend {
   std::deque<std::pair<RequestBody, OnReply>> asked;
   std::vector<ServiceView> views;
   std::vector<RequestBody> changes;
+  ProfileList profiles;
+  bool secrets = false;               // of the last ReadProfile
   std::string output = "one\ntwo\n";  // of slc, in a pipe
   std::optional<Error> refusal;
   bool unreachable = false;
@@ -103,6 +130,7 @@ class FakeBackend : public Backend {
 struct Answered {
   int status = 0;
   json body;
+  std::string file;  // what its body is in
 };
 
 struct Api {
@@ -112,11 +140,20 @@ struct Api {
     REQUIRE(target);
     int times = 0;
     Answered answered;
-    REQUIRE(api.Handle(who, method, *target, body, [&](const http::Response& response) {
-      ++times;
-      answered.status = response.status;
-      answered.body = json::parse(response.body, nullptr, false);
-    }));
+    REQUIRE(api.Handle(
+        who, method, *target, body,
+        [&](const http::Response& response) {
+          ++times;
+          answered.status = response.status;
+          answered.body =
+              response.status == 204 ? json() : json::parse(response.body, nullptr, false);
+        },
+        [&](const http::Response& head, const UniqueFd& file) {
+          ++times;
+          CHECK(file);
+          answered.status = head.status;
+          answered.file = head.headers.at(0).value;
+        }));
     backend.AnswerAll();
     CHECK(times == 1);
     CHECK_FALSE(answered.body.is_discarded());
@@ -133,6 +170,11 @@ struct Api {
     const T* body = std::get_if<T>(&backend.changes.back());
     REQUIRE(body != nullptr);
     return *body;
+  }
+
+  // The path of the one worker there is.
+  std::string Worker() {
+    return "/api/ServiceProcesses/" + Get("/api/ServiceProcesses")[1]["id"].dump();
   }
 
   FakeBackend backend;
@@ -163,7 +205,8 @@ TEST_CASE("what the original's client looks at is there, whatever the case of it
 
 TEST_CASE("each model is found, counted and asked for by id") {
   Api api;
-  for (const char* model : {"Services", "ServiceInstances", "ServiceProcesses", "Executors"}) {
+  for (const char* model :
+       {"Services", "ServiceInstances", "ServiceProcesses", "Executors", "ProfileDatas"}) {
     CAPTURE(model);
     const std::string path = std::string("/api/") + model;
     const json rows = api.Get(path);
@@ -250,17 +293,149 @@ TEST_CASE("actions do what the commands do, for those who may") {
 
 TEST_CASE("what no worker can do is refused, of a worker that is there") {
   Api api;
-  const std::string master =
-      "/api/ServiceProcesses/" + api.Get("/api/ServiceProcesses")[0]["id"].dump();
-  const std::string worker =
-      "/api/ServiceProcesses/" + api.Get("/api/ServiceProcesses")[1]["id"].dump();
-  CHECK(api.Call("POST", worker + "/heapSnapshot").status == 501);
+  const std::string worker = api.Worker();
   CHECK(api.Call("POST", worker + "/applyPatch", "[]").status == 501);
-  CHECK(api.Call("POST", worker + "/debugger/start").status == 501);
-  CHECK(api.Call("POST", master + "/debugger/start").body["error"]["message"] ==
-        "Cannot debug the supervisor process itself.");
   CHECK(api.Call("POST", "/api/ServiceProcesses/77/heapSnapshot").status == 404);
   CHECK(api.Call("POST", "/api/ServiceInstances/1/tracingStart").status == 501);
+  // A profile of stalls only is told apart from one of everything.
+  const std::string start = worker + "/startCpuProfiling";
+  CHECK(api.Call("POST", start, R"({"watchdogTimeout":"12","watchdogStallout":"3"})").status ==
+        501);
+  CHECK(api.Call("POST", start, R"({"watchdogTimeout":12})").status == 501);
+  CHECK(api.backend.changes.empty());
+}
+
+TEST_CASE("a worker is profiled, counted and debugged, in the original's words") {
+  Api api;
+  const std::string worker = api.Worker();
+  const auto ask = [&](const std::string& rest, const std::string& body = {}) {
+    const Answered answered = api.Call("POST", worker + rest, body);
+    CHECK_MESSAGE(answered.status == 200, rest, answered.body.dump());
+    return answered.body;
+  };
+  CHECK(ask("/startCpuProfiling", R"({"watchdogTimeout":0,"watchdogStallout":"0"})") ==
+        json{{"pst", 5000}});
+  CHECK(api.Last<InspectWorker>().what == Inspection::kCpuStart);
+  CHECK(api.Last<InspectWorker>().service == "1");
+  CHECK(api.Last<InspectWorker>().worker == 1);
+  const json made{{"url", "/api/Services/1/ProfileDatas/3/download"}, {"profileId", 3}};
+  CHECK(ask("/stopCpuProfiling") == made);
+  CHECK(api.Last<CaptureProfile>().type == ProfileType::kCpu);
+  CHECK(ask("/heapSnapshot") == made);
+  CHECK(api.Last<CaptureProfile>().type == ProfileType::kHeap);
+  CHECK(ask("/debugger/start") == json{{"error", nullptr}, {"port", 4711}, {"pst", 5000}});
+  CHECK(ask("/debugger/stop") == json{{"pst", 5000}});
+  api.backend.output = std::string("\0\0\0\x02{}", 6) + std::string(4, '\0');
+  CHECK(ask("/startObjectTracking") == json::object());
+  CHECK(ask("/stopObjectTracking") == json::object());
+  api.backend.output = std::string("\0\0\0\x02{}", 6);
+  CHECK(api.Call("POST", worker + "/stopObjectTracking").status == 500);
+  CHECK(api.Get(worker + "/debugger/status")["running"] == false);
+  // What a worker refuses is a failure of the command.
+  api.backend.refusal = Error{ErrorCode::kConflict, "it is not being profiled"};
+  const Answered refused = api.Call("POST", worker + "/stopCpuProfiling");
+  CHECK(refused.status == 500);
+  CHECK(refused.body["error"]["message"] == "it is not being profiled");
+  api.backend.refusal = Error{ErrorCode::kTimeout, "no answer"};
+  CHECK(api.Call("POST", worker + "/stopCpuProfiling").status == 503);
+}
+
+TEST_CASE("heap snapshots and the debugger take more than profiles") {
+  Api api;
+  const std::string worker = api.Worker();
+  api.who.scopes = {Scope::kOperate};
+  CHECK(api.Call("POST", worker + "/stopCpuProfiling").status == 200);
+  CHECK(api.Call("POST", worker + "/heapSnapshot").status == 403);
+  CHECK(api.Call("POST", worker + "/debugger/start").status == 403);
+  CHECK(api.Call("POST", worker + "/debugger/stop").status == 403);
+  api.backend.profiles[0].completed = 2000;
+  CHECK(api.Call("GET", "/api/services/1/profileDatas/3/download").status == 200);
+  CHECK_FALSE(api.backend.secrets);
+  api.who.scopes = {Scope::kRead};
+  CHECK(api.Call("POST", worker + "/startCpuProfiling").status == 403);
+  CHECK(api.Call("GET", "/api/services/1/profileDatas/3/download").status == 403);
+  CHECK(api.Call("DELETE", "/api/ProfileDatas/3").status == 403);
+  CHECK(api.Call("GET", "/api/services/1/profileDatas/3").status == 200);
+}
+
+TEST_CASE("it is told what can be done with a process") {
+  Api api;
+  const json all = api.Get(api.Worker() + "/queryCapabilities")["capabilities"];
+  CHECK(all["cpuprofile"] == json{{"status", true}, {"reasons", json::array()}});
+  CHECK(all["heapsnapshot"]["status"] == true);
+  CHECK(all["debugger"]["status"] == true);
+  for (const char* none : {"watchdog", "tracing", "patch", "metrics"}) {
+    CHECK(all[none]["status"] == false);
+    CHECK(all[none]["reasons"].size() == 1);
+  }
+  CHECK(api.Get(api.Worker() + "/queryCapabilities/debugger,patch")["capabilities"].size() == 2);
+  const std::string master =
+      "/api/ServiceProcesses/" + api.Get("/api/ServiceProcesses")[0]["id"].dump();
+  CHECK(api.Get(master + "/queryCapabilities")["capabilities"]["cpuprofile"]["status"] == false);
+}
+
+TEST_CASE("a profile's row is as the original's, and its file comes once it is whole") {
+  Api api;
+  const std::string path = "/api/Services/1/profileDatas";
+  const json row = api.Get(path + "/3");
+  CHECK(row == json{{"id", 3},
+                    {"serverServiceId", 1},
+                    {"instanceId", 1},
+                    {"serviceProcessId", (1LL << 32) + 1},
+                    {"type", "cpuprofile"},
+                    {"targetId", 101},
+                    {"startTime", "1970-01-01T00:00:01.000Z"},
+                    {"completed", false}});
+  CHECK(api.Get(path) == json::array({row}));
+  CHECK(api.Get(path + "/count") == json{{"count", 1}});
+  CHECK(api.Get("/api/ProfileDatas/findOne?filter[where][completed]=false") == row);
+  CHECK(api.Call("GET", path + "/4").status == 404);
+  CHECK(api.Call("GET", path + "/4/download").body["error"]["message"] ==
+        "Unknown \"ProfileData\" id \"4\".");
+  CHECK(api.Call("GET", path + "/abc/download").status == 404);
+  CHECK(api.Call("GET", path + "/3/download").status == 204);
+  api.backend.profiles[0].completed = 2000;
+  const Answered whole = api.Call("GET", "/api/services/1/ProfileDatas/3/download");
+  CHECK(whole.status == 200);
+  CHECK(whole.file == "attachment; filename=\"profile.3.cpuprofile\"");
+  CHECK(api.backend.secrets);
+  CHECK(api.Get(path + "/3")["fileName"] == "profile.3.cpuprofile");
+  api.backend.profiles[0].completed = 0;
+  api.backend.profiles[0].errored = "the worker ended";
+  const Answered failed = api.Call("GET", path + "/3/download");
+  CHECK(failed.status == 500);
+  CHECK(failed.body["error"]["message"] == "Profiling failed: the worker ended");
+  CHECK(api.Get(path + "/3")["errored"] == "the worker ended");
+}
+
+TEST_CASE("profiles are deleted, by their service or by themselves") {
+  Api api;
+  CHECK(api.Call("DELETE", "/api/ProfileDatas/4").body == json{{"count", 0}});
+  CHECK(api.backend.changes.empty());
+  CHECK(api.Call("DELETE", "/api/ProfileDatas/3").body == json{{"count", 1}});
+  CHECK(api.Last<RemoveProfile>().profile == 3);
+  CHECK(api.Call("DELETE", "/api/Services/1/profileDatas/3").status == 204);
+  CHECK(api.Call("DELETE", "/api/Services/1/profileDatas/4").status == 404);
+  api.backend.profiles.push_back(api.backend.profiles[0]);
+  api.backend.changes.clear();
+  CHECK(api.Call("DELETE", "/api/Services/1/profileDatas").status == 204);
+  CHECK(api.backend.changes.size() == 2);
+}
+
+TEST_CASE("actions name a process by its pid or its WID") {
+  Api api;
+  const auto act = [&](const std::string& request) {
+    return api.Call("POST", "/api/ServiceInstances/1/actions",
+                    R"({"request":{"cmd":"current",)" + request + "}}");
+  };
+  const Answered done = act(R"("sub":"stop-cpu-profiling","target":101)");
+  CHECK(done.body["result"]["profileId"] == 3);
+  CHECK(act(R"("sub":"dbg-start","target":"1")").body["result"]["port"] == 4711);
+  CHECK(api.Last<InspectWorker>().worker == 1);
+  CHECK(act(R"("sub":"start-cpu-profiling","target":1,"timeout":5)").status == 501);
+  CHECK(act(R"("sub":"heap-snapshot","target":77)").status == 500);
+  api.who.scopes = {Scope::kOperate};
+  CHECK(act(R"("sub":"heap-snapshot","target":1)").status == 403);
 }
 
 TEST_CASE("a rolling restart of what is stopped leaves it stopped") {
@@ -291,8 +466,9 @@ TEST_CASE("what is not there is told as the original does") {
   CHECK(api.Call("POST", "/api/Services/1/stop", "{").status == 400);
   CHECK(api.Call("POST", "/api/Services/1/stop", "[]").status == 400);
   const auto other = http::ParseTarget("/healthz");
-  CHECK_FALSE(
-      api.api.Handle(api.who, "GET", *other, "", [](const http::Response&) { FAIL("answered"); }));
+  CHECK_FALSE(api.api.Handle(
+      api.who, "GET", *other, "", [](const http::Response&) { FAIL("answered"); },
+      [](const http::Response&, const UniqueFd&) { FAIL("answered"); }));
 }
 
 TEST_CASE("commands reach slcd, and are answered with one element for the one instance") {

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <optional>
 #include <set>
 #include <string>
@@ -29,6 +31,14 @@ class OneService : public Backend {
     view.environment = {{"A", "b"}};
     if (std::holds_alternative<GetInfo>(body)) {
       reply.data = DaemonInfo{};
+    } else if (std::holds_alternative<ListProfiles>(body) ||
+               std::holds_alternative<ReadProfile>(body) ||
+               std::holds_alternative<CaptureProfile>(body)) {
+      reply.data = ProfileList{profile};
+      if (profile.whole()) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY));
+    } else if (const auto* look = std::get_if<InspectWorker>(&body)) {
+      reply.data = InspectionReply{4711};
+      if (HasResult(look->what)) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY));
     } else {
       reply.data = std::vector<ServiceView>{view};
     }
@@ -36,12 +46,20 @@ class OneService : public Backend {
     if (unreachable) return on_reply(Error{ErrorCode::kUnreachable, "slcd has left"});
     on_reply(std::move(reply));
   }
-  void ReadAll(UniqueFd, std::size_t, OnText) override { FAIL("reads nothing"); }
+  void ReadAll(UniqueFd, std::size_t, OnText on_text) override { on_text(stream); }
   void Deploy(const std::string&, RequestBody, std::vector<UniqueFd>, OnProgress,
               OnReply) override {
     FAIL("deploys nothing");
   }
 
+  OneService() {
+    profile.id = 1;
+    profile.service = 1;
+    profile.worker = 2;
+  }
+
+  Profile profile;
+  std::string stream = std::string("\0\0\0\x0d{\"objects\":7}", 17) + std::string(4, '\0');
   std::string who = "token ci";
   std::vector<RequestBody> asked;
   std::optional<Error> refusal;
@@ -53,6 +71,7 @@ struct Answered {
   json body;
   std::optional<LineRequest> stream;
   bool control = false;
+  std::string file;  // what its body is in
 };
 
 struct Api {
@@ -74,6 +93,12 @@ struct Api {
                                    [&] {
                                      ++times;
                                      answered.control = true;
+                                   },
+                                   [&](const http::Response& head, const UniqueFd& file) {
+                                     ++times;
+                                     CHECK(file);
+                                     answered.status = head.status;
+                                     answered.file = head.headers.at(0).value;
                                    }});
     CHECK(taken);
     CHECK(times == 1);
@@ -201,6 +226,60 @@ TEST_CASE("v1 asks for the scope of each route") {
   CHECK_FALSE(allowed({Scope::kDeploy}, "POST", "/v1/shutdown"));
 }
 
+TEST_CASE("v1 looks into workers") {
+  Api api;
+  const std::string worker = "/v1/services/web/workers/2/";
+  CHECK(api.Call("POST", worker + "cpu-start", R"({"interval":500})").body["ok"] == true);
+  CHECK(api.Last<InspectWorker>().what == Inspection::kCpuStart);
+  CHECK(api.Last<InspectWorker>().interval == 500);
+  CHECK(api.Last<InspectWorker>().service == "web");
+  CHECK(api.Last<InspectWorker>().worker == 2);
+  CHECK(api.Call("POST", worker + "cpu-start", R"({"interval":5})").status == 422);
+  CHECK(api.Call("POST", worker + "cpu-stop").body["profile"]["id"] == 1);
+  CHECK(api.Last<CaptureProfile>().type == ProfileType::kCpu);
+  CHECK(api.Call("POST", worker + "heap-snapshot").body["profile"]["worker"] == 2);
+  CHECK(api.Last<CaptureProfile>().type == ProfileType::kHeap);
+  CHECK(api.Call("POST", worker + "dbg-start").body["debugger_port"] == 4711);
+  CHECK_FALSE(api.Call("POST", worker + "dbg-stop").body.contains("debugger_port"));
+  CHECK(api.Call("POST", worker + "objects-start").body["objects"] == json{{"objects", 7}});
+  CHECK(api.Call("POST", worker + "objects-stop").body["ok"] == true);
+  api.backend.stream = "xx";
+  CHECK(api.Call("POST", worker + "objects-stop").status == 503);
+  CHECK(api.Call("POST", "/v1/services/web/workers/first/cpu-start").status == 404);
+  api.who.scopes = {Scope::kOperate};
+  CHECK(api.Call("POST", worker + "cpu-stop").status == 200);
+  CHECK(api.Call("POST", worker + "heap-snapshot").status == 403);
+  CHECK(api.Call("POST", worker + "dbg-start").status == 403);
+  api.who.scopes = {Scope::kRead};
+  CHECK(api.Call("POST", worker + "cpu-start").status == 403);
+}
+
+TEST_CASE("v1 lists profiles, brings their files and removes them") {
+  Api api;
+  const std::string path = "/v1/services/web/profiles";
+  CHECK(api.Call("GET", path).body[0]["id"] == 1);
+  CHECK(api.Call("GET", path + "/1").body["type"] == "cpuprofile");
+  CHECK(api.Call("GET", path + "/2").status == 404);
+  CHECK(api.Call("GET", path + "/x").status == 404);
+  CHECK(api.Call("GET", path + "/1/download").status == 409);
+  api.backend.profile.completed = 2000;
+  CHECK(api.Call("GET", path + "/1/download").file ==
+        "attachment; filename=\"profile.1.cpuprofile\"");
+  CHECK(api.Last<ReadProfile>().secrets);
+  api.who.scopes = {Scope::kOperate};
+  CHECK(api.Call("GET", path + "/1/download").status == 200);
+  CHECK_FALSE(api.Last<ReadProfile>().secrets);
+  CHECK(api.Call("DELETE", path + "/1").body["ok"] == true);
+  CHECK(api.Last<RemoveProfile>().profile == 1);
+  api.backend.profile.completed = 0;
+  api.backend.profile.errored = "the worker ended";
+  CHECK(api.Call("GET", path + "/1/download").status == 500);
+  api.who.scopes = {Scope::kRead};
+  CHECK(api.Call("GET", path).status == 200);
+  CHECK(api.Call("GET", path + "/1/download").status == 403);
+  CHECK(api.Call("DELETE", path + "/1").status == 403);
+}
+
 TEST_CASE("v1 streams logs and events; who begins with what comes may share") {
   Api api;
   const auto stream = [&](const std::string& path) {
@@ -235,8 +314,11 @@ TEST_CASE("the OpenAPI document has each route, and no other") {
       std::string upper = method;
       for (char& c : upper) c = static_cast<char>(c & ~0x20);
       std::string real = path;
-      const std::size_t at = real.find("{service}");
-      if (at != std::string::npos) real.replace(at, 9, "web");
+      for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+               {"{service}", "web"}, {"{worker}", "2"}, {"{profile}", "1"}}) {
+        const std::size_t at = real.find(name);
+        if (at != std::string::npos) real.replace(at, name.size(), value);
+      }
       CHECK_FALSE(operation["summary"].get<std::string>().empty());
       const Answered answered = api.Call(upper, real);
       CHECK_MESSAGE((answered.stream || answered.control ||
@@ -251,7 +333,7 @@ TEST_CASE("the OpenAPI document has each route, and no other") {
       }
     }
   }
-  CHECK(operations == 19);
+  CHECK(operations == 30);
 }
 
 }  // namespace slc::gateway

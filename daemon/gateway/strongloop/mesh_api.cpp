@@ -1,6 +1,7 @@
 #include "daemon/gateway/strongloop/mesh_api.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -57,16 +58,34 @@ MeshApi::MeshApi(Backend& backend, MeshFacts facts) : backend_(backend), facts_(
 
   const std::string processes = "/api/ServiceProcesses";
   AddModel(processes, Model::kProcesses);
-  const auto process = [&](const char* rest, Handler handler) {
-    Add(kScopeOf<InspectWorker>, "POST", processes + "/{id}" + rest, handler, Model::kProcesses);
+  // Heap snapshots and the debugger are the same kind of request, but take more.
+  constexpr Scope kMost = kScopeOf<InspectWorker>;
+  const auto process = [&](Scope scope, const char* method, const char* rest, Handler handler) {
+    Add(scope, method, processes + "/{id}" + rest, handler, Model::kProcesses);
   };
-  process("/applyPatch", &MeshApi::RefusePatch);
-  process("/debugger/start", &MeshApi::RefuseDebugger);
-  process("/debugger/stop", &MeshApi::RefuseDebugger);
-  for (const char* rest : {"/startCpuProfiling", "/stopCpuProfiling", "/heapSnapshot",
-                           "/startObjectTracking", "/stopObjectTracking"}) {
-    process(rest, &MeshApi::RefuseOfWorker);
-  }
+  process(kMost, "POST", "/applyPatch", &MeshApi::RefusePatch);
+  process(Scope::kOperate, "POST", "/startCpuProfiling", &MeshApi::StartCpuProfiling);
+  process(Scope::kOperate, "POST", "/stopCpuProfiling", &MeshApi::StopCpuProfiling);
+  process(kMost, "POST", "/heapSnapshot", &MeshApi::HeapSnapshot);
+  process(Scope::kOperate, "POST", "/startObjectTracking", &MeshApi::StartObjectTracking);
+  process(Scope::kOperate, "POST", "/stopObjectTracking", &MeshApi::StopObjectTracking);
+  process(kMost, "POST", "/debugger/start", &MeshApi::StartDebugger);
+  process(kMost, "POST", "/debugger/stop", &MeshApi::StopDebugger);
+  process(Scope::kRead, "GET", "/debugger/status", &MeshApi::GetDebugger);
+  process(Scope::kRead, "GET", "/queryCapabilities", &MeshApi::QueryCapabilities);
+  process(Scope::kRead, "GET", "/queryCapabilities/{feature}", &MeshApi::QueryCapabilities);
+
+  AddModel("/api/ProfileDatas", Model::kProfiles);
+  Add(kScopeOf<RemoveProfile>, "DELETE", "/api/ProfileDatas/{id}", &MeshApi::DeleteProfile,
+      Model::kProfiles);
+  const std::string profiles = services + "/{id}/profileDatas";
+  Add(kScopeOf<ListProfiles>, "GET", profiles, &MeshApi::ProfilesOfService);
+  Add(kScopeOf<RemoveProfile>, "DELETE", profiles, &MeshApi::DeleteProfilesOfService);
+  Add(kScopeOf<ListProfiles>, "GET", profiles + "/count", &MeshApi::CountProfilesOfService);
+  Add(kScopeOf<ListProfiles>, "GET", profiles + "/{profile}", &MeshApi::GetProfile);
+  Add(kScopeOf<RemoveProfile>, "DELETE", profiles + "/{profile}", &MeshApi::DeleteProfile);
+  // slcd tells if it takes more.
+  Add(Scope::kOperate, "GET", profiles + "/{profile}/download", &MeshApi::DownloadProfile);
 }
 
 void MeshApi::AddModel(const std::string& path, Model model) {
@@ -90,6 +109,8 @@ const char* MeshApi::NameOf(Model model) {
       return "ServiceInstance";
     case Model::kProcesses:
       return "ServiceProcess";
+    case Model::kProfiles:
+      return "ProfileData";
     default:
       return "Executor";
   }
@@ -103,7 +124,7 @@ std::vector<std::string> MeshApi::Routes() const {
 }
 
 bool MeshApi::Handle(const Principal& who, const std::string& method, const http::Target& target,
-                     const std::string& body, Respond respond) {
+                     const std::string& body, Respond respond, Send send) {
   const bool root = target.segments.empty();
   if (!root && !SameLetters(target.segments.front(), "api")) return false;
   auto match = router_.Find(method, target.segments);
@@ -120,8 +141,9 @@ bool MeshApi::Handle(const Principal& who, const std::string& method, const http
     return true;
   }
   static const auto kNothing = std::make_shared<const json>(json::object());
-  Call call{who.name, who.scopes,        route.model, method, target, std::move(match.parameters),
-            kNothing, std::move(respond)};
+  Call call{
+      who.name, who.scopes,         route.model,    method, target, std::move(match.parameters),
+      kNothing, std::move(respond), std::move(send)};
   if (!body.empty()) {
     auto parsed = ParseJson(body);
     if (!parsed) {
@@ -197,10 +219,23 @@ std::vector<json> MeshApi::RowsOf(Model model, const Views& views) const {
   return rows;
 }
 
+void MeshApi::WithRows(const Call& call, std::function<void(std::vector<json> rows)> then) {
+  if (call.model != Model::kProfiles) {
+    return WithViews(call, [this, call, then = std::move(then)](const Views& views) {
+      then(RowsOf(call.model, views));
+    });
+  }
+  WithProfiles(call, {}, [then = std::move(then)](const ProfileList& profiles) {
+    std::vector<json> rows;
+    for (const Profile& profile : profiles) rows.push_back(ProfileRow(profile));
+    then(std::move(rows));
+  });
+}
+
 void MeshApi::WithRow(const Call& call, std::function<void(const json& row)> then) {
-  WithViews(call, [this, call, then = std::move(then)](const Views& views) {
+  WithRows(call, [call, then = std::move(then)](const std::vector<json>& rows) {
     const auto id = Number(call.id());
-    for (const json& row : RowsOf(call.model, views)) {
+    for (const json& row : rows) {
       if (id && row["id"] == *id) return then(row);
     }
     call.respond(Unknown(NameOf(call.model), call.id()));
@@ -214,25 +249,23 @@ void MeshApi::AnswerRows(const Call& call, std::vector<json> rows) {
 }
 
 void MeshApi::Find(const Call& call) {
-  WithViews(call,
-            [this, call](const Views& views) { AnswerRows(call, RowsOf(call.model, views)); });
+  WithRows(call, [this, call](std::vector<json> rows) { AnswerRows(call, std::move(rows)); });
 }
 
 void MeshApi::FindOne(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
+  WithRows(call, [call](std::vector<json> rows) {
     const auto filter = Filter::OfQuery(call.target.query);
     if (!filter) return call.respond(Failure(400, filter.error().message));
-    const json row = filter->First(RowsOf(call.model, views));
+    const json row = filter->First(std::move(rows));
     // sl-deploy creates a service only if this is a 404.
     call.respond(row.is_null() ? Unknown(NameOf(call.model), "undefined") : Answer(row));
   });
 }
 
 void MeshApi::Count(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
+  WithRows(call, [call](const std::vector<json>& rows) {
     const auto filter = Filter::OfWhere(call.target.query);
     if (!filter) return call.respond(Failure(400, filter.error().message));
-    const auto rows = RowsOf(call.model, views);
     const auto count = std::count_if(rows.begin(), rows.end(),
                                      [&](const json& row) { return filter->Matches(row); });
     call.respond(Answer(json{{"count", count}}));
@@ -244,9 +277,8 @@ void MeshApi::GetById(const Call& call) {
 }
 
 void MeshApi::Exists(const Call& call) {
-  WithViews(call, [this, call](const Views& views) {
+  WithRows(call, [call](const std::vector<json>& rows) {
     const auto id = Number(call.id());
-    const auto rows = RowsOf(call.model, views);
     const bool exists = std::any_of(rows.begin(), rows.end(),
                                     [&](const json& row) { return id && row["id"] == *id; });
     call.respond(Answer(json{{"exists", exists}}));

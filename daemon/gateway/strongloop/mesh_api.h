@@ -30,6 +30,8 @@ inline constexpr const char* kMeshApiVersion = "6.1.0";
 class MeshApi {
  public:
   using Respond = std::function<void(const http::Response& response)>;
+  // Instead of that: the body of the answer is what is in the file.
+  using Send = std::function<void(const http::Response& head, UniqueFd file)>;
 
   // `backend` outlives this.
   MeshApi(Backend& backend, MeshFacts facts);
@@ -38,7 +40,7 @@ class MeshApi {
   // answered.
   // What `who` may not ask for is answered with 403.
   bool Handle(const Principal& who, const std::string& method, const http::Target& target,
-              const std::string& body, Respond respond);
+              const std::string& body, Respond respond, Send send);
 
   // "GET /api/Services/{id}", sorted.
   std::vector<std::string> Routes() const;
@@ -48,7 +50,7 @@ class MeshApi {
   using Views = std::vector<ServiceView>;
   using Handler = void (MeshApi::*)(const Call& call);
   // The original's kinds of rows.
-  enum class Model { kServices, kInstances, kProcesses, kExecutors };
+  enum class Model { kServices, kInstances, kProcesses, kExecutors, kProfiles };
   static const char* NameOf(Model model);
   struct Route {
     Handler handler = nullptr;
@@ -88,13 +90,30 @@ class MeshApi {
   void ChangeInstance(const Call& call);
   void ListModules(const Call& call);
   void DoAction(const Call& call);
+  // What an action asks of the process that its request's target names, by pid or WID.
+  void DoOfWorker(const Call& deed, const std::string& target, Handler handler);
   http::Response OfAction(const std::string& id, nlohmann::json request,
                           const http::Response& response);
+  // of a worker
+  void StartCpuProfiling(const Call& call);
+  void StopCpuProfiling(const Call& call);
+  void HeapSnapshot(const Call& call);
+  void StartObjectTracking(const Call& call);
+  void StopObjectTracking(const Call& call);
+  void StartDebugger(const Call& call);
+  void StopDebugger(const Call& call);
+  void GetDebugger(const Call& call);
+  void QueryCapabilities(const Call& call);
+  // of profiles
+  void ProfilesOfService(const Call& call);
+  void CountProfilesOfService(const Call& call);
+  void GetProfile(const Call& call);
+  void DeleteProfile(const Call& call);
+  void DeleteProfilesOfService(const Call& call);
+  void DownloadProfile(const Call& call);
   // What there is nothing behind.
   void RefuseTracing(const Call& call);
   void RefusePatch(const Call& call);
-  void RefuseOfWorker(const Call& call);
-  void RefuseDebugger(const Call& call);
 
   // Whose row has that id; nothing if no service's can.
   static std::optional<ServiceId> ServiceOfRow(Model model, const std::string& id);
@@ -105,12 +124,33 @@ class MeshApi {
   // is none.
   void WithService(const Call& call, std::function<void(const ServiceView& view)> then);
   std::vector<nlohmann::json> RowsOf(Model model, const Views& views) const;
+  // Those of the call's model.
+  void WithRows(const Call& call, std::function<void(std::vector<nlohmann::json> rows)> then);
   // The row of {id}; 404 if there is none.
   void WithRow(const Call& call, std::function<void(const nlohmann::json& row)> then);
   // Asks slcd for a change of a service and answers with the list that commands of the original
   // give, one element for the one instance.
   void Command(const Call& call, const ServiceView& view, RequestBody body,
                nlohmann::json response);
+  // The process of {id}, which is a row's; 404 if there is none.
+  using OnProcess = std::function<void(const ServiceView& view, const ProcessView& process)>;
+  void WithProcess(const Call& call, OnProcess then);
+  // Asks for something that a worker does, and has `then` answer.
+  using OnReply = std::function<void(Reply reply)>;
+  void AskWorker(const Call& call, RequestBody body, OnReply then);
+  // `port`: where its debugger is open now.
+  using OnInspected =
+      std::function<void(const ProcessView& process, int port, std::vector<UniqueFd> fds)>;
+  void Inspect(const Call& call, Inspection what, OnInspected then);
+  void Capture(const Call& call, ProfileType type);
+  void Track(const Call& call, Inspection what);
+  // Those of a service, or (empty) of all.
+  using OnProfiles = std::function<void(const ProfileList& profiles)>;
+  void WithProfiles(const Call& call, const std::string& service, OnProfiles then);
+  void WithProfilesOfService(const Call& call, OnProfiles then);
+  // The one of {id} that is {profile}; 404 if there is none.
+  void WithProfile(const Call& call, std::function<void(const Profile& profile)> then);
+  void RemoveProfiles(const Call& call, ProfileList profiles, http::Response answer);
   void ChangeEnvironment(const Call& call, Environment set, std::vector<std::string> unset);
   void AnswerRows(const Call& call, std::vector<nlohmann::json> rows);
 

@@ -24,6 +24,7 @@ struct MeshApi::Call {
   http::RouteParameters parameters;
   std::shared_ptr<const nlohmann::json> sent;  // never null
   Respond respond;
+  Send send;
 
   const std::string& id() const { return parameters.at("id"); }
   // An object, if there is none an empty one, unless the route says otherwise.

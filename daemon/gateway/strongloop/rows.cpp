@@ -100,7 +100,7 @@ std::vector<json> ProcessRows(const ServiceView& view, const MeshFacts& facts) {
              {"isTrackingObjects", process.inspection.tracking_since > 0},
              {"isProfiling", process.inspection.profiling_since > 0},
              {"isTracing", false},
-             {"isSnapshotting", false},
+             {"isSnapshotting", process.snapshotting},
              {"debugger", {{"running", port > 0}, {"port", port > 0 ? json(port) : json()}}},
              {"watchdogTimeout", 0},
              {"watchdogStallout", 0},
@@ -117,6 +117,25 @@ json ExecutorRow(const MeshFacts& facts) {
               {"hostname", facts.hostname},
               {"metadata", json::object()},
               {"remainingCapacity", -1}};
+}
+
+json ProfileRow(const Profile& profile) {
+  json row{{"id", profile.id},
+           {"serverServiceId", profile.service},
+           {"instanceId", profile.service},
+           {"serviceProcessId", ProcessRowId(profile.service, profile.worker)},
+           {"type", Name(profile.type)},
+           {"targetId", profile.pid},
+           {"startTime", Time(profile.started)},
+           {"completed", profile.whole()}};
+  if (profile.whole()) row["fileName"] = "profile." + FileNameOf(profile);
+  if (!profile.errored.empty()) row["errored"] = profile.errored;
+  return row;
+}
+
+std::string ProfileUrl(const Profile& profile) {
+  return "/api/Services/" + std::to_string(profile.service) + "/ProfileDatas/" +
+         std::to_string(profile.id) + "/download";
 }
 
 json ListeningSocket(const std::string& address) {

@@ -1,6 +1,7 @@
 // The rows of StrongLoop's models, made of what slcd shows: a ServiceServer row ("Service"), its
-// one ServiceInstance and a ServiceProcess for each process. Shapes are those of strong-mesh-models
-// 8.1.1; which of their members its clients cannot do without stands in the tests.
+// one ServiceInstance, a ServiceProcess for each process, and a ProfileData for each profile.
+// Shapes are those of strong-mesh-models 8.1.1; which of their members its clients cannot do
+// without stands in the tests.
 //
 // Ids: a service's is slcd's, its instance has the same; that of a process is made of both numbers
 // it has here and never used twice. Pure.
@@ -15,6 +16,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/base/ids.h"
+#include "common/model/profile.h"
 #include "common/model/view.h"
 
 namespace slc::gateway {
@@ -40,6 +42,9 @@ nlohmann::json ServiceRow(const ServiceView& view);
 nlohmann::json InstanceRow(const ServiceView& view, const MeshFacts& facts);
 std::vector<nlohmann::json> ProcessRows(const ServiceView& view, const MeshFacts& facts);
 nlohmann::json ExecutorRow(const MeshFacts& facts);
+nlohmann::json ProfileRow(const Profile& profile);
+// Where it is downloaded.
+std::string ProfileUrl(const Profile& profile);
 
 // "0.0.0.0:3001", "[::1]:80", "/run/app.sock" as a listening socket of a row. The wildcard has no
 // address, as with the original.

@@ -1,6 +1,6 @@
 #include "daemon/gateway/v1/api.h"
 
-#include <limits>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -13,6 +13,7 @@
 #include "common/model/json_fields.h"
 #include "common/wire/carried.h"
 #include "daemon/gateway/core/scopes.h"
+#include "daemon/gateway/v1/call.h"
 #include "daemon/gateway/v1/parameters.h"
 
 namespace slc::gateway {
@@ -20,84 +21,10 @@ namespace {
 
 using nlohmann::json;
 
-http::Response Answer(const json& body, int status = 200) {
-  http::Response response;
-  response.status = status;
-  response.type = "application/json";
-  response.body = DumpJson(body) + "\n";
-  return response;
-}
-
-int StatusOf(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kUsage:
-    case ErrorCode::kProtocol:
-      return 400;
-    case ErrorCode::kPermission:
-      return 403;
-    case ErrorCode::kNotFound:
-      return 404;
-    case ErrorCode::kConflict:
-    case ErrorCode::kCancelled:
-      return 409;
-    case ErrorCode::kInvalid:
-      return 422;
-    case ErrorCode::kUnreachable:
-    case ErrorCode::kTimeout:
-      return 503;
-    case ErrorCode::kStorage:
-      return 507;
-    default:
-      return 500;
-  }
-}
-
-http::Response Failure(const Error& error, const std::vector<std::string>& log_tail = {},
-                       const std::vector<std::string>& notes = {}) {
-  return Answer(json{{"ok", false},
-                     {"error", {{"code", ErrorCodeName(error.code)}, {"message", error.message}}},
-                     {"log_tail", log_tail},
-                     {"notes", notes}},
-                StatusOf(error.code));
-}
-
-http::Response Failure(const Reply& reply) {
-  return Failure(*reply.error, reply.log_tail, reply.notes);
-}
+using v1::Answer;
+using v1::Failure;
 
 }  // namespace
-
-// A request and how it is answered.
-struct V1Api::Call {
-  std::string principal;
-  http::Target target;
-  http::RouteParameters parameters;
-  json body;  // an object
-  Answerer answerer;
-  Millis since = 0;
-
-  const std::string& service() const { return parameters.at("service"); }
-  void Respond(const http::Response& response) const { answerer.respond(response); }
-  bool Is(const char* name) const {
-    const std::string* value = target.Find(name);
-    return value != nullptr && (value->empty() || *value == "true" || *value == "1");
-  }
-  std::string Text(const char* name) const {
-    const std::string* value = target.Find(name);
-    return value != nullptr ? *value : std::string();
-  }
-  // False: it has been answered, what is given is none.
-  bool TakeNumber(const char* name, std::optional<std::uint32_t>& number) const {
-    const std::string* value = target.Find(name);
-    if (value == nullptr) return true;
-    const auto parsed = ParseInteger(*value, 0, std::numeric_limits<std::int32_t>::max());
-    if (parsed) number = static_cast<std::uint32_t>(*parsed);
-    if (!parsed) {
-      Respond(Failure(Error{ErrorCode::kUsage, std::string(name) + " is not a number"}));
-    }
-    return parsed.has_value();
-  }
-};
 
 V1Api::V1Api(Backend& backend) : backend_(backend) {
   const auto add = [this](const char* method, const char* pattern, Route route) {
@@ -168,6 +95,7 @@ V1Api::V1Api(Backend& backend) : backend_(backend) {
        "What happened, and who changed what.",
        {"lines", "follow"},
        {}});
+  AddWorkers();
   add("POST", "/v1/shutdown",
       {&V1Api::PostShutdown,
        kScopeOf<Shutdown>,
@@ -206,17 +134,18 @@ bool V1Api::Handle(const Principal& who, const std::string& method, const http::
                                        ScopeName(route.scope) + "'"}));
     return true;
   }
-  Call call{who.name, target, std::move(match.parameters), json::object(), std::move(answerer),
-            BootNow()};
+  static const auto kNothing = std::make_shared<const json>(json::object());
+  Call call{who.name, who.scopes,          target,   std::move(match.parameters),
+            kNothing, std::move(answerer), BootNow()};
   if (!body.empty() && !route.control) {
     auto parsed = ParseJson(body);
     if (!parsed || !parsed->is_object()) {
       call.Respond(Failure(Error{ErrorCode::kUsage, "the body is not a JSON object"}));
       return true;
     }
-    call.body = std::move(*parsed);
+    call.sent = std::make_shared<const json>(std::move(*parsed));
   }
-  const auto unknown = UnknownParameter(call.target, route.query, call.body, route.body);
+  const auto unknown = UnknownParameter(call.target, route.query, call.body(), route.body);
   if (unknown) {
     call.Respond(
         Failure(Error{ErrorCode::kUsage, "'" + Printable(*unknown) + "' means nothing here"}));
@@ -341,10 +270,10 @@ void V1Api::Change(const Call& call, RequestBody body) {
 
 void V1Api::PostService(const Call& call) {
   CreateService create;
-  JsonFields fields(call.body, "body");
+  JsonFields fields(call.body(), "body");
   fields.Require("name");
   fields.Read("name", create.name);
-  const auto size = SizeOf(call.body);
+  const auto size = SizeOf(call.body());
   if (Status good = fields.status(); !good) return call.Respond(Failure(good.error()));
   if (!size) return call.Respond(Failure(size.error()));
   create.size = size->value_or(kSizeCpu);
@@ -357,7 +286,7 @@ void V1Api::PostStart(const Call& call) { Change(call, RunService{call.service()
 
 void V1Api::PostStop(const Call& call) {
   StopService stop{call.service(), false};
-  JsonFields fields(call.body, "body");
+  JsonFields fields(call.body(), "body");
   fields.Read("soft", stop.soft);
   if (Status good = fields.status(); !good) return call.Respond(Failure(good.error()));
   Change(call, std::move(stop));
@@ -369,7 +298,7 @@ void V1Api::PostRestart(const Call& call) {
 
 void V1Api::PostSoftRestart(const Call& call) {
   RestartService restart{call.service(), RollMode::kRolling, 1};
-  JsonFields fields(call.body, "body");
+  JsonFields fields(call.body(), "body");
   fields.Read("parallel", restart.parallel);
   if (restart.parallel < 1 || restart.parallel > kMostWorkers) {
     fields.Fail("parallel", "a number from 1 to 1024");
@@ -379,7 +308,7 @@ void V1Api::PostSoftRestart(const Call& call) {
 }
 
 void V1Api::PutSize(const Call& call) {
-  const auto size = SizeOf(call.body);
+  const auto size = SizeOf(call.body());
   if (!size) return call.Respond(Failure(size.error()));
   if (!*size) return call.Respond(Failure(Error{ErrorCode::kInvalid, "size is missing"}));
   Change(call, SetSize{call.service(), **size});
@@ -388,7 +317,7 @@ void V1Api::PutSize(const Call& call) {
 void V1Api::PatchEnvironment(const Call& call) {
   SetEnvironment change;
   change.service = call.service();
-  JsonFields fields(call.body, "body");
+  JsonFields fields(call.body(), "body");
   fields.Read("set", change.set);
   fields.Read("unset", change.unset);
   fields.Read("restart", change.restart);
@@ -413,12 +342,13 @@ std::string V1Api::OpenApi() const {
         {"x-scope", ScopeName(about.scope)}};
     json parameters = json::array();
     for (const std::string& segment : route.segments) {
-      if (segment != "{service}") continue;
-      parameters.push_back(json{{"name", "service"},
-                                {"in", "path"},
-                                {"required", true},
-                                {"description", "Its name or id."},
-                                {"schema", {{"type", "string"}}}});
+      if (segment.front() != '{') continue;
+      const std::string name = segment.substr(1, segment.size() - 2);
+      json parameter = DescribeParameter(name);
+      parameter["name"] = name;
+      parameter["in"] = "path";
+      parameter["required"] = true;
+      parameters.push_back(std::move(parameter));
     }
     for (const char* name : about.query) {
       json parameter = DescribeParameter(name);
@@ -442,6 +372,7 @@ std::string V1Api::OpenApi() const {
     if (lines)
       content = {{"application/x-ndjson", json::object()}, {"text/event-stream", json::object()}};
     if (about.control) content = {{kCarriedType, json::object()}};
+    if (about.file) content = {{"application/octet-stream", json::object()}};
     operation["responses"] = {
         {"200", {{"description", "As slc --json prints it."}, {"content", std::move(content)}}},
         {"default",

@@ -37,6 +37,8 @@ class V1Api {
     std::function<void(const http::Response& response)> respond;
     std::function<void(LineRequest request)> stream;
     std::function<void()> control;  // the body is a request of the control protocol
+    // The body of the answer is what is in the file.
+    std::function<void(const http::Response& head, UniqueFd file)> send;
   };
 
   // `backend` outlives this.
@@ -60,7 +62,11 @@ class V1Api {
     std::vector<const char*> query;  // names of parameters, see DescribeParameter
     std::vector<const char*> body;   // members of the object that is sent, the same
     bool control = false;            // what is sent is not looked at here
+    bool file = false;               // what comes is no JSON
   };
+
+  // What is asked of workers, and their profiles.
+  void AddWorkers();
 
   void GetDocument(const Call& call);
   void GetDaemon(const Call& call);
@@ -79,10 +85,24 @@ class V1Api {
   void GetAllLogs(const Call& call);
   void GetEvents(const Call& call);
   void GetEventsOfService(const Call& call);
+  void PostCpuStart(const Call& call);
+  void PostCpuStop(const Call& call);
+  void PostHeapSnapshot(const Call& call);
+  void PostObjectsStart(const Call& call);
+  void PostObjectsStop(const Call& call);
+  void PostDebugStart(const Call& call);
+  void PostDebugStop(const Call& call);
+  void GetProfiles(const Call& call);
+  void GetProfile(const Call& call);
+  void GetProfileFile(const Call& call);
+  void DeleteProfile(const Call& call);
   void PostShutdown(const Call& call);
   void PostControl(const Call& call);
 
   void Change(const Call& call, RequestBody body);
+  // Of the worker {worker}.
+  void Inspect(const Call& call, InspectWorker look);
+  void Capture(const Call& call, ProfileType type);
   void WithView(const Call& call, std::function<void(const ServiceView& view)> then);
   void StreamLogs(const Call& call, const std::string& service);
   void StreamEvents(const Call& call, const std::string& service);

@@ -20,6 +20,10 @@ struct Described {
 };
 
 constexpr Described kParameters[] = {
+    {"service", "string", "Its name or id."},
+    {"worker", "integer", "Its WID."},
+    {"profile", "integer", "Its id."},
+    {"interval", "integer", "50 to 100000; 1000 if it is not given."},
     {"lines", "integer", "The last so many; 0: only what comes."},
     {"since", "string", "Not older than 10m, 2h, 2026-11-22T17:16 (UTC)."},
     {"grep", "string", "Only lines that match this regular expression."},
