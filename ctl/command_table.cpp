@@ -58,9 +58,11 @@ CommandTable Verbs() {
       kCpuStartCommand,       kCpuStopCommand,
       kHeapSnapshotCommand,   kObjectsStartCommand,
       kObjectsStopCommand,    kDebugStartCommand,
-      kDebugStopCommand,      kPatchCommand,
-      kTracingStartCommand,   kTracingStopCommand,
-      kRemoveCommand,         kShutdownCommand};
+      kDebugStopCommand,      kProfilesCommand,
+      kProfileGetCommand,     kProfileRemoveCommand,
+      kPatchCommand,          kTracingStartCommand,
+      kTracingStopCommand,    kRemoveCommand,
+      kShutdownCommand};
   return kTable;
 }
 

@@ -242,6 +242,16 @@ std::string ReleasesJson(const ReleaseList& releases) {
   return Line(json{{"ok", true}, {"releases", std::move(list)}});
 }
 
+std::string ProfilesJson(const ProfileList& profiles) {
+  json list = json::array();
+  for (const Profile& profile : profiles) list.push_back(ToJson(profile));
+  return Line(json{{"ok", true}, {"profiles", std::move(list)}});
+}
+
+std::string ProfileWrittenJson(const Profile& profile, const std::string& file) {
+  return Line(json{{"ok", true}, {"file", file}, {"profile", ToJson(profile)}});
+}
+
 std::string RollbackJson(const DeployReply& done, Millis took) {
   return Line(
       json{{"ok", true}, {"release", done.release}, {"text", done.text}, {"took_ms", took}});

@@ -156,6 +156,9 @@ struct DeployReport {
 };
 std::string DeployJson(const DeployReport& report);
 std::string ReleasesJson(const ReleaseList& releases);
+std::string ProfilesJson(const ProfileList& profiles);
+// profile-get.
+std::string ProfileWrittenJson(const Profile& profile, const std::string& file);
 std::string RollbackJson(const DeployReply& done, Millis took);
 // For a reply without error.
 std::string DoneJson(const Reply& reply, Millis took);

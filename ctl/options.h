@@ -12,6 +12,7 @@
 #include "common/base/time.h"
 #include "common/model/gateway.h"
 #include "common/model/inspection.h"
+#include "common/model/profile.h"
 #include "common/model/service.h"
 
 namespace slc::ctl {
@@ -133,6 +134,17 @@ struct RollbackOptions {
   std::string service;
   std::string release;  // as typed; empty: the one before
 };
+struct ProfilesOptions {
+  Control control;
+  std::string service;
+};
+struct ProfileOptions {  // profile-get, profile-rm
+  Control control;
+  bool remove = false;
+  std::string service;
+  ProfileId profile = 0;
+  std::string file;  // as typed; empty: profile.ID.TYPE
+};
 struct InspectOptions {  // cpu-start ... dbg-stop
   Control control;
   Inspection what = Inspection::kCpuStart;
@@ -218,6 +230,7 @@ using Command =
                  RestartOptions, SetSizeOptions, EnvironmentGetOptions, EnvironmentChangeOptions,
                  LogDumpQuery, PackagesOptions, InspectOptions, UnsupportedOptions, RemoveOptions,
                  ShutdownOptions, BootOptions, DoctorOptions, UpgradeOptions, GatewayOptions,
-                 TokenOptions, BuildOptions, DeployOptions, ReleasesOptions, RollbackOptions>;
+                 TokenOptions, BuildOptions, DeployOptions, ReleasesOptions, RollbackOptions,
+                 ProfilesOptions, ProfileOptions>;
 
 }  // namespace slc::ctl

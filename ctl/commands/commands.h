@@ -104,6 +104,13 @@ extern const CommandInfo kTracingStartCommand;
 extern const CommandInfo kTracingStopCommand;
 int Run(const UnsupportedOptions& options);
 
+// profiles.cpp
+extern const CommandInfo kProfilesCommand;
+extern const CommandInfo kProfileGetCommand;
+extern const CommandInfo kProfileRemoveCommand;
+int Run(const ProfilesOptions& options);
+int Run(const ProfileOptions& options);
+
 // build.cpp
 extern const CommandInfo kBuildCommand;
 int Run(const BuildOptions& options);

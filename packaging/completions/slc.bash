@@ -32,6 +32,13 @@ _slc_releases() {
   "$@" ctl releases "$service" 2>/dev/null | awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1 }'
 }
 
+# The same of its profiles.
+_slc_profiles() {
+  local service=$1
+  shift
+  "$@" ctl profiles "$service" 2>/dev/null | awk 'NR > 1 && $1 ~ /^[0-9]+$/ { print $1 }'
+}
+
 _slc_branches() {
   git for-each-ref --format='%(refname:short)' refs/heads 2>/dev/null
 }
@@ -66,6 +73,8 @@ _slc() {
         [ "$count" -ne 3 ] || choices=$(_slc_workers "$slc" "${there[@]}") ;;
       ctl:rollback)
         [ "$count" -ne 4 ] || choices=$(_slc_releases "$before" "$slc" "${there[@]}") ;;
+      ctl:profile-get | ctl:profile-rm)
+        [ "$count" -ne 4 ] || choices=$(_slc_profiles "$before" "$slc" "${there[@]}") ;;
     esac
     [ -n "$choices" ] || case $command:$before in
       ctl:ctl) choices=$("$slc" ctl --help 2>/dev/null | _slc_entries Verbs) ;;
