@@ -132,6 +132,10 @@ TEST_SUITE("remote") {
         {{"releases"}, {"ctl", "releases", "web"}, {}, true},
         {{"releases"}, {"ctl", "releases", "nix", "--json"}, {}, true},
         {{"rollback"}, {"ctl", "rollback", "web"}, {}, true},
+        {{"profiles"}, {"ctl", "profiles", "web"}, {}, true},
+        {{"profiles"}, {"ctl", "profiles", "nix", "--json"}, {}, true},
+        {{"profile"}, {"ctl", "profile-get", "web", "7"}, {}, true},
+        {{"profile-rm"}, {"ctl", "profile-rm", "web", "7"}, {}, true},
         {{}, {"ctl", "patch", "web.1", "x"}, {}, true},
     };
     std::set<std::string> covered{
@@ -142,7 +146,9 @@ TEST_SUITE("remote") {
         // Of slc deploy and of git push, which have routes of their own.
         "deploy", "git",
         // slc reads these files itself, or has them printed there. They are for /v1 and /api.
-        "logs", "events", "log-dump", "npmls"};
+        "logs", "events", "log-dump", "npmls",
+        // slc writes such a file itself. It is for /v1 and /api.
+        "capture"};
     for (const Row& row : rows) {
       covered.insert(row.verbs.begin(), row.verbs.end());
       const std::string command = Join(row.words, " ");
