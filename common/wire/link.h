@@ -45,7 +45,7 @@ struct MasterHello {
   // Of what came into the protocol without a number of its own: it knows FleetWish::trial. One that
   // does not would take the order for that of an ordinary roll.
   bool trials = true;
-  bool looks = true;       // it understands Inspect
+  bool looks = true;  // it understands Inspect
 };
 // What a master needs that is not in a generation's config.
 struct Setup {

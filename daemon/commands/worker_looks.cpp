@@ -66,9 +66,10 @@ bool WorkerLooks::TryAsk(Open& open) {
     return true;
   }
   if (instance.in_charge() && !instance.can_look()) {
-    open.on_look(Error{ErrorCode::kProtocol,
-                       "the master is one of an earlier slc, which cannot look into its workers: slc "
-                       "upgrade"});
+    open.on_look(
+        Error{ErrorCode::kProtocol,
+              "the master is one of an earlier slc, which cannot look into its workers: slc "
+              "upgrade"});
     return true;
   }
   if (instance.in_charge() && services_.Inspect(open.service, open.question)) {
