@@ -98,7 +98,7 @@ class FakeBackend : public Backend {
         }
         reply.error = refusal;
         if (const auto* asks = std::get_if<InspectWorker>(&body); asks != nullptr && !refusal) {
-          reply.data = InspectionReply{asks->what == Inspection::kDebugStart ? 4711 : 0};
+          reply.data = InspectionReply{asks->what == Inspection::kDebugStart ? 4711 : 0, {}};
           if (HasResult(asks->what)) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY));
         }
         if (std::holds_alternative<CaptureProfile>(body)) reply.data = ProfileList{profiles[0]};

@@ -37,7 +37,7 @@ class OneService : public Backend {
       reply.data = ProfileList{profile};
       if (profile.whole()) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY));
     } else if (const auto* look = std::get_if<InspectWorker>(&body)) {
-      reply.data = InspectionReply{4711};
+      reply.data = InspectionReply{4711, {}};
       if (HasResult(look->what)) reply.descriptors.emplace_back(::open("/dev/null", O_RDONLY));
     } else {
       reply.data = std::vector<ServiceView>{view};
