@@ -43,7 +43,8 @@ std::string Inspections::Hindrance(const WorkerProcess& worker, Inspection what)
     return "was started by another slc, whose agent (" + agent + ") is not the one of this (" +
            kAgentVersion + "); slc ctl soft-restart replaces it";
   }
-  if (worker.facts().stuck_since > 0) {
+  // One that shows something already is done with that soon, as a rule.
+  if (worker.facts().stuck_since > 0 && worker.facts().shows.empty()) {
     return "hangs: its event loop has not turned for " +
            FormatSpan(loop_.now() - worker.facts().stuck_since);
   }

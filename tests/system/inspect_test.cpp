@@ -311,7 +311,7 @@ TEST_SUITE("inspect") {
     const int pid = Process(world, worker).pid;
     world.Must({"ctl", "set-size", "web", "2"});
     Running snapshot = world.Begin({"ctl", "heap-snapshot", IdOf(world, worker)});
-    WaitUntil([&] { return FilesIn(world.folder()) > 0; }, 20'000, "the file in the making");
+    WaitUntil([&] { return !Process(world, worker).shows.empty(); }, 20'000, "its standstill");
     CHECK(Contains(world.Must({"ctl", "status", "web"}).out,
                    "Shows: worker " + std::to_string(worker) + " (pid " + std::to_string(pid) +
                        ") makes a heap snapshot and stands still for that"));
