@@ -511,9 +511,9 @@ void HttpServer::Answer(ExchangeId exchange, const Response& response) {
   BuryDoomed();
 }
 
-void HttpServer::Begin(ExchangeId exchange, const Response& response, bool follower) {
+bool HttpServer::Begin(ExchangeId exchange, const Response& response, bool follower) {
   Connection* connection = Find(exchange);
-  if (connection == nullptr || connection->begun) return;
+  if (connection == nullptr || connection->begun) return false;
   {
     const Depth depth(depth_);
     if (follower && followers_ >= limits_.followers) {
@@ -522,7 +522,7 @@ void HttpServer::Begin(ExchangeId exchange, const Response& response, bool follo
       full.body = "{\"error\":{\"status\":503,\"message\":\"" + std::to_string(followers_) +
                   " clients follow already\"}}\n";
       Answer(exchange, full);
-      return;
+      return false;
     }
     if (follower) SetFollower(*connection, true);
     if (connection->http10) connection->keep_alive = false;
@@ -530,6 +530,7 @@ void HttpServer::Begin(ExchangeId exchange, const Response& response, bool follo
     if (!connection->doomed) Write(exchange, response.body);
   }
   BuryDoomed();
+  return true;
 }
 
 void HttpServer::Write(ExchangeId exchange, std::string_view data) {

@@ -89,8 +89,9 @@ class HttpServer {
   // A whole answer.
   void Answer(ExchangeId exchange, const Response& response);
   // Begins one whose body (response.body is its first piece) comes in pieces. A follower is an
-  // endless one: it counts by itself, and is let go when it does not read.
-  void Begin(ExchangeId exchange, const Response& response, bool follower);
+  // endless one: it counts by itself, and is let go when it does not read. False: it is not begun,
+  // as nobody waits for it (any more), or is answered with 503 already, since too many follow.
+  bool Begin(ExchangeId exchange, const Response& response, bool follower);
   void Write(ExchangeId exchange, std::string_view data);
   void End(ExchangeId exchange);
   // Lets the client go in the midst of its answer, which it can tell from a complete one.

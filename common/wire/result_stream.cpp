@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
+
 namespace slc {
 namespace {
 
 constexpr std::size_t kHead = 4;
 constexpr std::uint32_t kFail = 1U << 31U;
-constexpr std::uint32_t kLongestReason = 64U << 10;
+// Our agent says less.
+constexpr std::uint32_t kLongestReason = 4096;
 
 }  // namespace
 
@@ -33,7 +36,10 @@ std::string_view ResultReader::Take(std::string_view& bytes) {
       return part;
     }
     reason_ += part;
-    if (left_ == 0) state_ = State::kFailed;
+    if (left_ > 0) continue;
+    // It is shown on terminals and kept in logs, and the app may have made it up.
+    reason_ = Printable(reason_);
+    state_ = State::kFailed;
   }
   return {};
 }

@@ -28,7 +28,7 @@ class ResultReader {
   // and removes it and all else it has understood. To be called until `bytes` is empty.
   std::string_view Take(std::string_view& bytes);
   State state() const { return state_; }
-  // Of kFailed and kBroken, for people.
+  // Of kFailed and kBroken, for people: one line, without control characters.
   const std::string& reason() const { return reason_; }
   // Of the result, so far.
   std::uint64_t size() const { return size_; }

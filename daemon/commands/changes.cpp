@@ -284,11 +284,14 @@ Recorder::Write Changes::Writing(const Proposal& proposal,
     if (proposal.new_generation) {
       stage = "reading the app's folder";
       auto config = ResolveGeneration(wish);
-      if (!config) return config.error();
+      // What was once may not be there any more; its master has its config, as a rule.
+      if (!config && proposal.as_before == 0) return config.error();
       // Before it is recorded: a generation that cannot be given to the master must not hold.
-      auto memfd = MakeMemfd("slc-config", DumpJson(ToJson(*config)));
-      if (!memfd) return memfd.error().During("hand the new configuration over");
-      carriage->config = UniqueFd(*memfd);
+      if (config) {
+        auto memfd = MakeMemfd("slc-config", DumpJson(ToJson(*config)));
+        if (!memfd) return memfd.error().During("hand the new configuration over");
+        carriage->config = UniqueFd(*memfd);
+      }
     }
     stage = "recording the change";
     Status saved = store.Save(wish);
@@ -346,14 +349,14 @@ void Changes::Adopt(const Proposal& proposal, UniqueFd config) {
   const Wish& wish = proposal.wish;
   registry_.Commit(wish);
   if (proposal.new_generation) {
-    services_.RecordGeneration(wish, config.get());
+    if (config) services_.RecordGeneration(wish, config.get());
     if (proposal.as_before != 0) {
       const Status kept = services_.AddConfigOf(wish, proposal.as_before);
       if (kept) return;
       log::Info("service " + wish.spec.name +
                 ": all its workers are replaced: " + kept.error().message);
     }
-    services_.AddConfig(wish, std::move(config));
+    if (config) services_.AddConfig(wish, std::move(config));
   }
 }
 

@@ -32,7 +32,8 @@ Deploy::Deploy(const DeployContext& context, ServiceId id, Command command,
       id_(id),
       command_(std::move(command)),
       on_over_(std::move(on_over)),
-      timer_(context.loop, [this] { Feed(DeployTick{}); }) {}
+      timer_(context.loop, [this] { Feed(DeployTick{}); }),
+      again_(context.loop, [this] { Do(RollBack{}); }) {}
 
 Deploy::~Deploy() {
   if (!child_.pidfd) return;
@@ -125,10 +126,16 @@ void Deploy::Prepare() {
                             prepared->spec);
       },
       [this, prepared](const Status& status) {
-        if (!status) {
+        const Status wanted =
+            cancelled_ ? Status(Error{ErrorCode::kCancelled, cancel_reason_}) : status;
+        if (!wanted) {
           plan_.archive.reset();
-          context_.clients.Refuse(command_, status.error());
-          over_ = true;
+          prepared->staging.reset();
+          context_.clients.Refuse(command_, wanted.error());
+          // What was made of it goes.
+          Run([&store = context_.store, id = id_,
+               request = record_.request] { return store.Remove(id, {}, request); },
+              [this](const Status&) { over_ = true; });
           return;
         }
         user_ = std::move(prepared->user);
@@ -197,6 +204,7 @@ void Deploy::Resume(DeployRecord record, const DeployResumed& found) {
 void Deploy::Cancel(const std::string& reason) {
   code_ = ErrorCode::kCancelled;
   cancelled_ = true;
+  cancel_reason_ = reason;
   if (transaction_) Feed(CancelDeploy{reason});
 }
 
@@ -275,7 +283,7 @@ void Deploy::Do(const Answer& action) {
   }
   reply_ = std::move(reply);
   // Whoever waits may deploy again at once; only what takes long to come back is not waited for.
-  if (awaited_ == Awaited::kRollBack) Tell();
+  if (awaited_ == Awaited::kRollBack || again_.active()) Tell();
 }
 
 void Deploy::Tell() {
@@ -287,6 +295,11 @@ void Deploy::Tell() {
 
 void Deploy::Do(const Remove&) {
   staging_.reset();
+  const std::vector<std::string> in_use = InUse();
+  if (std::find(in_use.begin(), in_use.end(), record_.release) != in_use.end()) {
+    log::Warn("release " + record_.release + " has failed, and workers of it serve: it stays");
+    return Feed(Removed{});
+  }
   Run(
       [&store = context_.store, id = id_, record = record_, cookie = Cookie()] {
         KillByCookie(cookie);
@@ -336,7 +349,7 @@ void Deploy::Do(const Forget&) {
 std::vector<std::string> Deploy::InUse() const {
   std::vector<std::string> in_use;
   const auto add = [&](const std::string& directory) {
-    const std::string name = context_.store.ReleaseIn(id_, directory);
+    const std::string name = context_.store.ReleaseHolding(id_, directory);
     if (!name.empty()) in_use.push_back(name);
   };
   if (const Wish* wish = context_.registry.Get(id_)) add(wish->spec.directory);

@@ -119,6 +119,7 @@ class Deploy {
   std::optional<RunAs> user_;
   bool first_ = false;  // no release was in service before
   bool cancelled_ = false;
+  std::string cancel_reason_;
   ErrorCode code_ = ErrorCode::kNotReady;  // of its failure
   std::vector<std::string> log_tail_;      // the same
   UniqueFd staging_;
@@ -139,6 +140,7 @@ class Deploy {
   std::deque<DeployEvent> inbox_;
   bool feeding_ = false;
   uv::Timer timer_;
+  uv::Timer again_;  // the way back is tried
 };
 
 }  // namespace slc::deploy

@@ -6,6 +6,11 @@
 #include "daemon/deploy/deploy.h"
 
 namespace slc::deploy {
+namespace {
+
+constexpr Millis kAgain = 1'000;
+
+}  // namespace
 
 void Deploy::Do(const StartCanary&) {
   context_.changes.Switch(
@@ -52,6 +57,15 @@ void Deploy::Do(const RollBack&) {
 
 void Deploy::Switched(Awaited what, const Status& status) {
   const Wish* wish = context_.registry.Get(id_);
+  // Whatever is in the way of it: as long as the wish is the new one its release is in service.
+  if (!status && wish != nullptr && what == Awaited::kRollBack) {
+    if (!again_.active()) {
+      const std::string trouble = "what ran before cannot be brought back: " + Failure(status);
+      log::Failure("service " + wish->spec.name + ": " + trouble + "; trying again");
+      Note("note", trouble + "; trying again");
+    }
+    return again_.StartIn(kAgain);
+  }
   awaited_ = what;
   if (!status || wish == nullptr) {
     if (what != Awaited::kRollBack && !cancelled_)

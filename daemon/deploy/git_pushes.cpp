@@ -1,5 +1,6 @@
 #include "daemon/deploy/git_pushes.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "common/base/environment.h"
 #include "common/base/fd_passing.h"
+#include "common/base/file_rights.h"
 #include "common/base/process.h"
 #include "common/base/text.h"
 #include "daemon/deploy/deploys.h"
@@ -46,6 +48,17 @@ std::vector<std::string> WordsOf(GitStep step, const std::string& hooks,
   }
   words.push_back(repository);
   return words;
+}
+
+// Git takes a hook that its user cannot reach for one that is not there: it would take the push,
+// and nothing would be deployed.
+Status CheckHook(const std::string& hook, const std::string& run_as,
+                 const std::optional<RunAs>& user) {
+  const FileRights rights(user);
+  if (::faccessat(AT_FDCWD, hook.c_str(), X_OK, AT_EACCESS) == 0) return Ok();
+  return SystemError("run " + hook + " as " + (run_as.empty() ? "slcd's user" : run_as) +
+                         ", who takes the push (it and the folders above it must be open to all)",
+                     errno);
 }
 
 }  // namespace
@@ -88,7 +101,7 @@ void GitPushes::Serve(const Command& command, const ServeGit& body, std::vector<
   auto prepared = std::make_shared<Prepared>();
   prepared->fds = std::move(fds);
   hands_.disk().Run(
-      [this, id = *id, run_as = registry_.Get(*id)->spec.run_as, prepared] {
+      [this, id = *id, run_as = registry_.Get(*id)->spec.run_as, hooks = hands_.hooks(), prepared] {
         if (!run_as.empty()) {
           auto user = ResolveRunAs(run_as);
           if (user) prepared->user = std::move(*user);
@@ -98,6 +111,9 @@ void GitPushes::Serve(const Command& command, const ServeGit& body, std::vector<
         auto repository = store_.MakeRepository(id, prepared->user);
         if (repository) prepared->repository = std::move(*repository);
         if (!repository) prepared->status = repository.error();
+        if (!hooks.empty() && prepared->status) {
+          prepared->status = CheckHook(hooks + "/pre-receive", run_as, prepared->user);
+        }
       },
       [this, command, body, id = *id, prepared] {
         if (!prepared->status) return clients_.Refuse(command, prepared->status.error());

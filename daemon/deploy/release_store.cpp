@@ -8,7 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <limits>
+#include <system_error>
 
 #include "common/base/crc32c.h"
 #include "common/base/files.h"
@@ -59,6 +61,18 @@ std::string ReleaseStore::ReleaseIn(ServiceId id, const std::string& directory) 
   if (!StartsWith(directory, prefix)) return {};
   std::string name = directory.substr(prefix.size());
   return IsReleaseName(name) ? name : std::string();
+}
+
+std::string ReleaseStore::ReleaseHolding(ServiceId id, const std::string& path) const {
+  std::error_code unknown;
+  const std::string folder = PathOf(id, "");
+  const std::string real = std::filesystem::weakly_canonical(folder, unknown).string() + "/";
+  for (const std::string& prefix : {folder, real}) {
+    if (!StartsWith(path, prefix)) continue;
+    std::string name = path.substr(prefix.size(), path.find('/', prefix.size()) - prefix.size());
+    if (IsReleaseName(name)) return name;
+  }
+  return {};
 }
 
 Release ReleaseStore::OfFolder(const std::string& folder) {

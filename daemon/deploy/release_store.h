@@ -27,6 +27,8 @@ class ReleaseStore {
   std::string PathOf(ServiceId id, const std::string& release) const;
   // The name of the release of this service that `directory` is; empty if it is none.
   std::string ReleaseIn(ServiceId id, const std::string& directory) const;
+  // The same of whatever lies in it, or of its real path.
+  std::string ReleaseHolding(ServiceId id, const std::string& path) const;
   // A record for what is run in place.
   static Release OfFolder(const std::string& folder);
 

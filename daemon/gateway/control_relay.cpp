@@ -112,15 +112,15 @@ void ControlRelay::Serve(http::HttpServer* server, http::ExchangeId exchange, co
     http::HttpServer* given_up = std::exchange(before->server, server);
     const http::ExchangeId of_before = std::exchange(before->exchange, exchange);
     if (given_up != nullptr) given_up->Break(of_before);
-    server->Begin(exchange, Head(200), follows);
+    if (!server->Begin(exchange, Head(200), follows)) before->server = nullptr;
     return ArmTimer();
   }
+  if (!server->Begin(exchange, Head(200), follows)) return;
   Talk& talk = *talks_.emplace_back(std::make_unique<Talk>());
   talk.key = key;
   talk.id = request->id;
   talk.server = server;
   talk.exchange = exchange;
-  server->Begin(exchange, Head(200), follows);
   ControlSession::Question question;
   question.id = key;
   question.wait = request->wait;

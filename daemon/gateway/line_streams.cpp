@@ -61,8 +61,11 @@ void LineStreams::Begin(Stream& stream, const Follower& follower) {
   response.headers.push_back({"cache-control", "no-store"});
   // Says at once that it follows.
   if (follower.events) response.body = ":\n\n";
+  if (!follower.server->Begin(follower.exchange, response, follower.endless)) {
+    std::erase(stream.followers, follower);
+    return;
+  }
   if (follower.endless && !keep_alive_.active()) keep_alive_.StartIn(kKeepAlive);
-  follower.server->Begin(follower.exchange, response, follower.endless);
 }
 
 void LineStreams::Read(Stream& stream) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <iterator>
 
 #include <doctest/doctest.h>
@@ -258,6 +259,26 @@ TEST_SUITE("release") {
     CHECK(Contains(ran.err, "is back in service"));
     site.CheckSettled("one", 1);
     CHECK(world.ReadyPids("shop") == before);
+  }
+
+  TEST_CASE("the way back needs nothing of the old folder, which may be gone") {
+    World world;
+    Site site(world);
+    const std::string folder = world.MakeFolder("place", {{"server.js", ServerOf("placed")}});
+    const App app = world.StartPath(folder, {"--name", "shop", "--size", "2"});
+    const std::vector<int> before = world.ReadyPids("shop");
+    Running deploy = world.Begin(site.WordsFor(
+        site.PackText("bad", ServerOf("bad") + "setTimeout(() => process.exit(7), 2000);"),
+        {"--canary-time", "60s"}));
+    site.AwaitPhase("canary");
+    REQUIRE(::rename(folder.c_str(), (folder + "-gone").c_str()) == 0);
+    const Ran ran = deploy.Wait();
+    INFO(ran.out << ran.err);
+    CHECK(ran.code == 1);
+    CHECK(Contains(ran.err, "is back in service"));
+    CHECK(world.ReadyPids("shop") == before);
+    CHECK(Get(app.url()).body == "placed");
+    CHECK(world.View("shop").directory == folder);
   }
 
   TEST_CASE("the health of a release is that of its canary, whatever the others answer") {

@@ -42,6 +42,14 @@ TEST_CASE("of each service the newest profiles stay") {
   CHECK(GoneOf(all, {1, 1000}) == Ids{1, 2, 3, 4});
 }
 
+TEST_CASE("those that failed push none out that is whole, and are bounded as well") {
+  ProfileList all;
+  for (ProfileId id = 1; id <= 3; ++id) all.push_back(Made(id, 1, 10));
+  for (ProfileId id = 4; id <= 6; ++id) all.push_back(Made(id, 1, 0));
+  CHECK(GoneOf(all, {3, 1000}).empty());
+  CHECK(GoneOf(all, {2, 1000}) == Ids{1, 4});
+}
+
 TEST_CASE("of all the oldest go until the files fit") {
   const ProfileList all{Made(1, 1, 10), Made(2, 2, 40), Made(3, 1, 0), Made(4, 1, 50),
                         Made(5, 2, 30)};

@@ -69,6 +69,9 @@ TEST_CASE("a release has a folder and a record, and the next one the next number
   CHECK(store.ReleaseIn(kService, path + "/sub").empty());
   CHECK(store.ReleaseIn(kService + 1, path).empty());
   CHECK(store.ReleaseIn(kService, "/srv/app").empty());
+  CHECK(store.ReleaseHolding(kService, path + "/sub") == one.name);
+  CHECK(store.ReleaseHolding(kService, path) == one.name);
+  CHECK(store.ReleaseHolding(kService, "/srv/app").empty());
   CHECK(store.Open(kService, one.name).ok());
   CHECK_FALSE(store.Open(kService, "b").ok());
 }

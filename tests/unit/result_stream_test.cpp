@@ -66,6 +66,19 @@ TEST_CASE("A result that failed says why") {
   CHECK(!silent.reason().empty());
 }
 
+TEST_CASE("Why it failed is one line of bounded length, fit for a terminal") {
+  ResultReader forged;
+  Read(forged, Fail("no\n2026 slcd info all is well \x1b[2J"), 3);
+  CHECK(forged.state() == State::kFailed);
+  CHECK(forged.reason().find('\n') == std::string::npos);
+  CHECK(forged.reason().find('\x1b') == std::string::npos);
+  CHECK(forged.reason().find("all is well") != std::string::npos);
+  ResultReader wordy;
+  Read(wordy, Fail(std::string(5000, 'x')), 1000);
+  CHECK(wordy.state() == State::kBroken);
+  CHECK(wordy.reason().size() < 100);
+}
+
 TEST_CASE("What is no result is told, and kept nowhere") {
   ResultReader more;
   CHECK(Read(more, kEnd + "x", 100).empty());

@@ -200,7 +200,7 @@ void DeployTransaction::OnTime(Millis now) {
       return Fail("the roll did not end within " + FormatSpan(options_.roll_limit));
     case Phase::kRollingBack:
       // Nobody waits longer for the answer; what is being brought back still is.
-      trouble_ = "its workers have not come up within " + FormatSpan(options_.roll_limit);
+      late_ = true;
       return TellFailure();
     case Phase::kPlacing:
     case Phase::kCommitting:
@@ -257,8 +257,11 @@ void DeployTransaction::TellFailure() {
   if (options_.old_name.empty()) {
     text += "no release is in service, as before";
   } else {
-    text +=
-        "release " + options_.old_name + (switched_ ? " is back in service" : " stays in service");
+    const std::string after = " after " + FormatSpan(options_.roll_limit);
+    text += "release " + options_.old_name +
+            (late_       ? " is still being brought back" + after
+             : switched_ ? std::string(" is back in service")
+                         : std::string(" stays in service"));
   }
   if (!trouble_.empty()) text += ", but " + trouble_;
   actions_.push_back(Answer{false, text});

@@ -184,6 +184,7 @@ class DeployTransaction {
   bool answered_ = false;
   std::string failure_;  // why the old one stays or comes back; empty: it has not failed
   std::string trouble_;  // what went wrong on the way back
+  bool late_ = false;    // it takes too long
   bool canary_ready_ = false;
   std::optional<Millis> next_probe_;
   std::optional<Millis> probe_until_;  // one is under way

@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <string_view>
+#include <utility>
 
 #include "common/base/text.h"
 
@@ -45,11 +46,12 @@ ProfileList Surplus(ProfileList profiles, const ShelfBounds& bounds) {
   std::sort(profiles.begin(), profiles.end(),
             [](const Profile& one, const Profile& other) { return one.id > other.id; });
   ProfileList surplus;
-  std::map<ServiceId, std::size_t> seen;
+  // Failures take no place of those that are whole.
+  std::map<std::pair<ServiceId, bool>, std::size_t> seen;
   std::uint64_t bytes = 0;
   bool full = false;
   for (Profile& profile : profiles) {
-    const bool too_many = ++seen[profile.service] > bounds.per_service;
+    const bool too_many = ++seen[{profile.service, profile.whole()}] > bounds.per_service;
     // From the first that does not fit on, none that is older stays.
     full = full || (!too_many && bytes + profile.bytes > bounds.bytes);
     if (too_many || (full && profile.bytes > 0)) {

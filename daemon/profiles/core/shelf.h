@@ -14,12 +14,13 @@ namespace slc::profiles {
 // compares; a GiB holds the heap snapshot of a worker of some 500 MB, twice, and does not fill the
 // disk of a small machine.
 struct ShelfBounds {
-  std::size_t per_service = 20;
+  std::size_t per_service = 20;      // that are whole, and as many that failed
   std::uint64_t bytes = 1ULL << 30;  // of all services
 };
 
-// Those that go, of `profiles` in any order: of each service all but its newest, and of what is
-// then left the oldest that have a file, until the files fit.
+// Those that go, of `profiles` in any order: of each service all but the newest that are whole, and
+// the newest that are not; and of what is then left the oldest that have a file, until the files
+// fit.
 ProfileList Surplus(ProfileList profiles, const ShelfBounds& bounds);
 
 std::string RecordName(ProfileId id);          // "3.json"
