@@ -459,7 +459,7 @@ class World {
       // After a restart of the machine the new side is started from the wish.
       if (force_ != Force::kNone) Wrong("success is told before it is there");
     }
-    const bool slow = answer.text.find("have not come up") != std::string::npos;
+    const bool slow = answer.text.find("still being brought back") != std::string::npos;
     if (!answer.good && force_ != Force::kOld && !slow) {
       Wrong("the old release is said to be back before it is");
     }
